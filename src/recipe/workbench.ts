@@ -169,6 +169,11 @@ export class Workbench {
     return this.#place.runtime
   }
 
+  /** Processes that a candidate which is judged alone runs its rows in. */
+  get processes(): number {
+    return this.#judge.processes
+  }
+
   get dataNotes(): readonly string[] {
     const { data } = this.rows.select
     return [...data.notes, ...tellRepeats(this.#repeats, data)]

@@ -50,21 +50,21 @@ test('work that goes on side by side takes its time together', () => {
 
 test('time for the proof is kept from the start, and kept again from what rows turn out to cost', () => {
   const { budget, work } = budgetOf(120)
-  budget.keepForProof(100, 0.1)
-  // A twelfth of the time confirms; two proofs of 100 rows at a tenth of a second.
-  expect(budget.left).toBeCloseTo(120 - 10 - 20)
+  budget.keepForProof(100, { answering: 0.02, judging: 0.1 })
+  // A twelfth of the time confirms; 100 rows at a fiftieth of a second by the original, and three proofs at a tenth.
+  expect(budget.left).toBeCloseTo(120 - 10 - 2 - 30)
   work('judging', 11, 0.05)
-  expect(budget.left).toBeCloseTo(120 - 10 - 10 - 0.55)
+  expect(budget.left).toBeCloseTo(120 - 10 - 2 - 15 - 0.55)
   // Never so much that nothing is left to prove.
-  budget.keepForProof(1e6, 0.1)
+  budget.keepForProof(1e6, { answering: 0, judging: 0.1 })
   expect(budget.left).toBeCloseTo(120 - 10 - 48 - 0.55)
 })
 
 test('time for the report is kept as well, a tenth at the most, and the proof may go beyond the time by half of it', () => {
   const { budget, pass } = budgetOf(120)
-  budget.keepForProof(0, 0.1, 6)
+  budget.keepForProof(0, { answering: 0, judging: 0.1 }, 6)
   expect(budget.left).toBeCloseTo(120 - 10 - 6)
-  budget.keepForProof(0, 0.1, 60)
+  budget.keepForProof(0, { answering: 0, judging: 0.1 }, 60)
   expect(budget.left).toBeCloseTo(120 - 10 - 12)
   pass(50)
   expect(budget.leftToProve(8)).toBeCloseTo(180 - 10 - 12 - 50 - 8)
@@ -76,7 +76,7 @@ test('time for the report is kept as well, a tenth at the most, and the proof ma
 test('what is told beside the answer is left out where it would go a tenth beyond the time, unless it takes next to none', () => {
   const late = (elapsed: number, telling: number) => {
     const { budget, pass } = budgetOf(100)
-    budget.keepForProof(0, 0.1, telling)
+    budget.keepForProof(0, { answering: 0, judging: 0.1 }, telling)
     pass(elapsed)
     return budget.late
   }

@@ -2,8 +2,8 @@ import type { Meter, Work } from '../recipe/index.ts'
 
 /** Most of the time that is kept for the proof. */
 const MOST_KEPT = 0.4
-/** Proofs that time is kept for: of the lossless model and of the best of the others. */
-const PROOFS = 2
+/** Finalists that the time must be enough for, beside the lossless model. */
+export const FEWEST_FINALISTS = 2
 /** What the last timing, of the chosen model alone, may take of the time. */
 export const CONFIRMING = 1 / 12
 /** What the report, which profiles two models, may keep of the time. */
@@ -64,6 +64,8 @@ export class Budget {
   readonly #leftOut: string[] = []
   #granted: number | null = null
   #proofRows = 0
+  /** Seconds that the original takes for each of them. */
+  #answering = 0
   #nothingBehind = false
   /** Seconds that what is told in the end is thought to take. */
   #telling = 0
@@ -102,13 +104,18 @@ export class Budget {
   }
 
   /**
-   * From now on time is kept for proofs on so many rows, a row of which is thought to cost `seconds` until it shows, and
-   * so many seconds for what is told in the end.
+   * From now on time is kept for proofs on so many rows, each of which the original answers once in `answering` seconds
+   * and which to judge is thought to take `judging` seconds until it shows, and so many for what is told in the end.
    */
-  keepForProof(rows: number, seconds: number, closing = 0): void {
+  keepForProof(
+    rows: number,
+    { answering, judging }: { readonly answering: number; readonly judging: number },
+    closing = 0,
+  ): void {
     this.#proofRows = rows
+    this.#answering = answering
     this.#telling = closing
-    this.#assumed.set('judging', seconds)
+    this.#assumed.set('judging', judging)
   }
 
   /**
@@ -136,8 +143,9 @@ export class Budget {
 
   /** Seconds for everything but the proof. */
   get left(): number {
-    const proofs = (this.#nothingBehind ? 1 : PROOFS) * this.#proofRows * this.rate('judging')
-    return this.seconds * (1 - CONFIRMING) - this.#closing - Math.min(MOST_KEPT * this.seconds, proofs) - this.elapsed
+    const proofs = this.#nothingBehind ? 1 : 1 + FEWEST_FINALISTS
+    const proving = this.#proofRows * (this.#answering + proofs * this.rate('judging'))
+    return this.seconds * (1 - CONFIRMING) - this.#closing - Math.min(MOST_KEPT * this.seconds, proving) - this.elapsed
   }
 
   /** Seconds that one refinement may take. */

@@ -69,9 +69,10 @@ class Optimization {
       })
       return { bench, warnings }
     })
+    const answering = bench.seen.runMs / 1000 / bench.processes
     // Two models answer each row.
-    const { runMs } = bench.seen
-    this.#budget.keepForProof(bench.rows.prove.indices.length, (2 * runMs) / 1000, closingSeconds(bench.seen))
+    const costs = { answering, judging: 2 * answering }
+    this.#budget.keepForProof(bench.rows.prove.indices.length, costs, closingSeconds(bench.seen))
     const say = (text: string) => onProgress?.(text)
     this.#pool = new Pool(bench, goalWithLimits(this.#options), this.#budget, say, workers)
     this.#pool.warnings.push(...warnings)

@@ -34,7 +34,7 @@ async function poolOf(seconds: number, kept: ReadonlySet<string> = new Set()) {
       }
     },
   }
-  budget.keepForProof(0, 1)
+  budget.keepForProof(0, { answering: 0, judging: 1 })
   const pool = new Pool(bench as unknown as Workbench, { name: 'latency' }, budget, () => {})
   const trials = await pool.buildAll(Object.keys(DECIBELS).map((id) => ({ id, words: id })))
   return { pool, trials, judged, budget }

@@ -8,6 +8,7 @@ interface Case {
   readonly kept?: boolean
   readonly openMs?: number
   readonly judging?: number
+  readonly processes?: number
   /** The odds of a pass by the rows that prove. */
   readonly odds?: (rows: number) => number
   readonly lossless?: boolean
@@ -17,14 +18,15 @@ interface Case {
 async function rowsOf(
   seconds: number,
   elapsed: number,
-  { kept = false, openMs = 0, judging = 0.05, odds = () => 0.5, lossless = false }: Case = {},
+  { kept = false, openMs = 0, judging = 0.05, processes = 1, odds = () => 0.5, lossless = false }: Case = {},
 ) {
   let ms = 0
   const budget = new Budget(seconds * 1000, () => ms)
-  budget.keepForProof(800, judging)
+  budget.keepForProof(800, { answering: 0, judging })
   ms = elapsed * 1000
   const bench = {
     seen: { openMs, runMs: 100 },
+    processes,
     isJudged: async () => kept,
     canProve: (rows: number) => rows >= 268,
   }
@@ -67,4 +69,11 @@ test('what opening takes is not saved by fewer rows, and a few slow first rows d
   expect(await rowsOf(60, 10, { openMs: 10_000 })).toBe(50)
   // 403 ms a row at the most.
   expect(await rowsOf(300, 190, { judging: 60 })).toBe(200)
+})
+
+test('where a candidate runs in two processes its rows take half of its time, but no less than rows have taken', async () => {
+  const [seconds, elapsed] = [60, 10]
+  expect(await rowsOf(seconds, elapsed)).toBe(200)
+  expect(await rowsOf(seconds, elapsed, { processes: 2, judging: 0.025 })).toBe(400)
+  expect(await rowsOf(seconds, elapsed, { processes: 2, judging: 0.05 })).toBe(200)
 })

@@ -3,8 +3,6 @@ import { LIKELIER } from './halve.ts'
 import type { Pool } from './pool.ts'
 import type { Trial } from './trial.ts'
 
-/** Finalists that the time must be enough for, beside the lossless model. */
-export const FEWEST_FINALISTS = 2
 /** Rows that are proven on in any case, where there are so many. */
 const FEWEST_ROWS = 8
 
@@ -15,10 +13,14 @@ const BESIDE_RUNS = 1
  * Seconds that proofs of these take on so many rows: the original answers each row once, and each of them. What judging
  * has taken so far counts, but where that was a few rows of models just opened, no more than twice the time of the runs.
  */
-function rowSeconds({ baseline }: Pool, budget: Budget, trials: readonly Trial[], rows: number): number {
-  const runMs = trials.reduce((sum, { result }) => sum + (result.p50Ms ?? 0), baseline?.p50Ms ?? 0)
-  const seenMs = 1000 * budget.rate('judging') * trials.length
-  return (rows * Math.min(Math.max(runMs, seenMs), 2 * runMs + BESIDE_RUNS * (trials.length + 1))) / 1000
+function rowSeconds({ baseline, bench }: Pool, budget: Budget, trials: readonly Trial[], rows: number): number {
+  const runMs = (p50Ms: number | null = null) => (p50Ms ?? 0) / bench.processes
+  const seenMs = 1000 * budget.rate('judging')
+  const original = runMs(baseline?.p50Ms)
+  const each = trials.map(({ result }) => runMs(result.p50Ms))
+  const thought = each.reduce((sum, ms) => sum + Math.max(ms, seenMs), original)
+  const most = each.reduce((sum, ms) => sum + 2 * ms + BESIDE_RUNS, 2 * original + BESIDE_RUNS)
+  return (rows * Math.min(thought, most)) / 1000
 }
 
 /** Seconds that opening the original and these takes. */

@@ -1,12 +1,12 @@
 import type { ComparisonReport } from '../report/index.ts'
-import { ALWAYS_JUDGED, type Budget, CONFIRMING } from './budget.ts'
+import { ALWAYS_JUDGED, type Budget, CONFIRMING, FEWEST_FINALISTS } from './budget.ts'
 import { whyNotProven } from './choice-words.ts'
 import { type Choice, chooseByProof } from './choose.ts'
 import { type Contender, type Finalists, finalists } from './finalists.ts'
 import { isTimed, NOT_SLOWER } from './goal.ts'
 import type { Pool } from './pool.ts'
 import { byPreference, worthMore } from './preference.ts'
-import { affordsProof, FEWEST_FINALISTS, proofRowsWithin } from './proof-rows.ts'
+import { affordsProof, proofRowsWithin } from './proof-rows.ts'
 import { promising, SECURE_ODDS, type Trial } from './trial.ts'
 
 /** Finalists that may touch the proof rows. */

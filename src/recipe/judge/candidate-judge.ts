@@ -37,6 +37,8 @@ export interface JudgingOptions {
  * What the original answered outlives its session.
  */
 export class CandidateJudge {
+  /** Processes that a candidate which is judged alone runs its rows in. */
+  readonly processes: number
   readonly #original: Built
   readonly #rows: Readonly<Record<Phase, RowsOf>>
   readonly #place: RunsOn
@@ -66,6 +68,7 @@ export class CandidateJudge {
     this.#rows = rows
     this.#place = place
     this.#options = options
+    this.processes = (options.workers ?? 1) > 1 && options.target !== 'web' ? 2 : 1
   }
 
   /**
@@ -115,10 +118,10 @@ export class CandidateJudge {
 
   /** In a second process as well, while no other candidate is judged. */
   async #open(model: Model): Promise<Session> {
-    const { threads, workers = 1, target } = this.#options
+    const { threads } = this.#options
     const open = () => this.#place.open(model, { threads })
     const session = await open()
-    return workers > 1 && target !== 'web' ? inTwoProcesses(session, open, () => this.#candidates === 1) : session
+    return this.processes > 1 ? inTwoProcesses(session, open, () => this.#candidates === 1) : session
   }
 
   /** Leaves this one idle in the place of the one that was: which is given if it is the one `wanted`, and else closed. */
