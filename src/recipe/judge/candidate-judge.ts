@@ -8,12 +8,9 @@ import type { EvidenceCache } from '../evidence/evidence-cache.ts'
 import { type Meter, noMeter } from '../meter.ts'
 import type { RunsOn } from '../runs-on.ts'
 import type { Phase, RowsOf } from '../share-rows.ts'
-import { Answers, memoSession } from './memo-session.ts'
+import { AnswerMemory, memoSession } from './memo-session.ts'
 import { nameModels } from './name-models.ts'
 import { inTwoProcesses } from './two-processes.ts'
-
-/** Bytes of a candidate's answers that are kept from one step of judging to the next. */
-const CANDIDATE_BYTES = 2 ** 25
 
 export interface JudgingOptions {
   readonly target: Target
@@ -51,9 +48,9 @@ export class CandidateJudge {
   /** What is being asked of sessions. */
   readonly #asking = new Set<Promise<unknown>>()
   /** The original meets the same rows once for every candidate, also where a timing came between. */
-  readonly #baseAnswers = new Answers()
-  /** Those of the candidates to the selection rows, by digest: they are judged on more and more of them. */
-  readonly #answers = new Map<string, Answers>()
+  readonly #baseAnswers = new AnswerMemory().of('')
+  /** Those of the candidates to the selection rows: they are judged on more and more of them. */
+  readonly #answers = new AnswerMemory()
 
   /** @param session The original, open; from now on it is closed here. */
   constructor(
@@ -178,7 +175,7 @@ export class CandidateJudge {
   #compare(built: Built, phase: 'select' | 'prove', indices: readonly number[]): Promise<ComparisonReport> {
     return this.lend(this.#original, (base) =>
       this.lend(built, (opened) => {
-        const candidate = phase === 'select' ? memoSession(opened, this.#answersOf(built)) : opened
+        const candidate = phase === 'select' ? memoSession(opened, this.#answers.of(built.digest)) : opened
         return this.#compareSessions(memoSession(base, this.#baseAnswers), candidate, built, phase, indices)
       }),
     )
@@ -208,11 +205,5 @@ export class CandidateJudge {
       },
     })
     return nameModels(report, this.#original.model, built.model)
-  }
-
-  #answersOf({ digest }: Built): Answers {
-    let answers = this.#answers.get(digest)
-    if (!answers) this.#answers.set(digest, (answers = new Answers(CANDIDATE_BYTES)))
-    return answers
   }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Feeds, Session } from '../../engine/index.ts'
-import { Answers, memoSession } from './memo-session.ts'
+import { AnswerMemory, memoSession } from './memo-session.ts'
 
 function counting(): { session: Session; runs: () => number } {
   let runs = 0
@@ -35,7 +35,7 @@ test('what is kept is not given back, what is not when all who got it have done 
   const given: unknown[] = []
   const session: Session = { ...counting().session, giveBack: (fetched) => given.push(fetched) }
   // Two numbers are kept, three are not.
-  const memo = memoSession(session, new Answers(8))
+  const memo = memoSession(session, new AnswerMemory(8).of(''))
   const kept = await memo.run(feeds(1, 2))
   memo.giveBack!(kept)
   memo.giveBack!(await memo.run(feeds(1, 2)))
@@ -51,13 +51,13 @@ test('what is kept is not given back, what is not when all who got it have done 
 
 test('beyond the budget nothing is kept', async () => {
   const { session, runs } = counting()
-  const memo = memoSession(session, new Answers(10))
+  const memo = memoSession(session, new AnswerMemory(10).of(''))
   for (let i = 0; i < 2; i++) await memo.run(feeds(1, 2, 3))
   expect(runs()).toBe(2)
 })
 
 test('answers outlive the session that gave them', async () => {
-  const answers = new Answers()
+  const answers = new AnswerMemory().of('')
   const [first, second] = [counting(), counting()]
   await memoSession(first.session, answers).run(feeds(1, 2))
   const memo = memoSession(second.session, answers)
@@ -72,4 +72,27 @@ test('inner values are always asked for anew', async () => {
   const memo = memoSession(session)
   for (let i = 0; i < 2; i++) await memo.run(feeds(1), ['inner'])
   expect(runs()).toBe(2)
+})
+
+test('a model that was asked longer ago makes room for one that is asked now, and not the other way round', async () => {
+  const memory = new AnswerMemory(16)
+  const { session, runs } = counting()
+  const of = (digest: string) => memoSession(session, memory.of(digest))
+  const [first, second] = [of('first'), of('second')]
+  const asked = async (memo: Session, ...values: number[]) => {
+    const before = runs()
+    await memo.run(feeds(...values))
+    return runs() > before ? 'runs' : 'is kept'
+  }
+  await asked(first, 1, 2)
+  await asked(second, 1, 2)
+  expect(await asked(first, 1, 2)).toBe('is kept')
+  // Eight bytes more: there is no room beside what the second has answered, and room for that where the first has.
+  await asked(first, 3, 4)
+  expect(await asked(first, 3, 4)).toBe('runs')
+  expect(await asked(second, 1, 2)).toBe('is kept')
+  await asked(second, 3, 4)
+  expect([await asked(second, 3, 4), await asked(second, 1, 2)]).toEqual(['is kept', 'is kept'])
+  expect([await asked(first, 5, 6), await asked(second, 1, 2)]).toEqual(['runs', 'is kept'])
+  expect(await asked(of('first'), 1, 2)).toBe('runs')
 })
