@@ -1,8 +1,9 @@
 import { isProbability } from './metric/probabilities.ts'
 import { numbersOf, type RowOutputs } from './row-outputs.ts'
 
-/** So many rows show what the numbers of an output are. */
+/** So many rows show what the numbers of outputs are, and so many numbers do. */
 const LOOKED_AT = 100
+const NUMBERS_LOOKED_AT = 1e6
 /** Numbers that reach so far, with so many of them beyond 0 to 1, are no probabilities that were rounded or regressed. */
 const WIDE = 2
 const BEYOND = 0.1
@@ -26,13 +27,14 @@ export interface UnlikeRanges {
 /** Looks at the first rows; what is no finite float counts for nothing. */
 export function unlikeRanges(): UnlikeRanges {
   const seen = new Map<string, readonly [base: Numbers, candidate: Numbers]>()
-  let rows = 0
+  let [rows, numbers] = [0, 0]
   return {
     add(base, candidate) {
-      if (rows++ >= LOOKED_AT) return
+      if (rows++ >= LOOKED_AT || numbers >= NUMBERS_LOOKED_AT) return
       for (const name of Object.keys(base)) {
         const [one, other] = [base[name]!, candidate[name]]
         if (!other || ![one, other].every(({ dtype }) => dtype.startsWith('float'))) continue
+        numbers += one.data.length
         const [first, second] = seen.get(name) ?? [NONE, NONE]
         seen.set(name, [extended(first, numbersOf(one)), extended(second, numbersOf(other))])
       }
