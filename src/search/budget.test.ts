@@ -53,11 +53,12 @@ test('time for the proof is kept from the start, and kept again from what rows t
   budget.keepForProof(100, { answering: 0.02, judging: 0.1 })
   // A twelfth of the time confirms; 100 rows at a fiftieth of a second by the original, and three proofs at a tenth.
   expect(budget.left).toBeCloseTo(120 - 10 - 2 - 30)
-  work('judging', 11, 0.05)
-  expect(budget.left).toBeCloseTo(120 - 10 - 2 - 15 - 0.55)
+  // Behind the first of them 96 rows count three times as much as the 32 that they were thought to be like.
+  work('judging', 97, 0.05)
+  expect(budget.left).toBeCloseTo(120 - 10 - 2 - (3 / 4) * 15 - (1 / 4) * 30 - 97 * 0.05)
   // Never so much that nothing is left to prove.
   budget.keepForProof(1e6, { answering: 0, judging: 0.1 })
-  expect(budget.left).toBeCloseTo(120 - 10 - 48 - 0.55)
+  expect(budget.left).toBeCloseTo(120 - 10 - 48 - 97 * 0.05)
 })
 
 test('time for the report is kept as well, a tenth at the most, and the proof may go beyond the time by half of it', () => {

@@ -27,6 +27,8 @@ const REFINING = 1 / 2
 const LAST_REFINING = 3 / 4
 /** Share of the time that must be left for what may help, before what surely does. */
 const PLENTY = 1 / 2
+/** What a unit is thought to take counts as much as so many that were done: the first ones are those of models just opened. */
+const THOUGHT = 32
 /** So much of a piece of work shows how long the whole of it takes. */
 const SHOWN = 1 / 16
 /** What was begun and is slower than it looked may take so much longer before it is given up after all. */
@@ -163,10 +165,13 @@ export class Budget {
     return this.left > PLENTY * this.seconds
   }
 
-  /** Seconds that a unit of this work takes; 0 where none was done yet. */
+  /** Seconds that a unit of this work takes; 0 where none was done yet and nothing is thought of it. */
   rate(work: Work): number {
-    const seen = this.#seen.get(work)
-    return seen && seen.units > 0 ? seen.seconds / seen.units : (this.#assumed.get(work) ?? 0)
+    const { seconds, units } = this.#seen.get(work) ?? { seconds: 0, units: 0 }
+    const thought = this.#assumed.get(work)
+    const [allSeconds, allUnits] =
+      thought === undefined ? [seconds, units] : [seconds + THOUGHT * thought, units + THOUGHT]
+    return allUnits > 0 ? allSeconds / allUnits : 0
   }
 
   /** What a timing may take, in seconds: less than `most` where little time was given in all. */
