@@ -97,8 +97,16 @@ export class CandidateJudge {
     return ask(await this.#base)
   }
 
-  async #lendCandidate<T>({ model, digest }: Built, ask: (session: Session) => Promise<T>): Promise<T> {
+  async #lendCandidate<T>(built: Built, ask: (session: Session) => Promise<T>): Promise<T> {
     this.#candidates++
+    try {
+      return await this.#lendOpened(built, ask)
+    } finally {
+      this.#candidates--
+    }
+  }
+
+  async #lendOpened<T>({ model, digest }: Built, ask: (session: Session) => Promise<T>): Promise<T> {
     const session = (await this.#stay(null, digest)) ?? (await this.#open(model))
     try {
       const answer = await ask(session)
@@ -108,8 +116,6 @@ export class CandidateJudge {
     } catch (error) {
       await session.close()
       throw error
-    } finally {
-      this.#candidates--
     }
   }
 

@@ -28,8 +28,8 @@ export function inTwoProcesses(
     atATime: 2,
     async run(feeds, fetch) {
       if (!second && ranMs > first.loadMs && alone()) startSecond()
-      const open = alone() ? lanes : lanes.slice(0, 1)
-      const lane = open.reduce((least, one) => (one.asked < least.asked ? one : least))
+      const free = alone() ? lanes : lanes.slice(0, 1)
+      const lane = free.reduce((least, one) => (one.asked < least.asked ? one : least))
       const from = performance.now()
       lane.asked++
       try {
