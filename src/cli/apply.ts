@@ -1,6 +1,6 @@
 import { writeModel } from '../onnx/index.ts'
 import { applyRecipe, parseRecipe, readBlobs } from '../recipe/index.ts'
-import { DATA, dataAt, LABEL, modelAt, OUT_FILE, textAt } from './inputs.ts'
+import { DATA, dataAt, modelAt, OUT_FILE, READING, textAt } from './inputs.ts'
 import { outputFile } from './output-file.ts'
 import type { Verb } from './verb.ts'
 
@@ -13,7 +13,7 @@ export const applyVerb: Verb = {
   options: {
     output: OUT_FILE,
     data: { ...DATA, help: 'rows to measure the evidence on, for another model than the recipe was made for' },
-    label: LABEL,
+    ...READING,
   },
   async run([recipePath, modelPath], options, context) {
     const out = outputFile(options, 'again.onnx')

@@ -2,7 +2,7 @@ import { ATTACKS, type AttackName, type FooledRow, pictureOf } from '../evaluate
 import { writeAtomic } from '../platform/index.ts'
 import { attack } from '../recipe/index.ts'
 import type { FooledPictures } from '../view/index.ts'
-import { DATA, dataFor, LABEL, modelAt, SEED } from './inputs.ts'
+import { DATA, dataFor, modelAt, READING, SEED } from './inputs.ts'
 import { pageAt } from './output-file.ts'
 import { rangeOf } from './range.ts'
 import type { Verb } from './verb.ts'
@@ -41,7 +41,7 @@ export const attackVerb: Verb = {
       value: 'FILE',
       help: 'also write the report as one page of HTML, with rows that were turned',
     },
-    label: LABEL,
+    ...READING,
     seed: SEED,
   },
   async run([path], options, context) {

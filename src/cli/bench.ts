@@ -2,7 +2,7 @@ import type { Stall } from '../engine/index.ts'
 import { DEFAULT_PRICES, type PriceTable, parsePrices, SCENARIOS, type Scenario } from '../evaluate/index.ts'
 import { UserError, writeAtomic } from '../platform/index.ts'
 import { bench } from '../recipe/index.ts'
-import { DATA, dataAt, LABEL, modelAt, SEED, SHAPE, shapesOf, THREADS, TOKENIZER, TOKENS, textAt } from './inputs.ts'
+import { DATA, dataAt, modelAt, READING, SEED, SHAPE, shapesOf, THREADS, textAt } from './inputs.ts'
 import { writableFile } from './output-file.ts'
 import type { Arguments, Verb } from './verb.ts'
 
@@ -62,9 +62,7 @@ export const benchVerb: Verb = {
     html: { type: 'string', value: 'FILE', help: 'also write the report as a page' },
     shape: SHAPE,
     data: DATA,
-    label: LABEL,
-    tokenizer: TOKENIZER,
-    tokens: TOKENS,
+    ...READING,
     seed: SEED,
   },
   async run(paths, options, context) {

@@ -6,7 +6,7 @@ import type { ComparisonReport } from '../report/index.ts'
 import type { RowPictures } from '../view/index.ts'
 import { exitOfVerdict } from './exit.ts'
 import { GATE, gateAt, refuseDoubles } from './gate.ts'
-import { ALPHA, DATA, dataFor, LABEL, MARGIN, METRIC, modelAt, SEED, SLICE, TOKENIZER, TOKENS } from './inputs.ts'
+import { ALPHA, DATA, dataFor, MARGIN, METRIC, modelAt, READING, SEED, SLICE } from './inputs.ts'
 import { metricOf } from './metric.ts'
 import { writableFile } from './output-file.ts'
 import { DATA_FOR, ownData, ownPaths } from './own-data.ts'
@@ -37,10 +37,8 @@ export const compareVerb: Verb = {
     margin: MARGIN,
     alpha: ALPHA,
     slice: SLICE,
-    label: LABEL,
+    ...READING,
     metric: METRIC,
-    tokenizer: TOKENIZER,
-    tokens: TOKENS,
     cluster: {
       type: 'string',
       value: 'FIELD',

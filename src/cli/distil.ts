@@ -3,7 +3,7 @@ import { writeModel } from '../onnx/index.ts'
 import { UserError, writeAtomic } from '../platform/index.ts'
 import { distil, type HintOptions, type HintPair, IMPORTANCE, writeRecipe } from '../recipe/index.ts'
 import { exitOfVerdict } from './exit.ts'
-import { DATA, dataAt, dataFor, LABEL, modelAt, SEED } from './inputs.ts'
+import { DATA, dataAt, dataFor, modelAt, READING, SEED } from './inputs.ts'
 import { checkpointAt, LEARNING, learningSettings } from './learning-options.ts'
 import { prepareFolder } from './optimize-output.ts'
 import { outputFolder } from './output-file.ts'
@@ -70,7 +70,7 @@ export const distilVerb: Verb = {
     epochs: { type: 'string', value: 'N', help: 'times over the rows (10)' },
     resume: { type: 'boolean', help: 'go on from the checkpoint in DIR' },
     ...LEARNING,
-    label: LABEL,
+    ...READING,
     seed: SEED,
   },
   checkpoint: checkpointIn,

@@ -13,16 +13,6 @@ export const DATA: OptionSpec = {
   value: 'D',
   help: 'rows: .npz, .jsonl, .csv, .parquet, .txt, a folder of images, or a folder with dataset.json',
 }
-export const TOKENIZER: OptionSpec = {
-  type: 'string',
-  value: 'FILE',
-  help: 'for text: tokenizer.json or a llama2.c vocabulary; found beside the data or the model unless said',
-}
-export const TOKENS: OptionSpec = {
-  type: 'string',
-  value: 'N',
-  help: 'for text: tokens of a row at the most (256)',
-}
 export const SEED: OptionSpec = { type: 'string', value: 'N', help: 'seed of everything random (0)' }
 export const OUT_FILE: OptionSpec = {
   type: 'string',
@@ -50,7 +40,16 @@ export const MARGIN: OptionSpec = {
 export const ALPHA: OptionSpec = { type: 'string', value: 'A', help: 'one-sided error rate (0.05)' }
 export const THREADS: OptionSpec = { type: 'string', value: 'N', help: 'threads of the runtime (1)' }
 export const RECIPE: OptionSpec = { type: 'string', value: 'FILE', help: 'also write the recipe, for whet apply' }
-export const LABEL: OptionSpec = { type: 'string', value: 'FIELD', help: 'the field that holds the truth (labels)' }
+/** How rows are read: part of every verb that takes `--data`, because messages about rows name them. */
+export const READING = {
+  label: { type: 'string', value: 'FIELD', help: 'the field that holds the truth (labels)' },
+  tokenizer: {
+    type: 'string',
+    value: 'FILE',
+    help: 'for text: tokenizer.json or a llama2.c vocabulary; found beside the data or the model unless said',
+  },
+  tokens: { type: 'string', value: 'N', help: 'for text: tokens of a row at the most (256)' },
+} as const satisfies Readonly<Record<string, OptionSpec>>
 export const SLICE: OptionSpec = {
   type: 'string',
   multiple: true,

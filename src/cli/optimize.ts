@@ -4,21 +4,7 @@ import { diskCache } from '../recipe/index.ts'
 import { type OptimizationReport, TARGETS } from '../report/index.ts'
 import { type GoalName, goalOf, type OptimizeOptions, optimize } from '../search/index.ts'
 import { candidateNames, explainCandidate, explainLeftOut } from '../view/index.ts'
-import {
-  ALPHA,
-  DATA,
-  dataAt,
-  dataFor,
-  LABEL,
-  MARGIN,
-  METRIC,
-  modelAt,
-  SEED,
-  SLICE,
-  THREADS,
-  TOKENIZER,
-  TOKENS,
-} from './inputs.ts'
+import { ALPHA, DATA, dataAt, dataFor, MARGIN, METRIC, modelAt, READING, SEED, SLICE, THREADS } from './inputs.ts'
 import { metricOf } from './metric.ts'
 import { asked, finishedReport, prepareFolder, RESULT, writeOptimized } from './optimize-output.ts'
 import { outputFolder } from './output-file.ts'
@@ -66,9 +52,7 @@ export const optimizeVerb: Verb = {
     'train-data': { type: 'string', value: 'D4', help: 'rows to train smaller students on, in half of the time' },
     'proven-only': { type: 'boolean', help: 'hand out nothing that is only close' },
     slice: SLICE,
-    label: LABEL,
-    tokenizer: TOKENIZER,
-    tokens: TOKENS,
+    ...READING,
     metric: METRIC,
     explain: {
       type: 'string',

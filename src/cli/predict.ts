@@ -5,7 +5,7 @@ import { predictRows, safeBatch } from '../evaluate/index.ts'
 import { modelDigest } from '../onnx/index.ts'
 import { sha256, UserError, withLock } from '../platform/index.ts'
 import type { PredictionReport } from '../report/index.ts'
-import { DATA, dataFor, LABEL, modelAt, SLICE, THREADS, TOKENIZER, TOKENS } from './inputs.ts'
+import { DATA, dataFor, modelAt, READING, SLICE, THREADS } from './inputs.ts'
 import { outputFile } from './output-file.ts'
 import {
   FORMATS,
@@ -32,11 +32,10 @@ export const predictVerb: Verb = {
   positionals: { min: 1, max: 1, names: 'one model' },
   options: {
     data: DATA,
-    label: { ...LABEL, help: `${LABEL.help}, which is not fed to the model` },
+    ...READING,
+    label: { ...READING.label, help: `${READING.label.help}, which is not fed to the model` },
     slice: { ...SLICE, help: 'a field that is not fed to the model; may be repeated' },
     output: { type: 'string', short: 'o', value: 'FILE', help: 'where to write the answers: .jsonl, .npz or .parquet' },
-    tokenizer: TOKENIZER,
-    tokens: TOKENS,
     batch: {
       type: 'string',
       value: 'N',

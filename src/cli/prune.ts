@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 import { writeModel } from '../onnx/index.ts'
 import { IMPORTANCE, prune, writeRecipe } from '../recipe/index.ts'
 import { exitOfVerdict } from './exit.ts'
-import { DATA, dataAt, dataFor, LABEL, modelAt, OUT_FILE, SEED } from './inputs.ts'
+import { DATA, dataAt, dataFor, modelAt, OUT_FILE, READING, SEED } from './inputs.ts'
 import { checkpointAt, checkpointBeside, LEARNING, learningSettings } from './learning-options.ts'
 import { outputFile } from './output-file.ts'
 import type { Verb } from './verb.ts'
@@ -30,7 +30,7 @@ export const pruneVerb: Verb = {
     epochs: { type: 'string', value: 'N', help: 'times over the rows to learn again; 0 for none (3)' },
     resume: { type: 'boolean', help: 'go on from the checkpoint beside OUT' },
     ...LEARNING,
-    label: LABEL,
+    ...READING,
     seed: SEED,
   },
   checkpoint: checkpointBeside,

@@ -6,7 +6,7 @@ import { GROUPS } from '../passes/index.ts'
 import { keepHeapSmall, UserError } from '../platform/index.ts'
 import type { Quantized } from '../recipe/index.ts'
 import { RANGE_METHODS, SCHEMES, TARGETS } from '../report/index.ts'
-import { DATA, dataFor, KEEP_FLOAT, LABEL, modelAt, OUT_FILE, RECIPE, SEED, TOKENIZER, TOKENS } from './inputs.ts'
+import { DATA, dataFor, KEEP_FLOAT, modelAt, OUT_FILE, READING, RECIPE, SEED } from './inputs.ts'
 import { outputFile, outputFolder, writableFile } from './output-file.ts'
 import { checkConfig } from './transformers-companions.ts'
 import {
@@ -128,7 +128,7 @@ export const quantizeVerb: Verb = {
     layout: LAYOUT,
     scheme: { type: 'string', value: 'NAME', help: SCHEMES.join(', ') },
     data: DATA,
-    label: LABEL,
+    ...READING,
     calibration: {
       type: 'string',
       value: 'HOW',
@@ -170,8 +170,6 @@ export const quantizeVerb: Verb = {
     },
     recipe: RECIPE,
     'keep-float': KEEP_FLOAT,
-    tokenizer: TOKENIZER,
-    tokens: TOKENS,
     seed: SEED,
   },
   async run([path], options, context) {

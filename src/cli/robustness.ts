@@ -2,7 +2,7 @@ import { MODALITIES, type Modality } from '../data/index.ts'
 import { writeAtomic } from '../platform/index.ts'
 import { diskCache, robustness } from '../recipe/index.ts'
 import { exitOfWorst } from './exit.ts'
-import { ALPHA, DATA, dataFor, LABEL, MARGIN, METRIC, modelAt, SEED } from './inputs.ts'
+import { ALPHA, DATA, dataFor, MARGIN, METRIC, modelAt, READING, SEED } from './inputs.ts'
 import { metricOf } from './metric.ts'
 import { pageAt } from './output-file.ts'
 import { rangeOf } from './range.ts'
@@ -33,7 +33,7 @@ export const robustnessVerb: Verb = {
     range: { type: 'string', value: '0,1', help: 'input values of black and white (taken from the data set)' },
     margin: MARGIN,
     alpha: ALPHA,
-    label: LABEL,
+    ...READING,
     metric: METRIC,
     output: { type: 'string', short: 'o', value: 'FILE', help: 'also write the report as one page of HTML' },
     seed: SEED,

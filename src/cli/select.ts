@@ -3,7 +3,7 @@ import { selectModels } from '../recipe/index.ts'
 import { exitOfWorst } from './exit.ts'
 import { EXIT } from './exit-codes.ts'
 import { GATE, gateAt, refuseDoubles } from './gate.ts'
-import { DATA, dataFor, LABEL, METRIC, modelAt, SEED, SLICE, THREADS } from './inputs.ts'
+import { DATA, dataFor, METRIC, modelAt, READING, SEED, SLICE, THREADS } from './inputs.ts'
 import { metricOf } from './metric.ts'
 import { writableFile } from './output-file.ts'
 import { DATA_FOR, ownData, ownPaths } from './own-data.ts'
@@ -23,7 +23,7 @@ export const selectVerb: Verb = {
     data: DATA,
     'data-for': DATA_FOR,
     gate: { ...GATE, multiple: true, help: `${GATE.help}; may be repeated` },
-    label: LABEL,
+    ...READING,
     slice: SLICE,
     metric: METRIC,
     threads: THREADS,

@@ -1,7 +1,7 @@
 import { writeModel } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
 import { simplify, writeRecipe } from '../recipe/index.ts'
-import { DATA, dataAt, LABEL, modelAt, OUT_FILE, RECIPE, SEED, SHAPE, shapesOf } from './inputs.ts'
+import { DATA, dataAt, modelAt, OUT_FILE, READING, RECIPE, SEED, SHAPE, shapesOf } from './inputs.ts'
 import { outputFile, writableFile } from './output-file.ts'
 import type { Verb } from './verb.ts'
 
@@ -14,7 +14,7 @@ export const simplifyVerb: Verb = {
   options: {
     output: OUT_FILE,
     data: { ...DATA, help: 'also verify on these rows' },
-    label: LABEL,
+    ...READING,
     shape: SHAPE,
     seed: SEED,
     recipe: { ...RECIPE, help: `${RECIPE.help} and whet push` },

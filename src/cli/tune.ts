@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 import { writeModel } from '../onnx/index.ts'
 import { tune, writeRecipe } from '../recipe/index.ts'
 import { exitOfVerdict } from './exit.ts'
-import { DATA, dataAt, dataFor, KEEP_FLOAT, LABEL, modelAt, OUT_FILE, RECIPE, SEED } from './inputs.ts'
+import { DATA, dataAt, dataFor, KEEP_FLOAT, modelAt, OUT_FILE, READING, RECIPE, SEED } from './inputs.ts'
 import { checkpointAt, checkpointBeside, LEARNING, learningSettings } from './learning-options.ts'
 import { outputFile, writableFile } from './output-file.ts'
 import { weightBitsOf } from './quantize.ts'
@@ -33,7 +33,7 @@ export const tuneVerb: Verb = {
     recipe: RECIPE,
     ...LEARNING,
     rate: { type: 'string', value: 'R', help: 'the highest learning rate (0.0005)' },
-    label: LABEL,
+    ...READING,
     seed: SEED,
   },
   checkpoint: checkpointBeside,

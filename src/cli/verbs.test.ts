@@ -47,6 +47,11 @@ describe.each(verbs.map((verb) => [verb.name, verb] as const))('whet %s', (name,
       expect(Object.keys({ ...verb.options, ...COMMON })).toContain(option)
   })
 
+  test('where it takes rows, it takes what messages about rows name', () => {
+    const wanted = verb.options.data ? ['label', 'tokenizer', 'tokens'] : []
+    expect(wanted.filter((option) => verb.options[option] === undefined)).toEqual([])
+  })
+
   test('reads every option that it has', () => {
     expect(Object.keys(verb.options).filter((option) => !reads(option))).toEqual([])
   })
