@@ -65,13 +65,16 @@ test.each([
   [['--stall', '10@0'], /--stall 10@0/],
   [['--stall', '10@50', '--browser', 'auto'], /--stall cannot be put into a tab/],
   [['--batch', '1.5'], /--batch 1\.5: not a whole number from 1 to 65536/],
-  [['--spent', '5'], /--spent is set against savings/],
+  [['--spent', '5'], /--spent means nothing without --answers-per-day/],
   [['--prices', 'missing.json'], /missing\.json/],
   [['--prices', bench.path('prices.json')], /machines\[0\]\.source should be a text/],
   [['--html', bench.path('no/such/load.html')], /cannot write/],
 ] as const)('%j is refused before anything runs', async (words, message) => {
-  const { positionals, options } = parse(benchVerb, [model, ...words])
-  const refused = benchVerb.run(positionals, options, {} as never)
+  const run = async () => {
+    const { positionals, options } = parse(benchVerb, [model, ...words])
+    return benchVerb.run(positionals, options, {} as never)
+  }
+  const refused = run()
   await expect(refused).rejects.toBeInstanceOf(UserError)
   await expect(refused).rejects.toThrow(message)
 })

@@ -57,8 +57,14 @@ export const benchVerb: Verb = {
       type: 'string',
       value: 'MONEY',
       help: 'what training and optimising cost, in the currency of the prices (0)',
+      with: 'answers-per-day',
     },
-    'spent-hours': { type: 'string', value: 'H', help: 'machine hours that they took, priced by the table (0)' },
+    'spent-hours': {
+      type: 'string',
+      value: 'H',
+      help: 'machine hours that they took, priced by the table (0)',
+      with: 'answers-per-day',
+    },
     html: { type: 'string', value: 'FILE', help: 'also write the report as a page' },
     shape: SHAPE,
     data: DATA,
@@ -117,9 +123,6 @@ function refuseStray(options: Arguments, scenario: Scenario): void {
     stray('stall', 'cannot be put into a tab of a browser', 'leave out --browser')
   if (options.has('max-p99') && !server && !options.flag('sweep'))
     stray('max-p99', `limits nothing in ${scenario}`, 'add --scenario server, or --sweep')
-  for (const name of ['spent', 'spent-hours'])
-    if (options.has(name) && !options.has('answers-per-day'))
-      stray(name, 'is set against savings, which need to know how often the model is asked', 'add --answers-per-day N')
 }
 
 /** `10@50`: ten milliseconds in every fiftieth call. */

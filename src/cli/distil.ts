@@ -35,6 +35,7 @@ export const distilVerb: Verb = {
     'fresh-weights': {
       type: 'boolean',
       help: 'draw its weights anew, by seed and fan-in, instead of starting from those in the file',
+      with: 'student',
     },
     width: { type: 'string', value: 'SHARE', help: 'channels that a student cut from the teacher keeps (0.5)' },
     depth: { type: 'string', value: 'SHARE', help: 'residual blocks that it keeps (1)' },
@@ -60,11 +61,12 @@ export const distilVerb: Verb = {
       value: 'EPS',
       help: 'rows are moved against the student by up to EPS a value before it learns from them (not at all)',
     },
-    'adversary-steps': { type: 'string', value: 'N', help: 'steps of the one who moves them (3)' },
+    'adversary-steps': { type: 'string', value: 'N', help: 'steps of the one who moves them (3)', with: 'adversary' },
     range: {
       type: 'string',
       value: '0,1',
       help: 'valid input values of moved rows (those that the data set declares)',
+      with: 'adversary',
     },
     importance: { type: 'string', value: 'HOW', help: `which channels: ${IMPORTANCE.join(', ')} (taylor)` },
     epochs: { type: 'string', value: 'N', help: 'times over the rows (10)' },

@@ -22,6 +22,14 @@ export const incidentVerb: Verb = {
     ...ADMIN_OPTIONS,
   },
   async run([act, id], options, context) {
+    const stray = (act === 'list' ? ['markdown', 'note'] : act === 'show' ? ['note'] : []).find((one) =>
+      options.has(one),
+    )
+    if (stray !== undefined)
+      throw new UserError('bad-argument', `--${stray} means nothing in whet incident ${act}`, {
+        where: 'command line',
+        hint: stray === 'note' ? 'whet incident ack ID --note TEXT' : 'whet incident show ID --markdown FILE',
+      })
     if (act === 'list')
       return { report: await callAdmin(options, { kind: 'incidents', path: '/v2/incidents', hint: LOG }) }
     if (act !== 'show' && act !== 'ack')

@@ -68,7 +68,7 @@ function choicesOf(options: Arguments) {
   const samples = options.integer('samples', 128, 1)
   const group = Number(options.choice('group', GROUPS.map(String), '32'))
   const weights = weightChoices(options, scheme)
-  const integers = ['smooth', 'equalise', 'weight-bits'].find((name) => options.has(name))
+  const integers = ['calibration', 'smooth', 'equalise', 'weight-bits'].find((name) => options.has(name))
   if (integers && scheme !== 'static-int8')
     throw new UserError('bad-argument', `--${integers} is an option of static-int8, not of ${scheme}`, {
       where: 'command line',
@@ -134,7 +134,7 @@ export const quantizeVerb: Verb = {
       value: 'HOW',
       help: `${RANGE_METHODS.join(', ')} (minmax); least-noise: for each value what disturbs the outputs least`,
     },
-    samples: { type: 'string', value: 'N', help: 'rows to calibrate on (128)' },
+    samples: { type: 'string', value: 'N', help: 'rows to calibrate on (128)', with: 'data' },
     target: { type: 'string', value: 'NAME', help: 'native (default), portable or web' },
     group: { type: 'string', value: 'N', help: `weight-only: weights that share a scale, ${GROUPS.join(', ')} (32)` },
     rounding: {

@@ -101,6 +101,7 @@ export const serveVerb: Verb = {
       value: 'SCOPE',
       multiple: true,
       help: `what the new key may do: ${SCOPES.join(', ')} (infer)`,
+      with: 'make-key',
     },
     audit: {
       type: 'string',
@@ -132,7 +133,12 @@ export const serveVerb: Verb = {
       value: 'URL',
       help: 'OpenTelemetry collector to send request spans to (OTLP over HTTP, with its path)',
     },
-    'trace-share': { type: 'string', value: 'P', help: 'share of the requests outside a trace to send as well (1)' },
+    'trace-share': {
+      type: 'string',
+      value: 'P',
+      help: 'share of the requests outside a trace to send as well (1)',
+      with: 'traces',
+    },
     drain: { type: 'string', value: 'MS', help: `how long requests may take to finish after SIGTERM (${DRAIN_MS})` },
   },
   // Its own --drain bounds it.

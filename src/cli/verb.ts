@@ -10,6 +10,8 @@ export interface OptionSpec {
   /** How the value is called in the help: `FILE`, `N`, `MS`. */
   readonly value?: string
   readonly help: string
+  /** The option that this one belongs to: without it there is nothing that it could change, and it is refused. */
+  readonly with?: string
 }
 
 type Values = Readonly<Record<string, string | boolean | readonly string[] | undefined>>
@@ -213,6 +215,7 @@ export function parse(verb: Verb, words: readonly string[]): { positionals: read
         where: 'command line',
         hint: `usage: whet ${verb.usage}`,
       })
+    if (values.help !== true) refuseAlone(values as Values, specs)
     return { positionals, options: new Arguments(values as Values, positionals) }
   } catch (error) {
     if (error instanceof UserError) throw error
@@ -239,6 +242,19 @@ function refuseTwice(tokens: Tokens, specs: Readonly<Record<string, OptionSpec>>
         hint: 'give it once',
       })
     given.set(token.name, token.value)
+  }
+}
+
+/** What changes nothing would be ignored without a word. */
+function refuseAlone(values: Values, specs: Readonly<Record<string, OptionSpec>>): void {
+  for (const name of Object.keys(values)) {
+    const other = specs[name]?.with
+    if (other === undefined || values[other] !== undefined) continue
+    const value = specs[other]?.value
+    throw new UserError('bad-argument', `--${name} means nothing without --${other}`, {
+      where: 'command line',
+      hint: `add --${other}${value ? ` ${value}` : ''}, or leave --${name} out`,
+    })
   }
 }
 

@@ -57,6 +57,34 @@ describe.each(verbs.map((verb) => [verb.name, verb] as const))('whet %s', (name,
   })
 })
 
+test.each([
+  ['distil', '--adversary-steps=5', '--adversary EPS'],
+  ['distil', '--range=0,1', '--adversary EPS'],
+  ['distil', '--fresh-weights', '--student FILE'],
+  ['quantize', '--samples=64', '--data D'],
+  ['serve', '--scope=read', '--make-key NAME'],
+  ['serve', '--trace-share=0.5', '--traces URL'],
+])('whet %s %s is refused without %s', async (name, word, other) => {
+  const verb = await VERBS[name]!.load()
+  const [option, partner] = [word.split('=')[0], other.split(' ')[0]!]
+  expect(() => parse(verb, ['model.onnx', word])).toThrow(
+    expect.objectContaining({
+      message: `${option} means nothing without ${partner}`,
+      hint: `add ${other}, or leave ${option} out`,
+    }),
+  )
+  expect(() => parse(verb, ['model.onnx', word, `${partner}=1`])).not.toThrow()
+})
+
+test('quantize takes a calibration only where ranges are calibrated', async () => {
+  const verb = await VERBS.quantize!.load()
+  const words = ['model.onnx', '-o', 'out.onnx', '--scheme', 'dynamic-int8', '--calibration', 'entropy']
+  const { positionals, options } = parse(verb, words)
+  await expect(verb.run(positionals, options, {} as never)).rejects.toThrow(
+    '--calibration is an option of static-int8, not of dynamic-int8',
+  )
+})
+
 test('groups of weights: those that the kernel takes, to the library too', async () => {
   expect(helpOf((await VERBS.quantize!.load()) as Verb)).toContain(`share a scale, ${GROUPS.join(', ')} (32)`)
   const model = parseModel('<ir_version: 10, opset_import: ["" : 21]> g (float[1] x) => (float[1] y) { y = Relu(x) }')
