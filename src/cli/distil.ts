@@ -21,8 +21,6 @@ export const distilVerb: Verb = {
     'whet distil model.onnx --data rows.npz --width 0.5 -o out --resume',
   ],
   positionals: { min: 1, max: 1, names: 'one teacher' },
-  // A step must end before its state can be kept.
-  graceMs: 30_000,
   options: {
     data: DATA,
     output: {

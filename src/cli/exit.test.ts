@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { UserError } from '../platform/index.ts'
 import { explain } from './exit.ts'
 import { EXIT } from './exit-codes.ts'
-import { Arguments } from './verb.ts'
+import { Arguments, graceOf } from './verb.ts'
 import { VERBS } from './verbs.ts'
 
 test('a place is named once: not again where the message names its field and file', () => {
@@ -29,6 +29,8 @@ test('who was interrupted is told how to go on: with --resume where the verb ask
       ['tune', '../out.checkpoint'],
     ] as const) {
       const file = join(folder, 'out', checkpoint)
+      // A step may take long, and its state can be kept only when it has ended.
+      expect(graceOf(await VERBS[verb]!.load())).toBeGreaterThanOrEqual(30_000)
       // Before the first epoch has ended, `--resume` would find nothing.
       expect((await told(verb)).text).toBe(anew)
       mkdirSync(join(folder, 'out'), { recursive: true })

@@ -21,7 +21,7 @@ async function main(words: readonly string[]): Promise<number> {
     process.stdout.write(`${await said(words.includes('--json'))}\n`)
     return EXIT.done
   }
-  const { explain, helpOf, openTerminal, parse } = await import('./start.ts')
+  const { explain, graceOf, helpOf, openTerminal, parse } = await import('./start.ts')
   const terminal = openTerminal(words)
   let [verb, given, printed]: [verb?: Verb, given?: Arguments, printed?: true] = []
   const print = (text: string) => {
@@ -38,7 +38,8 @@ async function main(words: readonly string[]): Promise<number> {
       await terminal.print(await said(terminal.context.json, helpOf(verb)))
       return EXIT.done
     }
-    if (verb.graceMs !== undefined) terminal.allow(verb.graceMs)
+    const graceMs = graceOf(verb)
+    if (graceMs !== undefined) terminal.allow(graceMs)
     const stopReading = readAhead()
     const { report, text, exitCode } = await Promise.race([
       verb.run(positionals, options, terminal.context),

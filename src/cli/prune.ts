@@ -18,8 +18,6 @@ export const pruneVerb: Verb = {
     'whet prune model.onnx --data train.npz --sparsity 0.7 -o sparse.onnx',
   ],
   positionals: { min: 1, max: 1, names: 'one model' },
-  // A step must end before its state can be kept.
-  graceMs: 30_000,
   options: {
     data: DATA,
     output: OUT_FILE,

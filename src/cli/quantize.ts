@@ -18,7 +18,7 @@ import {
   layoutOf,
   writeTransformersLayout,
 } from './transformers-layout.ts'
-import type { Arguments, Context, Verb } from './verb.ts'
+import type { Arguments, Context, OptionSpec, Verb } from './verb.ts'
 
 /** The runtime reads shapes and axes while it loads, and from the model's own file alone; what we write for it has them there. */
 const hasSmallOutside = ({ graph }: Model) =>
@@ -52,6 +52,11 @@ function weightChoices(options: Arguments, scheme: string) {
 }
 
 /** Bits of a weight in the file, of static int8. */
+export const WEIGHT_BITS = {
+  type: 'string',
+  value: '4|8',
+  help: 'bits of a weight in the file (8); with 4 the kernels are the same and the weights half as large',
+} as const satisfies OptionSpec
 export const weightBitsOf = (options: Arguments): 4 | 8 =>
   options.choice('weight-bits', ['4', '8'], '8') === '4' ? 4 : 8
 
@@ -132,7 +137,7 @@ export const quantizeVerb: Verb = {
     calibration: {
       type: 'string',
       value: 'HOW',
-      help: `${RANGE_METHODS.join(', ')} (minmax); least-noise: for each value what disturbs the outputs least`,
+      help: `static-int8: ${RANGE_METHODS.join(', ')} (minmax); least-noise: for each value what disturbs the outputs least`,
     },
     samples: { type: 'string', value: 'N', help: 'rows to calibrate on (128)', with: 'data' },
     target: { type: 'string', value: 'NAME', help: 'native (default), portable or web' },
@@ -153,11 +158,7 @@ export const quantizeVerb: Verb = {
       value: '0|4',
       help: 'weight-only: products in float (0, default), or with activations rounded to 8 bits (4)',
     },
-    'weight-bits': {
-      type: 'string',
-      value: '4|8',
-      help: 'static-int8: bits of a weight in the file (8); with 4 the kernels are the same and the weights half as large',
-    },
+    'weight-bits': { ...WEIGHT_BITS, help: `static-int8: ${WEIGHT_BITS.help}` },
     smooth: {
       type: 'string',
       value: 'ALPHA',

@@ -2,4 +2,4 @@
 export { explain } from './exit.ts'
 export { helpOf } from './help.ts'
 export { openTerminal } from './terminal.ts'
-export { parse } from './verb.ts'
+export { graceOf, parse } from './verb.ts'

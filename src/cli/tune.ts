@@ -5,7 +5,7 @@ import { exitOfVerdict } from './exit.ts'
 import { DATA, dataAt, dataFor, KEEP_FLOAT, modelAt, OUT_FILE, READING, RECIPE, SEED } from './inputs.ts'
 import { checkpointAt, checkpointBeside, LEARNING, learningSettings } from './learning-options.ts'
 import { outputFile, writableFile } from './output-file.ts'
-import { weightBitsOf } from './quantize.ts'
+import { WEIGHT_BITS, weightBitsOf } from './quantize.ts'
 import type { Verb } from './verb.ts'
 
 export const tuneVerb: Verb = {
@@ -23,11 +23,7 @@ export const tuneVerb: Verb = {
     output: OUT_FILE,
     epochs: { type: 'string', value: 'N', help: 'times over the rows (4)' },
     everywhere: { type: 'boolean', help: 'integers also where float is as fast, such as in depthwise convolutions' },
-    'weight-bits': {
-      type: 'string',
-      value: '4|8',
-      help: 'bits of a weight in the file (8); with 4 the kernels are the same and the weights half as large',
-    },
+    'weight-bits': WEIGHT_BITS,
     'keep-float': KEEP_FLOAT,
     resume: { type: 'boolean', help: 'go on from the checkpoint beside OUT' },
     recipe: RECIPE,

@@ -36,10 +36,17 @@ export interface Verb {
   readonly keepsWork?: true
   /** The file from which the same command with `--resume` goes on after Ctrl-C, where it was already written. */
   readonly checkpoint?: (options: Arguments) => string
-  /** Milliseconds that it may take to end by itself after Ctrl-C, where it needs longer than others. */
+  /** Milliseconds that it may take to end by itself after Ctrl-C, where `graceOf` is not enough. */
   readonly graceMs?: number
   run(positionals: readonly string[], options: Arguments, context: Context): Promise<Outcome>
 }
+
+/** Milliseconds in which a step of a training ends: only then can its state be kept. */
+const STEP_MS = 30_000
+
+/** How long a verb may take to end by itself after Ctrl-C, in milliseconds, where it needs longer than others. */
+export const graceOf = ({ graceMs, checkpoint }: Verb): number | undefined =>
+  graceMs ?? (checkpoint ? STEP_MS : undefined)
 
 /** What a verb may use of the terminal. Nothing else prints. */
 export interface Context {
