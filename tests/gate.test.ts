@@ -55,7 +55,7 @@ describe('compare --gate', () => {
   test('0 where every limit is kept, with files that pipelines read', async () => {
     const files = ['--junit', 'g.xml', '--sarif', 'g.sarif', '--markdown', 'g.md', '-o', 'g.html']
     const { code, stdout, stderr } = await compare('open.yaml', 'model.onnx', '--json', ...files)
-    expect([code, stderr]).toEqual([0, ''])
+    expect([code, stderr]).toEqual([0, 'wrote g.html\nwrote g.xml\nwrote g.sarif\nwrote g.md\n'])
     const report = JSON.parse(stdout) as ComparisonReport
     expect(report.gate).toMatchObject({ file: 'open.yaml', verdict: 'pass' })
     expect(report.gate!.checks.map(({ id, verdict, line }) => [id, verdict, line])).toEqual([
@@ -124,7 +124,7 @@ test('select: one harness, a leaderboard, the front', async () => {
     ...['--gate', 'few.yaml', '--duration', '0.2', '--json', '-o', 'selection.html'],
   )
   // The first gate lets the first model through, the second needs more rows for any.
-  expect([code, stderr]).toEqual([3, ''])
+  expect([code, stderr]).toEqual([3, 'wrote selection.html\n'])
   const report = JSON.parse(stdout) as SelectionReport
   expect(
     report.models.map(({ path, gates, admitted }) => [path, gates.map(({ verdict }) => verdict), admitted]),

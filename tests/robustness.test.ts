@@ -42,7 +42,7 @@ describe('whet robustness', () => {
       ...['--corruptions', 'fog,snow,jpeg-compression', '--severities', '1,4', '-o', 'page.html', '--json'],
     )
     const report = reportIn(stdout, 'robustness')
-    expect([code, stderr, report.models[1]!.change?.verdict]).toEqual([3, '', 'inconclusive'])
+    expect([code, stderr, report.models[1]!.change?.verdict]).toEqual([3, 'wrote page.html\n', 'inconclusive'])
     expect(report).toMatchObject({ n: ROWS, modality: 'images', severities: [1, 4], metric: 'top1', labelled: true })
     expect(report.corruptions.map(({ name }) => name)).toEqual(['fog', 'snow', 'jpeg-compression'])
     expect(report.models.map(({ path }) => path)).toEqual(['base.onnx', 'other.onnx'])

@@ -1,9 +1,8 @@
 import { ATTACKS, type AttackName, type FooledRow, pictureOf } from '../evaluate/index.ts'
-import { writeAtomic } from '../platform/index.ts'
 import { attack } from '../recipe/index.ts'
 import type { FooledPictures } from '../view/index.ts'
 import { DATA, dataFor, modelAt, READING, SEED } from './inputs.ts'
-import { pageAt } from './output-file.ts'
+import { pageAt, writeOutput } from './output-file.ts'
 import { rangeOf } from './range.ts'
 import type { Verb } from './verb.ts'
 
@@ -70,7 +69,7 @@ export const attackVerb: Verb = {
     })
     if (page !== null) {
       const { renderHtml } = await import('../view/index.ts')
-      await writeAtomic(page, renderHtml(report, { fooled: picturesOf(shown, report.range) }))
+      await writeOutput(page, renderHtml(report, { fooled: picturesOf(shown, report.range) }), context)
     }
     return { report }
   },

@@ -1,9 +1,9 @@
 import type { Stall } from '../engine/index.ts'
 import { DEFAULT_PRICES, type PriceTable, parsePrices, SCENARIOS, type Scenario } from '../evaluate/index.ts'
-import { UserError, writeAtomic } from '../platform/index.ts'
+import { UserError } from '../platform/index.ts'
 import { bench } from '../recipe/index.ts'
 import { DATA, dataAt, modelAt, READING, SEED, SHAPE, shapesOf, THREADS, textAt } from './inputs.ts'
-import { writableFile } from './output-file.ts'
+import { writableFile, writeOutput } from './output-file.ts'
 import type { Arguments, Verb } from './verb.ts'
 
 export const benchVerb: Verb = {
@@ -104,10 +104,7 @@ export const benchVerb: Verb = {
         data: await dataAt('data', first, options),
       },
     )
-    if (page) {
-      await writeAtomic(page, (await import('../view/index.ts')).renderHtml(report))
-      context.say(`wrote ${page}`)
-    }
+    if (page) await writeOutput(page, (await import('../view/index.ts')).renderHtml(report), context)
     return { report }
   },
 }

@@ -1,6 +1,5 @@
 import { pictureOf, rowPictures } from '../evaluate/index.ts'
 import type { Model } from '../ir/index.ts'
-import { UserError, writeAtomic } from '../platform/index.ts'
 import { compareGated, compareModels, type RowSaliency, saliencyOf } from '../recipe/index.ts'
 import type { ComparisonReport } from '../report/index.ts'
 import type { RowPictures } from '../view/index.ts'
@@ -8,9 +7,9 @@ import { exitOfVerdict } from './exit.ts'
 import { GATE, gateAt, refuseDoubles } from './gate.ts'
 import { ALPHA, DATA, dataFor, MARGIN, METRIC, modelAt, READING, SEED, SLICE } from './inputs.ts'
 import { metricOf } from './metric.ts'
-import { writableFile } from './output-file.ts'
+import { pageAt, writableFile, writeOutput } from './output-file.ts'
 import { DATA_FOR, ownData, ownPaths } from './own-data.ts'
-import type { Arguments, Verb } from './verb.ts'
+import type { Arguments, Context, Verb } from './verb.ts'
 
 /** Where a comparison can be written besides stdout. */
 const OUTPUTS = {
@@ -84,7 +83,7 @@ export const compareVerb: Verb = {
     const judged = gate ? await compareGated(...pair, data, gate, asked) : await compareModels(...pair, data, asked)
     const report = { ...judged, models }
     if (outputs.size > 0)
-      await write(outputs, report, async () => {
+      await write(outputs, report, context, async () => {
         const { shownFlips } = await import('../view/index.ts')
         const rows = shownFlips(report).map(({ row }) => row)
         const pictures = await rowPictures(data, rows)
@@ -103,12 +102,9 @@ function outputsOf(options: Arguments): ReadonlyMap<Output, string> {
   for (const name of Object.keys(OUTPUTS) as Output[]) {
     const path = options.text(name)
     if (path === undefined) continue
-    if (name === 'output' && !/\.html?$/i.test(path))
-      throw new UserError('bad-argument', `-o ${path}: a comparison is written as a page, FILE.html`, {
-        where: 'command line',
-        hint: '--json prints the report for programs; --junit, --sarif and --markdown are for pipelines',
-      })
-    outputs.set(name, writableFile(options, name, `report.${OUTPUTS[name].ending}`)!)
+    const example = `report.${OUTPUTS[name].ending}`
+    const hint = '--json prints the report for programs; --junit, --sarif and --markdown are for pipelines'
+    outputs.set(name, (name === 'output' ? pageAt(options, example, hint) : writableFile(options, name, example))!)
   }
   return outputs
 }
@@ -131,6 +127,7 @@ function drawn(slopes: ReadonlyMap<number, RowSaliency>): RowPictures {
 async function write(
   outputs: ReadonlyMap<Output, string>,
   report: ComparisonReport,
+  context: Context,
   pictures: () => Promise<ComparisonPictures>,
 ): Promise<void> {
   const view = await import('../view/index.ts')
@@ -139,6 +136,6 @@ async function write(
       name === 'output'
         ? view.renderHtml(report, await pictures())
         : { junit: view.renderJUnit, sarif: view.renderSarif, markdown: view.renderMarkdown }[name](report)
-    await writeAtomic(path, text)
+    await writeOutput(path, text, context)
   }
 }

@@ -1,7 +1,7 @@
-import { UserError, writeAtomic } from '../platform/index.ts'
+import { UserError } from '../platform/index.ts'
 import { renderIncident } from '../view/index.ts'
 import { ADMIN_OPTIONS, callAdmin } from './admin-call.ts'
-import { writableFile } from './output-file.ts'
+import { writableFile, writeOutput } from './output-file.ts'
 import type { Verb } from './verb.ts'
 
 const LOG = 'the log of the server says what it does'
@@ -47,10 +47,7 @@ export const incidentVerb: Verb = {
     const call = { kind: 'incident', path, hint: 'whet incident list has those that there are' } as const
     const note = { note: options.text('note') ?? '' }
     const report = await callAdmin(options, act === 'show' ? call : { ...call, path: `${path}/ack`, body: note })
-    if (file !== undefined) {
-      await writeAtomic(file, renderIncident(report))
-      context.say(`wrote ${file}`)
-    }
+    if (file !== undefined) await writeOutput(file, renderIncident(report), context)
     return { report }
   },
 }

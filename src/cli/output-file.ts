@@ -1,7 +1,7 @@
 import { accessSync, constants, lstatSync, realpathSync, type Stats, statSync } from 'node:fs'
 import { basename, dirname, join, resolve, sep } from 'node:path'
-import { checkReplaceable, explainSystemError, UserError } from '../platform/index.ts'
-import type { Arguments } from './verb.ts'
+import { checkReplaceable, explainSystemError, UserError, writeAtomic } from '../platform/index.ts'
+import type { Arguments, Context } from './verb.ts'
 
 /**
  * The `-o FILE` of a verb. Looked at before any work is done, so that a wrong path costs no one an hour.
@@ -127,13 +127,23 @@ function wholePath(path: string): string {
   }
 }
 
+/** Writes what such an option asked for, and says so. */
+export async function writeOutput(path: string, text: string, context: Context): Promise<void> {
+  await writeAtomic(path, text)
+  context.say(`wrote ${path}`)
+}
+
 /** The page that `-o FILE.html` asks for, looked at the same way; null without the option. */
-export function pageAt(options: Arguments, example: string): string | null {
+export function pageAt(
+  options: Arguments,
+  example: string,
+  hint = '--json prints the report for programs',
+): string | null {
   const path = options.text('output')
   if (path === undefined) return null
   if (/\.html?$/i.test(path)) return writableFile(options, 'output', example)!
   throw new UserError('bad-argument', `-o ${path}: the report is written as a page, FILE.html`, {
     where: 'command line',
-    hint: '--json prints the report for programs',
+    hint,
   })
 }

@@ -1,10 +1,9 @@
 import { MODALITIES, type Modality } from '../data/index.ts'
-import { writeAtomic } from '../platform/index.ts'
 import { diskCache, robustness } from '../recipe/index.ts'
 import { exitOfWorst } from './exit.ts'
 import { ALPHA, DATA, dataFor, MARGIN, METRIC, modelAt, READING, SEED } from './inputs.ts'
 import { metricOf } from './metric.ts'
-import { pageAt } from './output-file.ts'
+import { pageAt, writeOutput } from './output-file.ts'
 import { rangeOf } from './range.ts'
 import type { Arguments, Verb } from './verb.ts'
 
@@ -64,7 +63,7 @@ export const robustnessVerb: Verb = {
     })
     if (output !== null) {
       const { renderHtml } = await import('../view/index.ts')
-      await writeAtomic(output, renderHtml(report))
+      await writeOutput(output, renderHtml(report), context)
     }
     // Where no change could be measured there is no evidence, and so no pass.
     const verdicts = report.models.slice(1).map(({ change }) => change?.verdict ?? 'inconclusive')

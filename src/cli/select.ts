@@ -1,11 +1,11 @@
-import { UserError, writeAtomic } from '../platform/index.ts'
+import { UserError } from '../platform/index.ts'
 import { selectModels } from '../recipe/index.ts'
 import { exitOfWorst } from './exit.ts'
 import { EXIT } from './exit-codes.ts'
 import { GATE, gateAt, refuseDoubles } from './gate.ts'
 import { DATA, dataFor, METRIC, modelAt, READING, SEED, SLICE, THREADS } from './inputs.ts'
 import { metricOf } from './metric.ts'
-import { writableFile } from './output-file.ts'
+import { pageAt, writeOutput } from './output-file.ts'
 import { DATA_FOR, ownData, ownPaths } from './own-data.ts'
 import type { Verb } from './verb.ts'
 
@@ -33,6 +33,7 @@ export const selectVerb: Verb = {
   },
   async run(paths, options, context) {
     const path = options.required('data', 'no data is never a pass: give rows with --data D')
+    const page = pageAt(options, 'selection.html')
     const gates = options.list('gate').map(gateAt)
     if (gates.length === 0)
       throw new UserError('bad-argument', '--gate is missing', {
@@ -40,7 +41,6 @@ export const selectVerb: Verb = {
         hint: 'say what a model must keep: --gate whetstone.gate.yaml',
       })
     for (const gate of gates) refuseDoubles(gate, options)
-    const page = writableFile(options, 'output', 'selection.html')
     const settings = {
       threads: options.integer('threads', 1, 1, 256),
       maxSeconds: options.number('duration', 10, 0.1, 36_000),
@@ -62,7 +62,7 @@ export const selectVerb: Verb = {
     const metric = await metricOf(options)
     const label = options.text('label')
     const report = await selectModels(models, data, gates, { ...settings, label, metric })
-    if (page !== undefined) await writeAtomic(page, (await import('../view/index.ts')).renderHtml(report))
+    if (page !== null) await writeOutput(page, (await import('../view/index.ts')).renderHtml(report), context)
     // A selection succeeds where some model may go out; else the mildest refusal says what is missing.
     const best = report.models.map(({ gates: of }) => exitOfWorst(of.map(({ verdict }) => verdict)))
     const code = [EXIT.done, EXIT.inconclusive, EXIT.regressed].find((exit) => best.includes(exit))

@@ -85,6 +85,18 @@ test('quantize takes a calibration only where ranges are calibrated', async () =
   )
 })
 
+test.each(['attack', 'compare', 'robustness', 'select'])(
+  'whet %s -o writes a page, and no other file',
+  async (name) => {
+    const verb = await VERBS[name]!.load()
+    const { positionals, options } = parse(
+      verb,
+      ['a.onnx', 'b.onnx', '--data', 'rows.npz', '-o', 'report.json'].slice(name === 'attack' ? 1 : 0),
+    )
+    await expect(verb.run(positionals, options, {} as never)).rejects.toThrow('written as a page, FILE.html')
+  },
+)
+
 test('groups of weights: those that the kernel takes, to the library too', async () => {
   expect(helpOf((await VERBS.quantize!.load()) as Verb)).toContain(`share a scale, ${GROUPS.join(', ')} (32)`)
   const model = parseModel('<ir_version: 10, opset_import: ["" : 21]> g (float[1] x) => (float[1] y) { y = Relu(x) }')
