@@ -2,6 +2,8 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parse } from '../src/cli/verb.ts'
+import { VERBS } from '../src/cli/verbs.ts'
 import { metrics } from '../src/evaluate/index.ts'
 import { type JsonSchema, kinds, schemaOf } from '../src/report/index.ts'
 import { Bench, CLASSIFIER, integers } from './command.ts'
@@ -125,6 +127,22 @@ describe('the commands of every page run in the order of the page', () => {
       expect([ran.stderr, ran.status]).toEqual(['', 0])
     }
   })
+})
+
+test('commands that no test runs are ones that their verbs take, remarks and all', async () => {
+  const shown = blocks.filter(({ language }) => ['console', 'text'].includes(language))
+  const lines = shown.flatMap(({ page, code }) =>
+    [...code.replaceAll(/\\\n\s*/g, '').matchAll(/^whet (.*?)(?:\s+#.*)?$/gm)].map(
+      ([, words]) => [page, words!] as const,
+    ),
+  )
+  expect(lines.length).toBeGreaterThan(20)
+  for (const [page, line] of lines) {
+    const [name, ...words] = [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain!)
+    expect(Object.keys(VERBS), `${page}: whet ${line}`).toContain(name)
+    const verb = await VERBS[name!]!.load()
+    expect(() => parse(verb, words), `${page}: whet ${line}`).not.toThrow()
+  }
 })
 
 test('links lead somewhere', () => {

@@ -14,9 +14,9 @@ export const benchVerb: Verb = {
   examples: [
     'whet bench model.onnx int8.onnx',
     'whet bench model.onnx --shape x=1,3,224,224 --threads 2',
-    'whet bench model.onnx int8.onnx --scenario server --max-p99 20    how many queries a second each can take',
-    'whet bench model.onnx int8.onnx --target web                      in onnxruntime-web (WebAssembly)',
-    'whet bench model.onnx --sweep --max-p99 50 --html load.html       rows at once × threads × processes',
+    'whet bench model.onnx int8.onnx --scenario server --max-p99 20    # how many queries a second each can take',
+    'whet bench model.onnx int8.onnx --target web                      # in onnxruntime-web (WebAssembly)',
+    'whet bench model.onnx --sweep --max-p99 50 --html load.html       # rows at once × threads × processes',
     'whet bench model.onnx int8.onnx --prices prices.json --answers-per-day 2000000 --spent 40',
   ],
   positionals: { min: 1, max: 16, names: 'one or more models' },

@@ -17,7 +17,7 @@ export const DATABASE: OptionSpec = {
 
 export const jobVerb: Verb = {
   name: 'job',
-  usage: 'job submit|list|show|wait|cancel [ID] --database URL',
+  usage: 'job submit|list|show|wait|cancel [ID | -- VERB …] --database URL',
   summary: 'Leaves comparisons and searches in a database for workers on other machines, and gets their reports.',
   examples: [
     'whet job submit --database postgres://host/whetstone -- compare a.onnx b.onnx --data eval.npz',

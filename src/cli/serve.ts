@@ -113,14 +113,14 @@ export const serveVerb: Verb = {
       value: 'DIR',
       help: 'folder that keeps rollouts and incidents (one per port, in your state folder)',
     },
-    watch: {
-      type: 'boolean',
-      help: 'watch whether requests and answers still look as they did (keeps a few numbers of each)',
-    },
     database: {
       type: 'string',
       value: 'URL',
       help: 'a PostgreSQL server that keeps them instead, for several servers',
+    },
+    watch: {
+      type: 'boolean',
+      help: 'watch whether requests and answers still look as they did (keeps a few numbers of each)',
     },
     webhook: {
       type: 'string',

@@ -15,9 +15,9 @@ const sources = readdirSync(import.meta.dirname)
   .join('\n')
 const verbs: readonly Verb[] = await Promise.all(Object.values(VERBS).map(({ load }) => load()))
 
-/** The words of an example as a shell gives them; what stands behind two spaces explains it. */
+/** The words of an example as a shell gives them: pasted, it must run with the remark that explains it. */
 const wordsOf = (example: string) =>
-  [...example.replace(/\s{2,}.*$/, '').matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain!)
+  [...example.replace(/ +# .*$/, '').matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain!)
 
 /** Read by its name in a call or a list, or as a key of a table that is read key by key. */
 const reads = (option: string) => new RegExp(`[(\\[ ]'${option}'|^ {2}${option}: \\{`, 'm').test(sources)
