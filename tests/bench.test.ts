@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { benchVerb } from '../src/cli/bench.ts'
-import { parse } from '../src/cli/verb.ts'
+import { parse } from '../src/cli/parse.ts'
 import { UserError } from '../src/platform/index.ts'
 import { Bench, CLASSIFIER } from './command.ts'
 import { reportIn } from './schema.ts'

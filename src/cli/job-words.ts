@@ -1,5 +1,6 @@
 import { UserError } from '../platform/index.ts'
-import { parse, type Verb } from './verb.ts'
+import { parse } from './parse.ts'
+import type { Verb } from './verb.ts'
 
 /** What a worker does for others. */
 const JOBS: Readonly<Record<string, () => Promise<Verb>>> = {

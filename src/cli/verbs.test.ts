@@ -6,7 +6,8 @@ import { parseModel } from '../ir/index.ts'
 import { GROUPS } from '../passes/index.ts'
 import { quantize } from '../recipe/index.ts'
 import { helpOf } from './help.ts'
-import { Arguments, COMMON, parse, type Verb } from './verb.ts'
+import { parse } from './parse.ts'
+import { Arguments, COMMON, type Verb } from './verb.ts'
 import { VERBS } from './verbs.ts'
 
 const sources = readdirSync(import.meta.dirname)
