@@ -20,7 +20,7 @@ export const pruneVerb: Verb = {
   positionals: { min: 1, max: 1, names: 'one model' },
   options: {
     data: DATA,
-    output: OUT_FILE,
+    output: { ...OUT_FILE, help: `${OUT_FILE.help}; its recipe goes beside it` },
     macs: { type: 'string', value: 'SHARE', help: 'multiply-accumulates that may be left (0.5)' },
     sparsity: { type: 'string', value: 'SHARE', help: 'single weights that become zero, instead of channels that go' },
     pattern: { type: 'string', value: 'N:M', help: 'the same in a pattern: N of every M weights stay, such as 2:4' },
@@ -60,9 +60,11 @@ export const pruneVerb: Verb = {
       names: [path!, out],
     })
     await writeModel(pruned, out)
-    await writeRecipe(recipe, tensors, `${out.replace(/\.onnx$/i, '')}.recipe.json`)
+    const recipeFile = `${out.replace(/\.onnx$/i, '')}.recipe.json`
+    await writeRecipe(recipe, tensors, recipeFile)
     rmSync(checkpoint, { force: true })
     context.say(`wrote ${out}`)
+    context.say(`wrote ${recipeFile}`)
     return { report, exitCode: exitOfVerdict(report.verdict) }
   },
 }

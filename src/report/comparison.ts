@@ -15,8 +15,6 @@ import {
 } from './schema.ts'
 import { verdict } from './verdict.ts'
 
-export { type Verdict, verdict } from './verdict.ts'
-
 /**
  * What a verdict rests on: `proven` on the rows; `close` where they cannot prove it and the outputs hardly differ; else
  * null.

@@ -1,4 +1,4 @@
-import { comparison, grade, verdict } from './comparison.ts'
+import { comparison, grade } from './comparison.ts'
 import { valueSummary } from './inspection.ts'
 import { latencyRatio, profile } from './latency.ts'
 import { portability } from './quantization.ts'
@@ -18,6 +18,7 @@ import {
   report,
   text,
 } from './schema.ts'
+import { verdict } from './verdict.ts'
 
 const candidateResult = object({
   id: text,

@@ -1,4 +1,3 @@
-import { verdict } from './comparison.ts'
 import {
   boolean,
   type Infer,
@@ -14,6 +13,7 @@ import {
   report,
   text,
 } from './schema.ts'
+import { verdict } from './verdict.ts'
 
 /** A difference to the first model on the same rows, in units of the metric, with its two-sided 1−α interval. */
 const robustnessChange = object({

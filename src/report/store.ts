@@ -1,5 +1,6 @@
-import { grade, verdict } from './comparison.ts'
+import { grade } from './comparison.ts'
 import { boolean, type Infer, integer, list, nullable, object, oneOf, optional, report, text } from './schema.ts'
+import { verdict } from './verdict.ts'
 
 /** A file of a version; `path` is its place in the folder that `pull` makes. */
 const versionFile = object({ path: text, role: text, digest: text, bytes: integer })
