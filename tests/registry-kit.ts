@@ -19,6 +19,12 @@ export interface RegistryFaults {
   cutsBlobs?: number
   /** Knows ranges: a blob from some byte on. */
   ranges?: boolean
+  /** Takes so many bytes of an upload at a time and hangs up. */
+  cutsUploads?: number
+  /** Keeps what has come of an upload, and tells how much that is. */
+  resumes?: boolean
+  /** It then puts the pieces together wrongly. */
+  mixesPieces?: boolean
   /** Where uploads are sent to. */
   uploadTo?: string
 }
@@ -37,6 +43,9 @@ export async function startRegistry(faults: RegistryFaults = {}): Promise<TestRe
   const blobs = new Map<string, Buffer>()
   const manifests = new Map<string, { type: string; bytes: Buffer }>()
   const tags = new Map<string, Map<string, string>>()
+  /** What has come of uploads that were cut off, by their number. */
+  const uploads = new Map<string, Buffer>()
+  let opened = 0
   const seen: string[] = []
   const server = createServer((request, response) => {
     answer(request, response).catch((error: Error) => {
@@ -50,7 +59,7 @@ export async function startRegistry(faults: RegistryFaults = {}): Promise<TestRe
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, searchParams } = new URL(request.url!, url)
     seen.push(`${request.method} ${pathname}`)
-    const body = await bodyOf(request)
+    const body = await bodyOf(request, request.method === 'PUT' ? faults.cutsUploads : undefined)
     const end = (status: number, headers: Record<string, string> = {}, content?: Buffer | string) => {
       response.writeHead(status, { ...headers, ...(content ? { 'content-length': Buffer.byteLength(content) } : {}) })
       response.end(request.method === 'HEAD' ? undefined : content)
@@ -97,12 +106,30 @@ export async function startRegistry(faults: RegistryFaults = {}): Promise<TestRe
       return end(200, {}, JSON.stringify({ schemaVersion: 2, manifests: list }))
     }
     if (kind === 'blobs') {
+      const upload = /^uploads\/(\d+)$/.exec(rest!)?.[1]
       if (request.method === 'POST')
-        return end(202, { location: faults.uploadTo ?? `/v2/${name}/blobs/uploads/1?state=a` })
+        return end(202, { location: faults.uploadTo ?? `/v2/${name}/blobs/uploads/${++opened}?state=a` })
+      if (request.method === 'GET' && upload) {
+        const has = uploads.get(upload)
+        if (!faults.resumes || !has) return error(404, 'BLOB_UPLOAD_UNKNOWN')
+        return end(204, {
+          range: `0-${Math.max(0, has.length - 1)}`,
+          location: `/v2/${name}/blobs/uploads/${upload}?state=b`,
+        })
+      }
       if (request.method === 'PUT') {
+        const before = (faults.resumes && uploads.get(upload!)) || Buffer.alloc(0)
+        const { 'content-range': range = `0-${body.length - 1}` } = request.headers
+        if (Number(range.split('-')[0]) !== before.length) return error(416, 'BLOB_UPLOAD_INVALID')
+        const whole = Buffer.concat(faults.mixesPieces ? [body, before] : [before, body])
+        if (!request.complete) {
+          uploads.set(upload!, whole)
+          request.socket.destroy()
+          return
+        }
         const digest = searchParams.get('digest')!
-        if (digestOf(body) !== digest) return error(400, 'DIGEST_INVALID')
-        blobs.set(`${name} ${digest}`, body)
+        if (digestOf(whole) !== digest) return error(400, 'DIGEST_INVALID')
+        blobs.set(`${name} ${digest}`, whole)
         return end(201, { 'docker-content-digest': digest })
       }
       const found = blobs.get(`${name} ${rest}`)
@@ -169,8 +196,19 @@ function changed(bytes: Buffer, really: boolean | undefined): Buffer {
   return copy
 }
 
-async function bodyOf(request: IncomingMessage): Promise<Buffer> {
+/** What comes of a body; of more than `most` bytes the first of them, and the rest stays on the line. */
+async function bodyOf(request: IncomingMessage, most = Number.POSITIVE_INFINITY): Promise<Buffer> {
   const pieces: Buffer[] = []
-  for await (const piece of request) pieces.push(piece as Buffer)
-  return Buffer.concat(pieces)
+  let size = 0
+  await new Promise<void>((done, failed) => {
+    request.once('end', done).once('error', failed)
+    request.on('data', (piece: Buffer) => {
+      pieces.push(piece)
+      size += piece.length
+      if (size <= most) return
+      request.pause()
+      done()
+    })
+  })
+  return Buffer.concat(pieces).subarray(0, most)
 }

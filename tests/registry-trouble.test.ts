@@ -29,7 +29,7 @@ beforeEach(() => {
   proxy.seen.length = 0
 })
 afterEach(() => {
-  delete registry.faults.token
+  for (const fault of ['token', 'cutsUploads', 'resumes', 'mixesPieces'] as const) delete registry.faults[fault]
   delete process.env.WHETSTONE_REGISTRY_USER
   delete process.env.WHETSTONE_REGISTRY_PASSWORD
 })
@@ -79,6 +79,31 @@ test('an upload whose answer alone was lost is not sent again', async () => {
   const puts = asked(/^PUT .*blobs/).map(({ what }) => what)
   expect(puts.length).toBeGreaterThan(3)
   expect(new Set(puts).size).toBe(puts.length)
+})
+
+const large = bytesBlob(
+  new Uint8Array(10 << 20).map((_, i) => i >> 16),
+  'application/octet-stream',
+)
+
+test('an upload goes on where it ended, as often as it comes further', { timeout: 20_000 }, async () => {
+  Object.assign(registry.faults, { cutsUploads: 1 << 20, resumes: true })
+  await store.repository('large').write(large)
+  // Every try brought a tenth: more of them than are made for nothing.
+  expect(asked(/^POST/).length).toBe(1)
+  expect(asked(/^PUT/).length).toBe(10)
+  expect(registry.blobs.has(`large ${large.descriptor.digest}`)).toBe(true)
+})
+
+test('a registry that puts the pieces together wrongly gets the upload anew', async () => {
+  Object.assign(registry.faults, { cutsUploads: 6 << 20, resumes: true, mixesPieces: true })
+  proxy.trouble = () => {
+    if (asked(/^POST/).length > 1) delete registry.faults.cutsUploads
+    return undefined
+  }
+  await store.repository('mixed').write(large)
+  expect(asked(/^POST/).length).toBe(2)
+  expect(registry.blobs.has(`mixed ${large.descriptor.digest}`)).toBe(true)
 })
 
 test('it asks to come later: so late, and not where that is more than a minute', async () => {

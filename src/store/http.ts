@@ -34,18 +34,25 @@ const LONGEST_WAIT_MS = 60_000
  * given, whatever it says.
  *
  * @param url for the message.
+ * @param attempt may call `onward` where the one before was not for nothing: the tries are counted anew from it on.
  * @throws UserError `busy` where the server does not answer.
  */
-export async function patiently(url: URL, attempt: () => Promise<Answer>): Promise<Answer> {
-  for (let tries = 0; ; tries++) {
-    let wait = RETRY_MS[tries]
+export async function patiently(url: URL, attempt: (onward: () => void) => Promise<Answer>): Promise<Answer> {
+  let tries = 0
+  const onward = () => {
+    tries = 0
+  }
+  for (; ; tries++) {
+    let wait: number | undefined
     try {
-      const answer = await attempt()
+      const answer = await attempt(onward)
+      wait = RETRY_MS[tries]
       if (wait === undefined || !inTrouble(answer.status)) return answer
       wait = Math.max(wait, retryAfterMs(answer) ?? 0)
       if (wait > LONGEST_WAIT_MS) return answer
       discard(answer)
     } catch (error) {
+      wait = RETRY_MS[tries]
       if (error instanceof UserError) throw error
       if (CERTIFICATE.test((error as NodeJS.ErrnoException).code ?? '')) throw untrusted(url, error as Error)
       if (speaksPlainly(url, error as Error)) throw plain(url, error as Error)

@@ -48,36 +48,61 @@ export class Line {
   }
 
   /**
-   * Sends a blob to the place of the blobs of a name. An upload that came to nothing cannot go on: each try begins one
-   * anew, unless the one before has come to its end and only the answer was lost.
+   * Sends a blob to the place of the blobs of a name. After a try that came to nothing the upload goes on behind what
+   * the registry says that it has of it, as often as that has grown; elsewhere each try begins one anew, unless the one
+   * before has come to its end and only the answer was lost.
    */
   async upload(blobs: string, { descriptor, chunks }: Blob): Promise<Answer> {
     const { digest, size } = descriptor
     const url = new URL(`${blobs}/uploads/`, this.origin)
-    const put = {
+    const put = (from: number): Omit<Call, 'url'> => ({
       method: 'PUT',
-      headers: { 'content-type': 'application/octet-stream' },
-      body: { size, chunks: () => checked(chunks(), descriptor, 'the content') },
-    } as const
-    let again = false
-    const answer = await patiently(url, async () => {
-      if (again) {
+      headers: {
+        'content-type': 'application/octet-stream',
+        ...(from > 0 && from < size ? { 'content-range': `${from}-${size - 1}` } : {}),
+      },
+      body: { size: size - from, chunks: () => behind(from, checked(chunks(), descriptor, 'the content')) },
+    })
+    /** The upload of the try before, and how much of the blob had come with those before it. */
+    let open: UploadPlace | undefined
+    let sent: Omit<Call, 'url'> = put(0)
+    const answer = await patiently(url, async (onward) => {
+      if (open) {
         const there = await this.#send(new URL(`${blobs}/${digest}`, this.origin), { method: 'HEAD' })
         if (isWhole(there, size)) return there
         discard(there)
+        const { from } = open
+        open = await this.#received(open.url, size)
+        if (open) {
+          if (open.from > from) onward()
+          const ended = await this.#send(ending(open, digest), (sent = put(open.from)))
+          if (ended.status < 400 || inTrouble(ended.status)) return ended
+          // It cannot put the pieces together.
+          discard(ended)
+        }
       }
-      again = true
       const begun = await this.#send(url, { method: 'POST' })
       if (begun.status >= 400) return begun
       discard(begun)
       const { location } = begun.headers
       if (begun.status !== 202 || location === undefined)
         throw new UserError('bad-data', `the registry opens no upload (${begun.status})`, { where: url.href })
-      const place = safeUrl(location, begun.url)
-      place.searchParams.set('digest', digest)
-      return this.#send(place, put)
+      open = { url: safeUrl(location, begun.url), from: 0 }
+      return this.#send(ending(open, digest), (sent = put(0)))
     })
-    return accepted(answer, put)
+    return accepted(answer, sent)
+  }
+
+  /** How much of a blob an upload has (OCI distribution 1.1, "Pushing a blob in chunks"); undefined where nobody knows. */
+  async #received(place: URL, size: number): Promise<UploadPlace | undefined> {
+    const answer = await this.#send(place, { method: 'GET' })
+    discard(answer)
+    const { location, range } = answer.headers
+    const last = answer.status === 204 ? /^(?:bytes=)?0-(\d+)$/.exec(range ?? '')?.[1] : undefined
+    // Of nothing, registries say "0-0" as well.
+    const from = Number(last ?? 0) + 1
+    if (from === 1 || from > size) return undefined
+    return { url: location === undefined ? place : safeUrl(location, answer.url), from }
   }
 
   /** One try; a second one with what the registry wants to see, where it asks for that. */
@@ -95,6 +120,28 @@ export class Line {
     if (authorization === null) throw refused(url, 401)
     this.#authorization = authorization
     return send()
+  }
+}
+
+/** Where an upload takes what comes behind its first `from` bytes. */
+interface UploadPlace {
+  readonly url: URL
+  readonly from: number
+}
+
+function ending({ url }: UploadPlace, digest: string): URL {
+  const place = new URL(url)
+  place.searchParams.set('digest', digest)
+  return place
+}
+
+/** A blob without its first bytes. */
+async function* behind(from: number, chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let left = from
+  for await (const chunk of chunks) {
+    const rest = chunk.subarray(left)
+    left -= chunk.byteLength - rest.byteLength
+    if (rest.byteLength > 0) yield rest
   }
 }
 
