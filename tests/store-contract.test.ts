@@ -86,6 +86,18 @@ describe.each(stores)('%s', (_, open) => {
     expect(await store.names()).toEqual(['digits'])
   })
 
+  test('of several who sign one version at once, no signature is lost', async ({ skip: leave }) => {
+    if (skip) leave()
+    const signers = await Promise.all(
+      ['ann', 'ben', 'cem'].map(async (name) => readPrivateKey(keyFiles(folder, name).secret)),
+    )
+    const put = (sign: (typeof signers)[number]) => store.put('signed', { model }, { tag: 'v1', sign })
+    await Promise.all(signers.map(put))
+    const { signatures } = await store.resolve('signed:v1')
+    const hints = signatures.map(({ bundle }) => bundle.verificationMaterial.publicKey?.hint)
+    expect(hints.toSorted()).toEqual(signers.map(({ hint }) => hint).toSorted())
+  })
+
   test('tags move in one step, and only from where they are expected to be', async ({ skip: leave }) => {
     if (skip) leave()
     const first = await store.put('moving', { model }, { tag: 'live' })

@@ -33,6 +33,9 @@ const MOST_PAGES = 1000
 /** Answers one after another that break before they bring anything of a blob, and the wait after each. */
 const MOST_FRUITLESS = 3
 const FRUITLESS_MS = 400
+/** Times that a list of signatures is written, and how long that takes at least. */
+const MOST_LISTINGS = 8
+const LISTING_MS = 50
 
 /** One name in a registry, by the OCI distribution specification 1.1 (and 1.0, without the referrers interface). */
 export function openRegistry(registry: Registry, name: string): Repository {
@@ -182,12 +185,26 @@ class RegistryRepository implements Repository {
     return answer
   }
 
+  /**
+   * Adds to the list under the tag, and looks again when whoever had read it before that has written it too: a registry
+   * lets the later writer win, and has no way to write only what nobody else has changed.
+   */
   async #listReferrer(subject: string, { mediaType, digest, size, artifactType }: Descriptor): Promise<void> {
-    const known = await this.#taggedReferrers(subject)
-    if (known.some((item) => item.digest === digest)) return
-    const manifests = [...known, { mediaType, digest, size, ...(artifactType ? { artifactType } : {}) }]
-    const index = JSON.stringify({ schemaVersion: 2, mediaType: MEDIA.index, manifests })
-    await this.#put(`sha256-${hexOf(subject)}`, bytesBlob(index, MEDIA.index))
+    for (let round = 1; ; round++) {
+      const begun = performance.now()
+      const known = await this.#taggedReferrers(subject)
+      if (known.some((item) => item.digest === digest)) return
+      if (round > MOST_LISTINGS)
+        throw new UserError('busy', 'others attach to this version all the time, and the list of it loses ours', {
+          where: this.where,
+          hint: 'run it again',
+        })
+      const manifests = [...known, { mediaType, digest, size, ...(artifactType ? { artifactType } : {}) }]
+      const index = JSON.stringify({ schemaVersion: 2, mediaType: MEDIA.index, manifests })
+      await this.#put(`sha256-${hexOf(subject)}`, bytesBlob(index, MEDIA.index))
+      // Twice as long as it took here, and not in step with the other one.
+      await sleep((2 + Math.random()) * Math.max(LISTING_MS, performance.now() - begun))
+    }
   }
 
   async setTag(tag: string, digest: string | null, expect?: string | null): Promise<void> {
