@@ -284,14 +284,9 @@ export class RolloutController implements Router {
     let incident: IncidentReport | undefined
     if (state === 'rolled-back') {
       const comparison = this.#comparison(name, base.version, candidate.version)
-      active.incident = `i-${randomBytes(6).toString('hex')}`
-      incident = incidentOf(active.report(), {
-        id: active.incident,
-        at,
-        drill: this.#drill,
-        comparison,
-        ...active.seen,
-      })
+      const id = `i-${randomBytes(6).toString('hex')}`
+      active.incident = id
+      incident = incidentOf(active.report(), { id, at, drill: this.#drill, comparison, ...active.seen })
       this.#incidents++
     }
     const report = active.report()
@@ -306,19 +301,24 @@ export class RolloutController implements Router {
     })
     if (state !== 'running') this.#notify({ event: `rollout-${state}`, data: incident ?? report })
     active.changed = false
-    return this.#ledger.write(async () => {
-      const promoted = state === 'promoted'
-      const { known } = await this.#fleet.find(name, candidate.version).catch(() => ({ known: [] }))
-      const version = promoted ? candidate.version : base.version
-      const live: LiveVersion = { name, version, known: active.withSides(known) }
-      const moves = state !== 'stopped' || this.#liveOrNull(name) === base.version
-      if (moves) this.pins.set(name, live)
-      const change = this.#change(active, `rollout-${state}`, who, { reason: report.reason })
-      await this.#ledger.keep({ ...change, ...(incident ? { incident } : {}), ...(moves ? { live } : {}) })
-      if (promoted) await this.#fleet.promote(name, candidate.version)
-      const gone = promoted ? base.version : candidate.version
+    return this.#ledger.end(this.#ending(active, who, incident), async () => {
+      if (state === 'promoted') await this.#fleet.promote(name, candidate.version)
+      const gone = (state === 'promoted' ? base : candidate).version
       if (this.#liveOrNull(name) !== gone) await this.#fleet.retire(name, gone)
     })
+  }
+
+  /** What is to be remembered of a rollout that has ended; from now on its version stays live. */
+  async #ending(active: ActiveRollout, who: string, incident?: IncidentReport): Promise<Ending> {
+    const { name, base, candidate } = active
+    const { known } = await this.#fleet.find(name, candidate.version).catch(() => ({ known: [] }))
+    const { state } = active.state
+    const { version } = state === 'promoted' ? candidate : base
+    const live: LiveVersion = { name, version, known: active.withSides(known) }
+    const moves = state !== 'stopped' || this.#liveOrNull(name) === base.version
+    if (moves) this.pins.set(name, live)
+    const change = this.#change(active, `rollout-${state}`, who, { reason: active.report().reason })
+    return { ...change, ...(incident ? { incident } : {}), ...(moves ? { live } : {}) }
   }
 
   #end(active: ActiveRollout, note: string, who?: string): Promise<void> {
@@ -330,8 +330,7 @@ export class RolloutController implements Router {
   #withdraw(active: ActiveRollout, error: unknown): void {
     if (isTaken(error)) return
     active.stop('stopped: its start could not be written')
-    const change = this.#change(active, 'rollout-stopped', 'whetstone', { reason: active.report().reason })
-    void this.#ledger.write(() => this.#ledger.keep(change))
+    void this.#ledger.end(this.#change(active, 'rollout-stopped', 'whetstone', { reason: active.report().reason }))
   }
 
   #notKept(error: unknown): ServeError {

@@ -1,4 +1,4 @@
-import { setTimeout as after } from 'node:timers/promises'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { State } from '../../state/index.ts'
 import type { Log } from '../log.ts'
 import { ServeError } from '../serve-error.ts'
@@ -31,11 +31,21 @@ export class Ledger {
   }
 
   /**
-   * Writes the end of a rollout. What a database that has gone must still be told is told when it is back; once closed,
-   * it is tried but once. Until it is there it stands in a file, so that nobody needs to wait for it.
+   * Writes the end of a rollout when all that came before is written, and does what follows from it. It stands in a file
+   * at once and until then, so that nobody needs to wait for a database, not even for one that never answers.
    */
-  async keep(ending: Ending): Promise<void> {
-    const filed = await this.#file(ending)
+  end(ending: Ending | Promise<Ending>, after: () => Promise<unknown> = async () => {}): Promise<void> {
+    const filed = Promise.resolve(ending).then(async (it) => [it, await this.#file(it)] as const)
+    // Whoever waits for its turn sees what is wrong with it.
+    filed.catch(() => {})
+    return this.write(async () => {
+      await this.#keep(...(await filed))
+      await after()
+    })
+  }
+
+  /** What a database that has gone must still be told is told when it is back; once closed, it is tried but once. */
+  async #keep(ending: Ending, filed: boolean): Promise<void> {
     for (let wait = 500; ; wait = Math.min(2 * wait, LONGEST_RETRY_MS)) {
       try {
         await this.#state.keep(ending)
@@ -47,7 +57,7 @@ export class Ledger {
             `it ${filed ? 'is written when the server starts again' : 'goes on from what was kept before it ended'}: ${message}`,
           )
         this.#log.error('the database does not take what happened; it is tried again', { error: message })
-        await after(wait, undefined, { signal: this.#closing.signal }).catch(() => {})
+        await pause(wait, undefined, { signal: this.#closing.signal }).catch(() => {})
       }
     }
     if (filed) this.#unwritten!.drop(ending)
@@ -71,7 +81,7 @@ export class Ledger {
   /** Whether that is so within so many milliseconds. */
   async settledWithin(ms: number): Promise<boolean> {
     const over = new AbortController()
-    const late = after(ms, false, { signal: over.signal })
+    const late = pause(ms, false, { signal: over.signal })
     return Promise.race([this.settled().then(() => true), late]).finally(() => over.abort())
   }
 

@@ -17,10 +17,14 @@ afterAll(async () => {
 }, LONG)
 
 let away = false
+let hangs = false
 /** Outlives the servers of this file, and goes away when it is told so. */
 const kept: Database = {
   where: 'memory',
-  run: (statements) => (away ? Promise.reject(new Error('connection refused')) : database.run(statements)),
+  run(statements) {
+    if (hangs) return new Promise(() => {})
+    return away ? Promise.reject(new Error('connection refused')) : database.run(statements)
+  },
   close: async () => {},
 }
 const fleet = {
@@ -39,6 +43,7 @@ const files = () => readdirSync(join(folder, 'unwritten'))
 
 beforeEach(() => {
   away = false
+  hangs = false
 })
 
 /** A server whose rollout of `name` ends while its database is away, and which is ended before that is back. */
@@ -78,6 +83,24 @@ test('a rollout that another server has taken is left to it', { timeout: LONG },
   const state = new State(kept, 'one')
   await writeLate(unwritten, state, 60_000, silentLog)
   expect(await state.rollouts('taken')).toMatchObject([{ id, state: 'running' }])
+  expect(files()).toEqual([])
+})
+
+test('an end behind a write that never ends has its file at once', { timeout: LONG }, async () => {
+  const state = new State(kept, 'one')
+  const controller = new RolloutController(state, fleet, silentLog, { unwritten })
+  const ids = [] as string[]
+  for (const name of ['first', 'second']) ids.push((await controller.start(name, { candidate: '2' }, 'ann')).id)
+  hangs = true
+  for (const name of ['first', 'second']) void controller.stop(name, 'ann')
+  await expect.poll(files, { timeout: 3000 }).toEqual(ids.map((id) => `${id}.json`).sort())
+  // Killed, and started again where the database answers.
+  hangs = false
+  await writeLate(unwritten, new State(kept, 'one'), 60_000, silentLog)
+  for (const name of ['first', 'second'])
+    expect(await state.rollouts(name)).toMatchObject([
+      { state: 'stopped', body: { note: expect.stringContaining('stopped by ann') } },
+    ])
   expect(files()).toEqual([])
 })
 
