@@ -38,7 +38,7 @@ test('what a server refuses is told with what to do about it', async () => {
     ['drill', [], /whet drill --help/],
   ] as const) {
     const { run } = await VERBS[verb]!.load()
-    const options = new Arguments({ admin, candidate: 'v2' })
+    const options = new Arguments({ admin, ...(words[0] === 'start' ? { candidate: 'v2' } : {}) })
     const error = await run(words, options, undefined as never).catch((error: UserError) => error)
     expect(error).toMatchObject({
       message: 'there was no rollout yet',

@@ -1,9 +1,15 @@
 import { UserError } from '../platform/index.ts'
 import { renderIncident } from '../view/index.ts'
+import { actOf } from './acts.ts'
 import { ADMIN_OPTIONS, callAdmin } from './admin-call.ts'
 import { writableFile, writeOutput } from './output-file.ts'
 import type { Verb } from './verb.ts'
 
+const ACTS = {
+  list: { words: 0 },
+  show: { words: 1, options: ['markdown'] },
+  ack: { words: 1, options: ['markdown', 'note'] },
+}
 const LOG = 'the log of the server says what it does'
 
 export const incidentVerb: Verb = {
@@ -21,22 +27,11 @@ export const incidentVerb: Verb = {
     note: { type: 'string', value: 'TEXT', help: 'what was found' },
     ...ADMIN_OPTIONS,
   },
-  async run([act, id], options, context) {
-    const stray = (act === 'list' ? ['markdown', 'note'] : act === 'show' ? ['note'] : []).find((one) =>
-      options.has(one),
-    )
-    if (stray !== undefined)
-      throw new UserError('bad-argument', `--${stray} means nothing in whet incident ${act}`, {
-        where: 'command line',
-        hint: stray === 'note' ? 'whet incident ack ID --note TEXT' : 'whet incident show ID --markdown FILE',
-      })
+  async run(words, options, context) {
+    const act = actOf('incident', ACTS, words, options)
     if (act === 'list')
       return { report: await callAdmin(options, { kind: 'incidents', path: '/v2/incidents', hint: LOG }) }
-    if (act !== 'show' && act !== 'ack')
-      throw new UserError('bad-argument', `whet incident ${act}: no such act`, {
-        where: 'command line',
-        hint: 'acts are list, show and ack',
-      })
+    const id = words[1]
     if (id === undefined)
       throw new UserError('bad-argument', `whet incident ${act} needs the id of an incident`, {
         where: 'command line',

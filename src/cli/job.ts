@@ -1,11 +1,18 @@
 import { UserError } from '../platform/index.ts'
 import type { Report } from '../report/index.ts'
 import { explainDatabaseError, JobQueue } from '../state/index.ts'
+import { actOf } from './acts.ts'
 import { EXIT } from './exit-codes.ts'
 import { checkJob } from './job-words.ts'
 import { type Arguments, duration, type OptionSpec, type Outcome, type Verb } from './verb.ts'
 
-const ACTS = ['submit', 'list', 'show', 'wait', 'cancel'] as const
+const ACTS = {
+  submit: { words: Number.POSITIVE_INFINITY, options: ['limit'] },
+  list: { words: 0 },
+  show: { words: 1 },
+  wait: { words: 1 },
+  cancel: { words: 1 },
+}
 const LOOK_EVERY_MS = 500
 
 /** Where jobs are. */
@@ -29,20 +36,16 @@ export const jobVerb: Verb = {
     database: DATABASE,
     limit: { type: 'string', value: 'T', help: 'a job that has not ended after this time is begun again (1h)' },
   },
-  async run([act, ...rest], options, context) {
-    const known = ACTS.find((one) => one === act)
-    if (known === undefined)
-      throw new UserError('bad-argument', `whet job ${act}: no such act`, {
-        where: 'command line',
-        hint: `acts are ${ACTS.join(', ')}`,
-      })
-    if (known === 'submit') await checkJob(rest)
+  async run(words, options, context) {
+    const act = actOf('job', ACTS, words, options)
+    const rest = words.slice(1)
+    if (act === 'submit') await checkJob(rest)
     const limit = duration(options.text('limit') ?? '1h', 'limit')
     return withQueue(options, async (queue) => {
-      if (known === 'list') return { report: { kind: 'jobs', version: 1, jobs: [...(await queue.list())] } }
-      const id = known === 'submit' ? await queue.submit(rest, limit) : rest[0]
+      if (act === 'list') return { report: { kind: 'jobs', version: 1, jobs: [...(await queue.list())] } }
+      const id = act === 'submit' ? await queue.submit(rest, limit) : rest[0]
       if (id === undefined)
-        throw new UserError('bad-argument', `whet job ${known} needs the id of a job`, {
+        throw new UserError('bad-argument', `whet job ${act} needs the id of a job`, {
           where: 'command line',
           hint: 'whet job list has them',
         })
@@ -52,21 +55,21 @@ export const jobVerb: Verb = {
         throw new UserError('missing-file', `there is no job ${id}`, { where: id, hint: 'whet job list has them' })
       }
       let found = await find()
-      if (known === 'cancel') await queue.cancel(id)
-      while (known === 'wait' && found.job.ended === null) {
+      if (act === 'cancel') await queue.cancel(id)
+      while (act === 'wait' && found.job.ended === null) {
         context.progress(found.job.state)
         await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
         if (context.signal.aborted) throw context.signal.reason
         found = await find()
       }
-      if (known === 'cancel') found = await find()
+      if (act === 'cancel') found = await find()
       const { job, report } = found
       // A script keeps what it is given: the id alone.
-      if (known === 'submit') return { report: { kind: 'jobs', version: 1, jobs: [job] }, text: id }
-      if (known === 'cancel') return { report: { kind: 'jobs', version: 1, jobs: [job] } }
+      if (act === 'submit') return { report: { kind: 'jobs', version: 1, jobs: [job] }, text: id }
+      if (act === 'cancel') return { report: { kind: 'jobs', version: 1, jobs: [job] } }
       // As if the verb had run here.
       if (job.message !== null) context.say(job.message)
-      if (known === 'show' && report === null) return { report: { kind: 'jobs', version: 1, jobs: [job] } }
+      if (act === 'show' && report === null) return { report: { kind: 'jobs', version: 1, jobs: [job] } }
       return {
         report: (report as Report | null) ?? { kind: 'jobs', version: 1, jobs: [job] },
         exitCode: job.exitCode ?? (job.state === 'done' ? EXIT.done : EXIT.bug),
