@@ -5,7 +5,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { memoryDataset, openDataset, randomNumbers, splitRows } from '../src/data/index.ts'
 import { ortNode } from '../src/engine/index.ts'
 import { checkModel, type Model, tensorOf, tensorValues } from '../src/ir/index.ts'
-import { modelDigest } from '../src/onnx/index.ts'
+import { modelDigest, oldestRuntime } from '../src/onnx/index.ts'
 import { applyRecipe, attack, distil, passById, prune, quantize } from '../src/recipe/index.ts'
 import type { DistillationReport, PruningReport } from '../src/report/index.ts'
 import { renderTerminal } from '../src/view/index.ts'
@@ -225,6 +225,8 @@ describe('prune', () => {
   test('single weights without epochs: said, and nothing else has changed', async () => {
     const { model, report } = await prune(wide, await labelled(), { ...settings, sparsity: 0.5, epochs: 0 })
     expect(report.warnings).toContain('no epochs: weights became zero and nothing has learned again')
+    expect(report.after.runtime).toEqual(oldestRuntime(model))
+    expect(renderTerminal(report, { color: false, width: 100 })).toMatch(/^runs in ONNX Runtime 1\.\d+ and newer/m)
     const { model: plain } = await passById('readSparseWeights').run(model, {} as never, [])
     const [before, after] = [wide, plain].map(
       (from) => tensorValues(from.graph.initializers.get('w0')!) as Float32Array,

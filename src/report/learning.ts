@@ -1,3 +1,4 @@
+import { oldestRuntime } from './rewrite.ts'
 import { type Infer, integer, list, nullable, number, object, oneOf, optional, record, report, text } from './schema.ts'
 import { verdict } from './verdict.ts'
 
@@ -12,6 +13,7 @@ const learnedModel = object({
   p50Ms: nullable(number),
   /** On the rows of the proof; null where they have no labels. */
   metric: nullable(number),
+  runtime: optional(oldestRuntime),
 })
 export type LearnedModel = Infer<typeof learnedModel>
 

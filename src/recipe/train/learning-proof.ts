@@ -11,7 +11,7 @@ import {
   tensorShape,
   type ValueType,
 } from '../../ir/index.ts'
-import { modelBytes } from '../../onnx/index.ts'
+import { modelBytes, oldestRuntime } from '../../onnx/index.ts'
 import { UserError } from '../../platform/index.ts'
 import type { ComparisonReport, LearnedModel, PruningReport } from '../../report/index.ts'
 import { bench } from '../judge/bench.ts'
@@ -172,6 +172,7 @@ export async function learningProof(
       bytes: modelBytes(model),
       p50Ms: latency?.models[i]?.p50Ms ?? null,
       metric,
+      runtime: oldestRuntime(model),
     }
   }
   const [ratio] = latency?.ratios ?? []

@@ -6,6 +6,7 @@ import type {
   TuningReport,
 } from '../../report/index.ts'
 import { bytes, count, metricValue, ms, percent, plural, times } from '../words.ts'
+import { runsIn } from './runs-in.ts'
 import { section } from './section.ts'
 import { paint, type Style, textTable, verdictWord } from './table.ts'
 
@@ -13,7 +14,7 @@ import { paint, type Style, textTable, verdictWord } from './table.ts'
 export function pruning(report: PruningReport, style: Style): string {
   return [
     ...head(report, style),
-    sides(report, [report.before, report.after], style),
+    ...sides(report, [report.before, report.after], style),
     ...section(
       report.pattern ? `${report.unit}, ${report.pattern}` : report.unit,
       report.groups.map(
@@ -33,7 +34,7 @@ export function pruning(report: PruningReport, style: Style): string {
 export function distillation(report: DistillationReport, style: Style): string {
   return [
     ...head(report, style),
-    sides(report, [report.teacher, report.student], style),
+    ...sides(report, [report.teacher, report.student], style),
     '',
     `student: ${report.recipe}`,
     ...tail(report, style),
@@ -63,7 +64,7 @@ export function tuning(report: TuningReport, style: Style): string {
   const { plain, gapClosed, scales } = report
   return [
     ...head(report, style),
-    sides(report, [report.before, report.after], style),
+    ...sides(report, [report.before, report.after], style),
     '',
     `${report.scheme} without tuning: ${metricValue(plain.metric)}, ${plain.verdict}${gapClosed === null || gapClosed < 0 ? '' : `; tuning gave back ${percent(gapClosed)} of what it lost`}`,
     `learned: ${plural(scales.values, 'scale')} of values and ${plural(scales.weights, 'scale')} of weights, and the weights`,
@@ -89,7 +90,7 @@ function sides({ metric, speedup }: Learning, [before, after]: readonly [Learned
     speed,
     metricValue(model.metric),
   ]
-  return textTable(
+  const table = textTable(
     [
       { head: 'model' },
       { head: 'parameters', right: true },
@@ -102,6 +103,7 @@ function sides({ metric, speedup }: Learning, [before, after]: readonly [Learned
     [row(before, speedup === null ? '–' : '1×'), row(after, speedup === null ? '–' : times(speedup))],
     style,
   )
+  return [table, ...runsIn(after)]
 }
 
 function tail(report: Learning, style: Style): readonly string[] {

@@ -1,18 +1,16 @@
-import {
-  type CalibrationReport,
-  type ChannelsReport,
-  type CostsReport,
-  type FailureReport,
-  type InspectionReport,
-  type ModelSize,
-  type MomentsReport,
-  type ProfileReport,
-  type QuantizationReport,
-  type Recipe,
-  type Report,
-  type RewriteReport,
-  runtimeInWords,
-  type SensitivityReport,
+import type {
+  CalibrationReport,
+  ChannelsReport,
+  CostsReport,
+  FailureReport,
+  InspectionReport,
+  MomentsReport,
+  ProfileReport,
+  QuantizationReport,
+  Recipe,
+  Report,
+  RewriteReport,
+  SensitivityReport,
 } from '../../report/index.ts'
 import { kernelMs } from '../profile-times.ts'
 import { withShortPaths } from '../short-paths.ts'
@@ -26,6 +24,7 @@ import { optimization } from './optimization.ts'
 import { prediction } from './prediction.ts'
 import { robustness, rowScores } from './robustness.ts'
 import { drift, drill, incident, incidents, rollout } from './rollout.ts'
+import { runsIn } from './runs-in.ts'
 import { section } from './section.ts'
 import { selection } from './selection.ts'
 import { cache, doctor } from './setup.ts'
@@ -110,11 +109,6 @@ function inspection(report: InspectionReport, style: Style): string {
     ...section('can be done', report.possibilities ?? []),
     ...section('warnings', report.warnings),
   ].join('\n')
-}
-
-/** Which releases of the runtime take the file. */
-function runsIn({ runtime }: ModelSize): readonly string[] {
-  return runtime ? [`runs in ${runtimeInWords(runtime)}`] : []
 }
 
 function rewrite(report: RewriteReport, style: Style): string {
