@@ -15,7 +15,10 @@ function cellOf(column: Column, row: number, count: number): RowLabel {
   const size = column.data.length / count
   if (size === 1) {
     const value = column.data[row]!
-    return typeof value === 'bigint' ? Number(value) : value
+    if (typeof value !== 'bigint') return value
+    // Beyond 2^53 numbers that differ would become one.
+    const number = Number(value)
+    return Number.isSafeInteger(number) ? number : String(value)
   }
   if (ArrayBuffer.isView(column.data))
     return (column.data as Float32Array).subarray(row * size, (row + 1) * size) as NumericArray
