@@ -85,7 +85,8 @@ test('--explain tells of the finished search without another one; an unknown can
 }, 90_000)
 
 test('a limit that nothing keeps: the original, which the first line says, and both numbers in the reason', async () => {
-  const ended = await bench.whet(...words('limited', '--max-bytes', '10'))
+  const ended = await bench.whet(...words('limited', '--max-bytes', '10', '--explain', 'original'))
+  expect(ended.stderr).toMatch(/no finished search of this model .*limited: it is made first/)
   const report = reportIn(ended.stdout, 'optimization')
   expect([ended.code, report.chosen.id]).toEqual([0, 'original'])
   expect(report.sentence).toMatch(/Nothing keeps the limits/)

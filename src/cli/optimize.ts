@@ -76,6 +76,8 @@ export const optimizeVerb: Verb = {
         context.say(`this is about the search in ${out}, which was: ${finished.command ?? 'made by a program'}`)
       return explanation(finished, explained, context.json)
     }
+    if (explained !== undefined)
+      context.say(`there is no finished search of this model and these rows in ${out}: it is made first`)
     return prepareFolder(out, async () => {
       const optimized = await optimize(model, dataset, {
         ...settings,
