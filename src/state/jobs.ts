@@ -1,6 +1,7 @@
 import PgBoss from 'pg-boss'
 import type { JobsReport } from '../report/index.ts'
 import { postgresAddress } from './postgres.ts'
+import { storable } from './storable.ts'
 
 export type Job = JobsReport['jobs'][number]
 
@@ -199,10 +200,6 @@ export class JobQueue {
     return this.#boss
   }
 }
-
-/** PostgreSQL takes neither zero characters nor halves of surrogate pairs, which names in a model may have. */
-const storable = (_: string, value: unknown) =>
-  typeof value === 'string' ? value.replace(/\0|\p{Surrogate}/gu, '\ufffd') : value
 
 /** What the queue knows of a job whose workers fell silent. */
 const unanswered = (times: number) =>

@@ -92,6 +92,25 @@ async function once(database: Database) {
 
 test('rollouts, incidents, live versions and the chain of acts, embedded', () => everything(state, database), LONG)
 
+test('what PostgreSQL takes into no text stops no act: ids of requests and notes are what a client makes of them', {
+  timeout: LONG,
+}, async () => {
+  const odd = 'a\0b\ud800c \\u0000 😀'
+  const kept = 'a\ufffdb\ufffdc \\u0000 😀'
+  const inputs = [{ requestId: odd, digest: 'sha256:1' }]
+  await state.keep({
+    rollout: rollout('r7', 'odd', 'rolled-back', { inputs }),
+    incident: { ...incident, id: 'i7', inputs },
+    audit: { ...act('odd'), who: odd },
+  })
+  expect(await state.rollouts('odd')).toMatchObject([{ body: { inputs: [{ requestId: kept }] } }])
+  expect(await state.incident('i7')).toMatchObject({ inputs: [{ requestId: kept }] })
+  expect(await state.acknowledge('i7', { by: 'ann', at: '2026-01-02', note: odd })).toMatchObject({
+    acknowledged: { note: kept },
+  })
+  expect([await state.incident('\0'), await state.rollouts('\0')]).toEqual([null, []])
+})
+
 test(
   'one owner: a second one is refused; what was written is there after opening again',
   async () => {

@@ -1,6 +1,7 @@
 import type { IncidentReport } from '../report/index.ts'
 import type { Database, Statement } from './database.ts'
 import { migrate } from './migrations.ts'
+import { storable } from './storable.ts'
 
 /** A rollout as it is kept; `body` is whatever continues it. */
 export interface KeptRollout {
@@ -81,20 +82,20 @@ export class State {
           rollout.name,
           rollout.state,
           rollout.started,
-          JSON.stringify(rollout.body),
+          JSON.stringify(rollout.body, storable),
           this.#owner,
         ],
       })
     if (incident)
       statements.push({
         sql: `INSERT INTO incidents (id, name, at, body) VALUES ($1, $2, $3, $4::text::jsonb) ON CONFLICT (id) DO NOTHING`,
-        parameters: [incident.id, incident.name, incident.at, JSON.stringify(incident)],
+        parameters: [incident.id, incident.name, incident.at, JSON.stringify(incident, storable)],
       })
     if (live)
       statements.push({
         sql: `INSERT INTO live_versions (name, version, known) VALUES ($1, $2, $3::text::jsonb)
           ON CONFLICT (name) DO UPDATE SET version = excluded.version, known = excluded.known`,
-        parameters: [live.name, live.version, JSON.stringify(live.known)],
+        parameters: [live.name, live.version, JSON.stringify(live.known, storable)],
       })
     // Delivered when the whole change is there.
     if (live) statements.push({ sql: 'SELECT pg_notify($1, $2)', parameters: [LIVE_CHANNEL, live.name] })
@@ -161,7 +162,7 @@ export class State {
     await this.#run([
       {
         sql: 'UPDATE incidents SET acknowledged = $2::text::jsonb WHERE id = $1 AND acknowledged IS NULL',
-        parameters: [id, JSON.stringify(acknowledged)],
+        parameters: [id, JSON.stringify(acknowledged, storable)],
       },
       ...auditStatements({
         at: acknowledged.at,
@@ -187,7 +188,7 @@ export class State {
       {
         sql: `INSERT INTO monitors (name, digest, body) VALUES ($1, $2, $3::text::jsonb)
           ON CONFLICT (name, digest) DO UPDATE SET body = excluded.body`,
-        parameters: [name, digest, JSON.stringify(body)],
+        parameters: [name, digest, JSON.stringify(body, storable)],
       },
     ])
   }
@@ -231,7 +232,9 @@ export class State {
       throw error
     })
     await this.#ready
-    return this.#database.run(statements)
+    return this.#database.run(
+      statements.map(({ sql, parameters = [] }) => ({ sql, parameters: parameters.map((one) => storable('', one)) })),
+    )
   }
 }
 
@@ -246,7 +249,7 @@ function auditStatements(entry: AuditEntry, event: string | null = null): readon
         SELECT COALESCE(MAX(n), 0) + 1, $2::text, $1::text, COALESCE((SELECT hash FROM audit ORDER BY n DESC LIMIT 1), ''),
           ${HASH("COALESCE((SELECT hash FROM audit ORDER BY n DESC LIMIT 1), '')", '$1::text')}
         FROM audit`,
-      parameters: [JSON.stringify(entry), event],
+      parameters: [JSON.stringify(entry, storable), event],
     },
   ]
 }
