@@ -198,3 +198,41 @@ test('what a Softmax over channels adds up by is there before sums become produc
   const order = LAYOUT_REPAIRS.filter((id) => id === 'softmaxByChannels' || id === 'averageByProduct')
   expect(order).toEqual(['softmaxByChannels', 'averageByProduct'])
 })
+
+test('attention as Keras and Flax spell it is made of products with their bias, and its norm is one operator', async () => {
+  const head = (name: string, seed: number) =>
+    `float[8,2,4] w${name} = ${randomList(64, seed)}, float[2,4] b${name} = ${randomList(8, seed + 9)}`
+  const project = (name: string) =>
+    `e${name} = Einsum<equation = "abc,cde->abde">(n, w${name}) ${name} = Add(e${name}, b${name})`
+  const model = parseModel(`<ir_version: 8, opset_import: ["" : 17]> g (float[N,5,8] x) => (float[N,5,8] y) <
+    ${head('q', 1)}, ${head('k', 2)}, ${head('v', 3)}, float[2,4,8] wo = ${randomList(64, 4)},
+    float[8] bo = ${randomList(8, 5)}, float[8] gamma = ${randomList(8, 6)}, float[8] beta = ${randomList(8, 7)},
+    float root = {2}, float e = {0.001}, float zero = {0}
+  > {
+    m = ReduceMean<axes = [-1]>(x) s = Mul(x, x) p = ReduceMean<axes = [-1]>(s) mm = Mul(m, m) u = Sub(p, mm)
+    c = Max(zero, u) a = Add(c, e) r = Sqrt(a) i = Reciprocal(r) f = Mul(i, gamma) xf = Mul(x, f) mf = Mul(m, f)
+    rest = Sub(beta, mf) n = Add(xf, rest)
+    ${['q', 'k', 'v'].map(project).join(' ')}
+    h = Div(q, root) scores = Einsum<equation = "aecd,abcd->acbe">(k, h) t = Softmax<axis = -1>(scores)
+    o = Einsum<equation = "acbe,aecd->abcd">(t, v) j = Einsum<equation = "abcd,cde->abe">(o, wo) z = Add(j, bo)
+    y = Add(x, z)
+  }`)
+  const after = await simplified(model)
+  expect(opsOf(after).toSorted()).toEqual(
+    [
+      'LayerNormalization',
+      'Softmax',
+      ...Array(5).fill('Add'),
+      ...Array(6).fill('MatMul'),
+      ...Array(4).fill('Reshape'),
+      ...Array(4).fill('Transpose'),
+    ].toSorted(),
+  )
+  // A bias stands right behind its product, and the queries' scale is in the weights.
+  const { nodes } = after.graph
+  for (const product of nodes.filter(
+    (node) => node.opType === 'MatMul' && after.graph.initializers.has(node.inputs[1]!),
+  ))
+    expect(nodes.find((node) => node.inputs.includes(product.outputs[0]!))?.opType).toBe('Add')
+  await expectEqualModels(model, after)
+})

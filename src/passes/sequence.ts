@@ -29,6 +29,7 @@ const tidy: readonly Pass[] = [
 
 /** Operators from their pieces, before folding takes the pieces apart; then folding into weights. */
 const merge: readonly Pass[] = [
+  fuse.recogniseMatMul,
   fuse.recogniseHardSwish,
   fuse.recogniseHardSigmoid,
   fuse.recogniseSilu,
@@ -50,6 +51,7 @@ const merge: readonly Pass[] = [
   fuse.fuseSpaceToDepth,
   fuse.mergeAffine,
   fuse.fuseConvBatchNorm,
+  fuse.affineBeforeReshape,
   fuse.fuseAffineAfter,
   fuse.addNegated,
   fuse.affineBehindTranspose,

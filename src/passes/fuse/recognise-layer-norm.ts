@@ -3,7 +3,9 @@
  * y = Add(Mul(Div(d, Sqrt(Add(v, ε))), γ), β)     ⇒  y = LayerNormalization<axis = -1, epsilon = ε>(x, γ, β)
  * Over axis 1 of a picture or a sequence   ⇒  y = Transpose(LayerNormalization<axis = -1>(Transpose(x), γ, β))
  * Pow(d, 2) for the square; Mul by Reciprocal(Sqrt(…)) or by Div(1, Sqrt(…)) for the division; a missing β is left out,
- * a missing γ is one of ones.
+ * a missing γ is one of ones. With f = γ / Sqrt(Add(v, ε)) also d·f + β (Flax), x·f + (β − m·f) (TensorFlow) and
+ * x·f + (−m·f + β) (Keras 3), and for v the mean of x² less m², which may be kept from going below 0. The runtime makes
+ * one kernel of none of these.
  * Norms over channels (LayerNorm2d of NAFNet and ConvNeXt) take as long in float either way; between integer kernels,
  * which keep channels last, nothing is left to move (64 channels of 32×32 between two convolutions, in integers as a
  * whole: 0.35 ms, then 0.21).

@@ -160,6 +160,34 @@ test('layer normalization without a scale, and with an inverse for the division'
   expect((await rewriteEqually(recogniseLayerNorm, shifted)).ops).toEqual(['LayerNormalization', 'Add'])
 })
 
+const FAST = 'm = ReduceMean(x, axes) w = Mul(x, x) p = ReduceMean(w, axes) q = Mul(m, m) v = Sub(p, q)'
+const FACTOR = 'a = Add(v, e) s = Sqrt(a) r = Reciprocal(s) f = Mul(r, gamma)'
+
+test.each([
+  ['Flax', `${FAST} u = Max(zero, v) ${FACTOR.replace('Add(v', 'Add(u')} d = Sub(x, m) n = Mul(d, f) y = Add(n, beta)`],
+  [
+    'Flax, with other spellings',
+    `${FAST.replace('Mul(x, x)', 'Pow(x, two)').replace('Mul(m, m)', 'Pow(m, two)')} u = Relu(v)
+    ${FACTOR.replace('Add(v', 'Add(u')} d = Sub(x, m) y = Mul(d, f)`,
+  ],
+  [
+    'TensorFlow',
+    `m = ReduceMean(x, axes) d = Sub(x, m) w = Mul(d, d) v = ReduceMean(w, axes) ${FACTOR}
+    n = Mul(x, f) k = Mul(m, f) o = Sub(beta, k) y = Add(n, o)`,
+  ],
+  ['Keras on JAX', `${FAST} ${FACTOR} n = Mul(x, f) l = Neg(m) k = Mul(l, f) o = Add(k, beta) y = Add(n, o)`],
+])('layer normalization as %s spells it', async (_, body) => {
+  const source = model(body, `float zero = {0}, ${NORM}`)
+  expect((await rewriteEqually(recogniseLayerNorm, source)).ops).toEqual(['LayerNormalization'])
+})
+
+test('no layer normalization: a shift by another mean, a variance that is kept above another number', async () => {
+  const shifted = `${FAST} ${FACTOR} h = Abs(x) g = ReduceMean(h, axes) n = Mul(x, f) k = Mul(g, f) o = Sub(beta, k) y = Add(n, o)`
+  const above = `${FAST} u = Max(v, e) ${FACTOR.replace('Add(v', 'Add(u')} d = Sub(x, m) n = Mul(d, f) y = Add(n, beta)`
+  for (const body of [shifted, above])
+    expect((await rewriteWith(recogniseLayerNorm, model(body, NORM))).report.applied).toBe(0)
+})
+
 test.each([
   [
     'an old opset',
