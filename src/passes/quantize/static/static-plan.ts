@@ -22,6 +22,7 @@ import { partsBehind, type Unit, unitAt } from '../units/unit.ts'
 import { codedAlready } from './coded-already.ts'
 import { dataValues } from './data-values.ts'
 import { type Codes, equaliseChannels } from './equalise-channels.ts'
+import { exponentials, holdsExponentials } from './exponentials.ts'
 import { joinedCodes } from './joined-codes.ts'
 import { maskedRanges } from './masked-ranges.ts'
 import { refuseMean } from './mean-steps.ts'
@@ -160,7 +161,7 @@ function candidateUnits(context: PlanContext): {
   const keep = new Set(options.keepFloat ?? [])
   const reasons = new Map<Node, string>()
   const apart = new Set<Node>()
-  const ratios = ratioValues(context)
+  const wide = { ratios: ratioValues(context), exponentials: exponentials(context) }
   const candidates = new Map<Node, Unit>()
   const taken = new Set<Node>()
   for (const node of graph.nodes) {
@@ -172,7 +173,7 @@ function candidateUnits(context: PlanContext): {
       apart.add(node)
       continue
     }
-    const refused = refuseUnit(found, keep, ratios, context)
+    const refused = refuseUnit(found, keep, wide, context)
     if (!refused) candidates.set(node, found)
     else {
       reasons.set(node, refused.reason)
@@ -237,7 +238,7 @@ interface UnitRefusal {
 function refuseUnit(
   unit: Unit,
   keep: ReadonlySet<string>,
-  ratios: ReadonlyMap<string, Node>,
+  wide: { readonly ratios: ReadonlyMap<string, Node>; readonly exponentials: ReadonlySet<string> },
   context: PlanContext,
 ): UnitRefusal | undefined {
   if (isNamed(unit, keep)) return { reason: 'kept in float as asked', apart: true }
@@ -246,7 +247,8 @@ function refuseUnit(
     return { reason: 'only products are quantized', apart: false }
   const already = codedAlready(unit, context.index, context.facts)
   if (already !== undefined) return { reason: already, apart: false }
-  const reason = reasonForFloat(unit, context) ?? lookedAtByRatios(unit, ratios)
+  const reason =
+    reasonForFloat(unit, context) ?? lookedAtByRatios(unit, wide.ratios) ?? holdsExponentials(unit, wide.exponentials)
   return reason === undefined ? undefined : { reason, apart: true }
 }
 
