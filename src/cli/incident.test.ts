@@ -21,13 +21,3 @@ test('a document that cannot be written is told before the server is asked to do
   const run = incidentVerb.run(['ack', 'i-0123456789ab'], options, {} as Context)
   await expect(run).rejects.toThrow(/no-such-folder/)
 })
-
-test.each([
-  ['list', 'markdown'],
-  ['list', 'note'],
-  ['show', 'note'],
-] as const)('%s refuses --%s, which it would not use', async (act, option) => {
-  const options = new Arguments({ [option]: 'x', admin: 'http://127.0.0.1:9' })
-  const run = incidentVerb.run([act, 'i-0123456789ab'], options, {} as Context)
-  await expect(run).rejects.toThrow(`--${option} means nothing in whet incident ${act}`)
-})
