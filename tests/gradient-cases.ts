@@ -48,6 +48,16 @@ const turned = (attributes: string, x: readonly number[], w: readonly number[], 
   inputs: { x: [x], w: [w], b: [[m]] },
   fixed: ['w', 'b'],
 })
+const scattered = (
+  call: string,
+  x: readonly number[],
+  updates: readonly number[],
+  indices: readonly number[],
+  dims: readonly number[] = updates,
+): GradientCase => ({
+  body: `i = Constant<value = int64[${dims}] {${indices}}>() y = ${call}(x, i, u)`,
+  inputs: { x: [x], u: [updates] },
+})
 const pool = (call: string, dims: readonly number[] = [2, 3, 6, 5]): GradientCase => one(`y = ${call}`, dims)
 
 /** At least one case for every operator that is claimed; a claim without one does not compile. */
@@ -200,7 +210,11 @@ export const GRADIENT_CASES: Readonly<Record<DifferentiableOperator, readonly Gr
     one('i = Constant<value = int32[2] {3, 0}>() y = Gather<axis = 1>(x, i)'),
   ],
   GatherElements: [one('i = Constant<value = int64[3, 2] {0, 0, 3, 1, 2, 2}>() y = GatherElements<axis = 1>(x, i)')],
-  GatherND: [one('i = Constant<value = int64[3, 2] {0, 1, 2, 3, 0, 1}>() y = GatherND(x, i)')],
+  GatherND: [
+    one('i = Constant<value = int64[3, 2] {0, 1, 2, 3, 0, 1}>() y = GatherND(x, i)'),
+    one('i = Constant<value = int64[2, 2, 1] {1, -1, 0, 0}>() y = GatherND<batch_dims = 1>(x, i)', [2, 3, 2]),
+    one('i = Constant<value = int64[2, 3, 1] {1, 3, 0, 0, 2, 2}>() y = GatherND<batch_dims = 2>(x, i)', [2, 3, 4]),
+  ],
   Gelu: [one('y = Gelu(x)'), one('y = Gelu<approximate = "tanh">(x)')],
   Gemm: [
     { body: 'y = Gemm(a, b, c)', inputs: { a: [[3, 4]], b: [[4, 2]], c: [[2]] } },
@@ -336,6 +350,18 @@ export const GRADIENT_CASES: Readonly<Record<DifferentiableOperator, readonly Gr
     one('r = Constant<value = float[2] {2, 0.5}>() y = Resize<axes = [2, 3], mode = "linear">(x, , r)', [1, 2, 3, 4]),
   ],
   Round: [{ ...one('r = Round(x) y = Mul(r, x)'), smooth: 'r = Round(x) y = Mul(r, x)' }],
+  ScatterElements: ['none', 'add', 'mul', 'max', 'min'].flatMap((reduction) => [
+    scattered(`ScatterElements<axis = 1, reduction = "${reduction}">`, [3, 4], [3, 2], [0, 2, 3, 1, -2, 1]),
+    ...(reduction === 'none'
+      ? []
+      : [scattered(`ScatterElements<reduction = "${reduction}">`, [2, 3], [3, 1], [0, -2, 1])]),
+  ]),
+  ScatterND: ['none', 'add', 'mul', 'max', 'min'].flatMap((reduction) => [
+    scattered(`ScatterND<reduction = "${reduction}">`, [3, 4], [2, 4], [2, -3], [2, 1]),
+    ...(reduction === 'none'
+      ? []
+      : [scattered(`ScatterND<reduction = "${reduction}">`, [3, 4], [3], [2, 1, 0, 3, 2, 1], [3, 2])]),
+  ]),
   Selu: [one('y = Selu(x)')],
   Sigmoid: [one('y = Sigmoid(x)')],
   Sin: [one('y = Sin(x)')],

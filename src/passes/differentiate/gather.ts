@@ -1,9 +1,15 @@
 import { elementType, int, intAttribute, string } from '../../ir/index.ts'
 import type { GradientWriter } from './gradient-writer.ts'
-import { Refused } from './refused.ts'
-import { type GradientRule, gradientOf } from './rule.ts'
+import { elementsOf, type Places, slicesOf } from './places.ts'
+import { type GradientCall, type GradientRule, gradientOf } from './rule.ts'
 
 const ADD = { reduction: string('add') }
+
+/** The gradient goes to where each element was taken from; what was taken twice gets both. */
+const gatherBack =
+  (placesOf: (call: GradientCall) => Places): GradientRule =>
+  (call) =>
+    call.wants(0) ? [placesOf(call).put(call.write.zerosLike(call.node.inputs[0]!), gradientOf(call), 'add')] : []
 
 export const gathers = {
   Gather: ((call) => {
@@ -23,20 +29,8 @@ export const gathers = {
     const flat = write.op('Reshape', [g, write.op('Concat', shape, { axis: int(0) })])
     return [scatterAlong(write, flat, places, x, axis)]
   }) satisfies GradientRule,
-  GatherElements: ((call) => {
-    if (!call.wants(0)) return []
-    const { node, write } = call
-    const [x, indices] = node.inputs as [string, string]
-    const axis = { axis: int(intAttribute(node, 'axis', 0)) }
-    return [write.op('ScatterElements', [write.zerosLike(x), indices, gradientOf(call)], { ...axis, ...ADD })]
-  }) satisfies GradientRule,
-  GatherND: ((call) => {
-    if (!call.wants(0)) return []
-    const { node, write } = call
-    const [x, indices] = node.inputs as [string, string]
-    if (intAttribute(node, 'batch_dims', 0) !== 0) throw new Refused('it has batch dimensions')
-    return [write.op('ScatterND', [write.zerosLike(x), indices, gradientOf(call)], ADD)]
-  }) satisfies GradientRule,
+  GatherElements: gatherBack(elementsOf),
+  GatherND: gatherBack(slicesOf),
   /** The largest elements: each place is taken once. */
   TopK: ((call) => {
     const { node, write } = call

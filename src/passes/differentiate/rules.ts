@@ -12,6 +12,7 @@ import { quantizations } from './quantizations.ts'
 import { reductions } from './reductions.ts'
 import { resizes } from './resizes.ts'
 import type { GradientRule } from './rule.ts'
+import { scatters } from './scatter.ts'
 import { softmaxes } from './softmax.ts'
 
 /** How the gradient goes back through each operator, by `operatorName`; every operator that is claimed has its rule. */
@@ -28,6 +29,7 @@ export const gradientRules: Readonly<Record<DifferentiableOperator, GradientRule
   ...quantizations,
   ...reductions,
   ...resizes,
+  ...scatters,
   ...softmaxes,
 }
 
