@@ -350,6 +350,29 @@ export const GRADIENT_CASES: Readonly<Record<DifferentiableOperator, readonly Gr
     one('r = Constant<value = float[2] {2, 0.5}>() y = Resize<axes = [2, 3], mode = "linear">(x, , r)', [1, 2, 3, 4]),
   ],
   Round: [{ ...one('r = Round(x) y = Mul(r, x)'), smooth: 'r = Round(x) y = Mul(r, x)' }],
+  Scan: [
+    {
+      body: `h, z = Scan<num_scan_inputs = 1, body = b (a, e) => (n, o) {
+          m = MatMul(a, w)  q = Add(m, e)  n = Tanh(q)  o = Mul(n, a) }>(s, x)
+        t = ReduceSum<keepdims = 0>(h)  y = Mul(z, t)`,
+      inputs: { s: [[2, 3]], x: [[4, 2, 3]], w: [[3, 3]] },
+    },
+    // Two states, of which one counts the steps, read and written backwards and along other axes.
+    {
+      body: `k = Constant<value = int64 {1}>()
+        i, h, z, v = Scan<num_scan_inputs = 2, scan_input_axes = [1, 0], scan_input_directions = [1, 0],
+          scan_output_axes = [-1, 0], scan_output_directions = [1, 1], body = b (c, a, e, f) => (d, n, o, p) {
+          d = Add(c, k)  g = Cast<to = 1>(d)  m = Mul(e, g)  q = Add(a, m)  n = Sigmoid(q)  o = Mul(n, f)  p = Sub(f, a) }>
+          (k, s, x, u)
+        t = ReduceSum<keepdims = 0>(v)  y = Mul(z, t)`,
+      inputs: { s: [[2]], x: [[2, 3]], u: [[3, 2]] },
+    },
+    // No state, and outputs that nobody reads.
+    {
+      body: 'z, y = Scan<num_scan_inputs = 1, body = b (e) => (o, p) { o = Exp(e)  p = Mul(e, e) }>(x)',
+      inputs: { x: [[3, 2]] },
+    },
+  ],
   ScatterElements: ['none', 'add', 'mul', 'max', 'min'].flatMap((reduction) => [
     scattered(`ScatterElements<axis = 1, reduction = "${reduction}">`, [3, 4], [3, 2], [0, 2, 3, 1, -2, 1]),
     ...(reduction === 'none'

@@ -15,8 +15,6 @@ import {
   inferTypes,
   inlineFunctions,
   type Model,
-  type Node,
-  readsOf,
   type Shape,
   type ValueInfo,
   type ValueType,
@@ -27,6 +25,7 @@ import { trainingForm } from './batch-training.ts'
 import { goBack } from './go-back.ts'
 import { gradientWriter } from './gradient-writer.ts'
 import type { Loss, LossInput, WrittenLoss } from './loss.ts'
+import { needed } from './needed.ts'
 import type { Kept } from './recompute.ts'
 import { Refused } from './refused.ts'
 import { type Reduction, writeLoss } from './write-loss.ts'
@@ -113,9 +112,8 @@ export function differentiate(before: Model, options: DifferentiateOptions): Dif
     if (error instanceof Refused) return refused(name, error.message)
     throw error
   }
-  const types = inferTypes({ ...model, graph: written.graph })
-  const way = goBack(written.graph, types, {
-    loss: written.loss.loss,
+  const way = goBack(written.graph, (graph) => inferTypes({ ...model, graph }), {
+    from: new Map([[written.loss.loss, 1]]),
     wrt: options.wrt,
     straightThrough: options.rounding !== 'exact',
     recompute: options.recompute,
@@ -129,10 +127,10 @@ export function differentiate(before: Model, options: DifferentiateOptions): Dif
     ...(options.keepOutputs === false ? [] : model.graph.outputs),
     ...[loss, ...(places === undefined ? [] : [places]), ...updates.values()].map((value) => ({
       name: value,
-      type: known(types, value),
+      type: known(way.types, value),
     })),
     ...[...way.gradients].map(([value, gradient]): ValueInfo => {
-      const type = known(types, value)
+      const type = known(way.types, value)
       return { name: gradient, type: type.kind === 'tensor' ? { ...type, dtype: way.dtypes.get(value)! } : type }
     }),
   ]
@@ -190,20 +188,3 @@ function known(types: ReadonlyMap<string, ValueType>, value: string): ValueType 
 }
 
 const open = (shape: Shape): Shape => shape.map((dim) => (typeof dim === 'string' && dim.includes('?') ? null : dim))
-
-/** The graph without the nodes and constants that no output needs. */
-function needed(graph: Graph): Graph {
-  const wanted = new Set(graph.outputs.map(({ name }) => name))
-  const nodes: Node[] = []
-  for (const node of graph.nodes.toReversed()) {
-    if (!node.outputs.some((name) => wanted.has(name))) continue
-    for (const name of readsOf(node)) wanted.add(name)
-    nodes.push(node)
-  }
-  return {
-    ...graph,
-    nodes: nodes.reverse(),
-    initializers: new Map([...graph.initializers].filter(([name]) => wanted.has(name))),
-    valueInfos: new Map([...graph.valueInfos].filter(([name]) => wanted.has(name))),
-  }
-}

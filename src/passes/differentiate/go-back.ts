@@ -5,34 +5,45 @@ import { type GradientWriter, gradientWriter } from './gradient-writer.ts'
 import { CONSTANT_NEARLY_EVERYWHERE } from './operators.ts'
 import { type Kept, recomputed } from './recompute.ts'
 import { Refused } from './refused.ts'
+import type { InnerWay } from './rule.ts'
 import { gradientRuleOf } from './rules.ts'
 import type { WriterSource } from './value-facts.ts'
 
 export interface Destination {
-  /** The scalar that everything is derived from. */
-  readonly loss: string
+  /** The values that the way back begins at, each with its gradient: a number for a scalar, or the value that holds it. */
+  readonly from: ReadonlyMap<string, string | number>
   readonly wrt: readonly string[]
   readonly straightThrough: boolean
   /** See `recomputed`; everything is held where it is absent. */
   readonly recompute?: Kept | undefined
+  /** What names of an inner graph begin with, so that none stands for a value outside. */
+  readonly prefix?: string
 }
 
 export interface WayBack {
   /** The graph with the nodes of the gradients behind its own; outputs as they were. */
   readonly graph: Graph
+  /** Of the values of the graph as it was. */
+  readonly types: ReadonlyMap<string, ValueType>
   readonly gradients: ReadonlyMap<string, string>
   /** The element type of each gradient. */
   readonly dtypes: ReadonlyMap<string, DType>
   readonly refused: readonly Refusal[]
+  /** Why nothing can be said of a value's gradient, of all values: those that nothing comes back to have the gradient 0. */
+  readonly tainted: ReadonlyMap<string, string>
 }
+
+/** The types of a graph's values. */
+type Inference = (graph: Graph) => ReadonlyMap<string, ValueType>
 
 /**
  * Reverse accumulation: nodes from the last to the first, each asked once for what its inputs' gradients are, given
  * those of its outputs; contributions to one value are added. A node without a rule taints what lies before it, so that
  * no gradient with a part missing is handed out.
  */
-export function goBack(graph: Graph, types: ReadonlyMap<string, ValueType>, to: Destination): WayBack {
-  const write = gradientWriter({ graph, types }, 'gradient/')
+export function goBack(graph: Graph, infer: Inference, to: Destination): WayBack {
+  const types = infer(graph)
+  const write = gradientWriter({ graph, types }, `${to.prefix ?? ''}gradient/`)
   const depends = dependents(graph, to.wrt)
   const gradients = new Map<string, string>()
   /** Why nothing can be said of a value's gradient. */
@@ -50,7 +61,8 @@ export function goBack(graph: Graph, types: ReadonlyMap<string, ValueType>, to: 
   const taint = (node: Node, reason: string) => {
     for (const name of readsOf(node)) if (depends.has(name) && !tainted.has(name)) tainted.set(name, reason)
   }
-  if (depends.has(to.loss)) contribute(to.loss, write.number(1, to.loss))
+  for (const [value, seed] of to.from)
+    if (depends.has(value)) contribute(value, typeof seed === 'number' ? write.number(seed, value) : seed)
 
   for (let i = nodes.length - 1; i >= 0; i--) {
     const node = nodes[i]!
@@ -75,6 +87,9 @@ export function goBack(graph: Graph, types: ReadonlyMap<string, ValueType>, to: 
       gradients: own,
       straightThrough: to.straightThrough,
       wants: (input: number) => depends.has(node.inputs[input] ?? ''),
+      moves: (value: string) => depends.has(value),
+      contribute,
+      within: (inner: Graph, way: InnerWay) => goBack(inner, infer, { ...way, straightThrough: to.straightThrough }),
       output(index: number) {
         const now = nodes[i]!
         if (now.outputs[index]) return now.outputs[index]
@@ -99,7 +114,7 @@ export function goBack(graph: Graph, types: ReadonlyMap<string, ValueType>, to: 
 const nameOf = (node: Node): string => `${operatorName(node)} "${nodeLabel(node)}"`
 
 /** Values that move when one of `wrt` moves. */
-function dependents(
+export function dependents(
   graph: Graph,
   wrt: Iterable<string>,
   through: (node: Node) => boolean = (node) => !CONSTANT_NEARLY_EVERYWHERE.has(operatorName(node)),
@@ -131,9 +146,9 @@ function finish(
     const taint = found.tainted.get(value)
     if (taint !== undefined) refused.push({ node: value, reason: taint })
     else if (gradient === undefined)
-      refused.push({ node: value, reason: absence(graph, value, to.loss, found.gradients) })
+      refused.push({ node: value, reason: absence(graph, value, [...to.from.keys()], found.gradients) })
     else {
-      const name = write.fresh(`${value}_gradient`)
+      const name = write.fresh(`${to.prefix ?? ''}${value}_gradient`)
       copies.push({ opType: 'Identity', domain: '', name, inputs: [gradient], outputs: [name], attributes: new Map() })
       results.set(value, name)
       dtypes.set(value, write.dtype(value))
@@ -148,17 +163,24 @@ function finish(
       nodes: [...forward.nodes, ...back, ...copies],
       initializers: new Map([...forward.initializers, ...write.constants]),
     },
+    types,
     gradients: results,
     dtypes,
     refused,
+    tainted: found.tainted,
   }
 }
 
 /** Why a value that nothing taints has no gradient: the nodes on its ways to the loss at which the way back ends. */
-function absence(graph: Graph, value: string, loss: string, gradients: ReadonlyMap<string, string>): string {
+function absence(
+  graph: Graph,
+  value: string,
+  losses: readonly string[],
+  gradients: ReadonlyMap<string, string>,
+): string {
   const moved = dependents(graph, [value], () => true)
-  if (!moved.has(loss)) return 'the loss does not depend on it'
-  const reaching = leadingTo(graph, loss)
+  if (!losses.some((loss) => moved.has(loss))) return 'the loss does not depend on it'
+  const reaching = leadingTo(graph, losses)
   const ends = graph.nodes.filter(
     (node) =>
       [...readsOf(node)].some((name) => moved.has(name) && !gradients.has(name)) &&
@@ -174,8 +196,8 @@ function absence(graph: Graph, value: string, loss: string, gradients: ReadonlyM
 const MOST_NAMED = 3
 
 /** Values that the loss is made of. */
-function leadingTo(graph: Graph, loss: string): ReadonlySet<string> {
-  const wanted = new Set([loss])
+function leadingTo(graph: Graph, losses: readonly string[]): ReadonlySet<string> {
+  const wanted = new Set(losses)
   for (const node of graph.nodes.toReversed())
     if (node.outputs.some((name) => wanted.has(name))) for (const name of readsOf(node)) wanted.add(name)
   return wanted

@@ -9,7 +9,7 @@ export const DIFFERENTIABLE = [
   'LogSoftmax', 'MatMul', 'MatMulInteger', 'Max', 'MaxPool', 'Mean', 'Min', 'Mish', 'Mod', 'Mul', 'Neg', 'PRelu',
   'Pad', 'Pow', 'QuantizeLinear', 'RMSNormalization', 'Reciprocal', 'ReduceL1', 'ReduceL2', 'ReduceLogSum',
   'ReduceLogSumExp', 'ReduceMax', 'ReduceMean', 'ReduceMin', 'ReduceProd', 'ReduceSum', 'ReduceSumSquare', 'Relu',
-  'Reshape', 'Resize', 'Round', 'ScatterElements', 'ScatterND', 'Selu', 'Sigmoid', 'Sin', 'Sinh', 'Slice', 'Softmax', 'Softplus', 'Softsign',
+  'Reshape', 'Resize', 'Round', 'Scan', 'ScatterElements', 'ScatterND', 'Selu', 'Sigmoid', 'Sin', 'Sinh', 'Slice', 'Softmax', 'Softplus', 'Softsign',
   'SpaceToDepth', 'Split', 'Sqrt', 'Squeeze', 'Sub', 'Sum', 'Swish', 'Tan', 'Tanh', 'ThresholdedRelu', 'Tile',
   'TopK', 'Transpose', 'Trilu', 'Unsqueeze', 'Where', 'com.microsoft.Gelu', 'com.microsoft.QuickGelu',
   'com.microsoft.RotaryEmbedding',

@@ -1,4 +1,4 @@
-import type { Node } from '../../ir/index.ts'
+import type { Graph, Node } from '../../ir/index.ts'
 import { sumTo } from './broadcast.ts'
 import type { GradientWriter } from './gradient-writer.ts'
 import { Refused } from './refused.ts'
@@ -13,8 +13,29 @@ export interface GradientCall {
   wants(input: number): boolean
   /** An optional output of the node, which is added to it where it has none. */
   output(index: number): string
+  /** Whether a value moves with one whose gradient is asked for: what inner graphs read beside the node's inputs. */
+  moves(value: string): boolean
+  /** Adds to the gradient by a value that an inner graph reads. */
+  contribute(value: string, gradient: string): void
+  /** The way back through an inner graph. */
+  within(graph: Graph, way: InnerWay): WayWithin
   /** Whether rounding counts as the identity (else its gradient is zero). */
   readonly straightThrough: boolean
+}
+
+export interface InnerWay {
+  /** Values of the inner graph, each with the value that holds its gradient. */
+  readonly from: ReadonlyMap<string, string>
+  readonly wrt: readonly string[]
+  /** What the names that are made begin with. */
+  readonly prefix: string
+}
+
+export interface WayWithin {
+  /** The inner graph with the nodes of the gradients behind its own. */
+  readonly graph: Graph
+  readonly gradients: ReadonlyMap<string, string>
+  readonly tainted: ReadonlyMap<string, string>
 }
 
 /**

@@ -12,6 +12,7 @@ import { quantizations } from './quantizations.ts'
 import { reductions } from './reductions.ts'
 import { resizes } from './resizes.ts'
 import type { GradientRule } from './rule.ts'
+import { scans } from './scan.ts'
 import { scatters } from './scatter.ts'
 import { softmaxes } from './softmax.ts'
 
@@ -29,6 +30,7 @@ export const gradientRules: Readonly<Record<DifferentiableOperator, GradientRule
   ...quantizations,
   ...reductions,
   ...resizes,
+  ...scans,
   ...scatters,
   ...softmaxes,
 }
