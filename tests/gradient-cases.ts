@@ -58,6 +58,45 @@ const scattered = (
   body: `i = Constant<value = int64[${dims}] {${indices}}>() y = ${call}(x, i, u)`,
   inputs: { x: [x], u: [updates] },
 })
+/** All outputs of a recurrent layer of two units, four steps and two rows. */
+function recurrent(
+  opType: 'RNN' | 'GRU' | 'LSTM',
+  gates: number,
+  attributes: string,
+  form: {
+    b?: boolean
+    start?: boolean
+    peepholes?: boolean
+    bidirectional?: boolean
+    lengths?: readonly number[]
+  } = {},
+): GradientCase {
+  const [hidden, width, directions] = [2, 3, form.bidirectional ? 2 : 1]
+  const states = opType === 'LSTM' ? ['h', 'c'] : ['h']
+  const call = [
+    'x, w, r',
+    form.b ? 'b' : '',
+    form.lengths ? 'l' : '',
+    ...states.map((name) => (form.start ? `${name}0` : '')),
+    form.peepholes ? 'p' : '',
+  ].join(', ')
+  const all = [`hidden_size = ${hidden}`, form.bidirectional ? 'direction = "bidirectional"' : '', attributes]
+  const start: Drawn = [[directions, 2, hidden]]
+  return {
+    body: `${form.lengths ? `l = Constant<value = int32[2] {${form.lengths}}>()` : ''}
+      q, ${states} = ${opType}<${all.filter(Boolean).join(', ')}>(${call.replace(/[, ]+$/, '')})
+      d = Sum(${states}) a = ReduceSum<keepdims = 0>(d) y = Mul(q, a)`,
+    inputs: {
+      x: [[4, 2, width]],
+      w: [[directions, gates * hidden, width]],
+      r: [[directions, gates * hidden, hidden]],
+      ...(form.b && { b: [[directions, 2 * gates * hidden]] as Drawn }),
+      ...(form.start && Object.fromEntries(states.map((name) => [`${name}0`, start]))),
+      ...(form.peepholes && { p: [[directions, 3 * hidden]] as Drawn }),
+    },
+    fixed: ['w', 'r'],
+  }
+}
 const pool = (call: string, dims: readonly number[] = [2, 3, 6, 5]): GradientCase => one(`y = ${call}`, dims)
 
 /** At least one case for every operator that is claimed; a claim without one does not compile. */
@@ -209,6 +248,11 @@ export const GRADIENT_CASES: Readonly<Record<DifferentiableOperator, readonly Gr
     one('i = Constant<value = int64 {1}>() y = Gather<axis = -1>(x, i)'),
     one('i = Constant<value = int32[2] {3, 0}>() y = Gather<axis = 1>(x, i)'),
   ],
+  GRU: [
+    recurrent('GRU', 3, ''),
+    recurrent('GRU', 3, 'linear_before_reset = 1', { b: true, bidirectional: true, start: true }),
+    recurrent('GRU', 3, 'direction = "reverse"', { b: true, lengths: [4, 2] }),
+  ],
   GatherElements: [one('i = Constant<value = int64[3, 2] {0, 0, 3, 1, 2, 2}>() y = GatherElements<axis = 1>(x, i)')],
   GatherND: [
     one('i = Constant<value = int64[3, 2] {0, 1, 2, 3, 0, 1}>() y = GatherND(x, i)'),
@@ -239,6 +283,15 @@ export const GRADIENT_CASES: Readonly<Record<DifferentiableOperator, readonly Gr
   Identity: [one('i = Identity(x) y = Mul(i, x)')],
   InstanceNormalization: [
     { body: 'y = InstanceNormalization(x, s, b)', inputs: { x: [[2, 3, 3, 2]], s: [[3]], b: [[3]] } },
+  ],
+  LSTM: [
+    recurrent('LSTM', 4, ''),
+    recurrent('LSTM', 4, 'input_forget = 1, clip: float = 0.8', { b: true, start: true, peepholes: true }),
+    recurrent('LSTM', 4, '', { b: true, start: true, bidirectional: true, peepholes: true, lengths: [2, 4] }),
+    {
+      ...recurrent('LSTM', 4, 'activations = ["HardSigmoid", "Tanh", "Relu"], activation_alpha = [0.25]', { b: true }),
+      notNative: 'numbers of activations are not taken by default there',
+    },
   ],
   LayerNormalization: [
     { body: 'y = LayerNormalization(x, s, b)', inputs: { x: [[2, 3, 4]], s: [[4]], b: [[4]] } },
@@ -315,6 +368,7 @@ export const GRADIENT_CASES: Readonly<Record<DifferentiableOperator, readonly Gr
       inputs: { x: [[2, 9]] },
     },
   ],
+  RNN: [recurrent('RNN', 1, ''), recurrent('RNN', 1, 'activations = ["Softsign"], direction = "reverse"', { b: true })],
   RMSNormalization: [
     { body: 'y = RMSNormalization(x, s)', inputs: { x: [[2, 3, 4]], s: [[4]] }, opset: 23 },
     { body: 'y = RMSNormalization<axis = 1>(x, s)', inputs: { x: [[2, 3, 4]], s: [[3, 4]] }, opset: 23 },

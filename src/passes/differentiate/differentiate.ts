@@ -27,6 +27,7 @@ import { gradientWriter } from './gradient-writer.ts'
 import type { Loss, LossInput, WrittenLoss } from './loss.ts'
 import { needed } from './needed.ts'
 import type { Kept } from './recompute.ts'
+import { writeOutRecurrent } from './recurrent-form.ts'
 import { Refused } from './refused.ts'
 import { type Reduction, writeLoss } from './write-loss.ts'
 
@@ -98,7 +99,7 @@ export function differentiate(before: Model, options: DifferentiateOptions): Dif
   const opset = before.opsets.get('') ?? 1
   if (opset < OLDEST_OPSET)
     return refused(name, `operator set ${opset} is too old; upgrade the model to ${OLDEST_OPSET} or newer first`)
-  const inlined = inlineFunctions(before)
+  const inlined = writeOutRecurrent(inlineFunctions(before), options.wrt)
   const { model, updates } = options.training
     ? inTraining(inlined)
     : { model: inlined, updates: new Map<string, string>() }

@@ -9,6 +9,7 @@ import type { DifferentiableOperator } from './operators.ts'
 import { pools } from './pools.ts'
 import { products } from './products.ts'
 import { quantizations } from './quantizations.ts'
+import { recurrent } from './recurrent-cells.ts'
 import { reductions } from './reductions.ts'
 import { resizes } from './resizes.ts'
 import type { GradientRule } from './rule.ts'
@@ -28,6 +29,7 @@ export const gradientRules: Readonly<Record<DifferentiableOperator, GradientRule
   ...pools,
   ...products,
   ...quantizations,
+  ...recurrent,
   ...reductions,
   ...resizes,
   ...scans,
