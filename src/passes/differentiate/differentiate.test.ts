@@ -152,9 +152,24 @@ describe('what cannot be reached is refused, with the reason; the rest is there'
   })
 
   test('outputs that a node leaves out have no name to be reached by', () => {
-    const rows = model(`g (float[3,1,2] x, float[1,6,2] w, float[1,6,2] r) => (float[1,1,2] y) {
-      , y = GRU<hidden_size = 2>(x, w, r) }`)
+    const rows = model('g (float[2] x) => (float[2] y) { , y = some.Layer(x) }')
     expect(reasons(rows, seeded(['x']))[0]).toContain('values behind it (y) can still be reached')
+  })
+
+  test('forms of recurrent layers and bodies of Scan, each with its reason', () => {
+    const layer = (attributes: string, hidden = '2') =>
+      model(`g (float[3,1,2] x, float[1,6,2] w, float[1,6,${hidden}] r) => (float y) {
+        y = GRU<hidden_size = 2${attributes}>(x, w, r) }`)
+    expect(reasons(layer(', layout = 1'), seeded(['x']))).toEqual([
+      'x: the gradient of GRU "y" is not known: its batch comes first',
+    ])
+    expect(reasons(layer('', 'n'), seeded(['x']))[0]).toContain('how many units it has is not known')
+    expect(reasons(layer(', activations = ["Affine", "Tanh"]'), seeded(['x']))[0]).toContain(
+      'its activation is "affine"',
+    )
+    const steps = model(`g (float[2] s, float[3,2] x) => (float[3,2] y) {
+      t, y = Scan<num_scan_inputs = 1, body = b (a, e) => (n, o) { h = Hardmax(a)  n = Add(h, e)  o = Neg(n) }>(s, x) }`)
+    expect(reasons(steps, seeded(['x']))[0]).toContain('is not known: in its body, Hardmax "h" has no gradient rule')
   })
 
   test('no gradient with a part missing is handed out', () => {
