@@ -241,7 +241,11 @@ export const GRADIENT_CASES: Readonly<Record<DifferentiableOperator, readonly Gr
   Exp: [one('y = Exp(x)')],
   Expand: [one(`${vector('n', [2, 3, 4])} y = Expand(x, n)`, [3, 1]), one(`${vector('n', [1])} y = Expand(x, n)`)],
   Flatten: [one('f = Flatten<axis = 2>(x) y = Mul(f, f)', [2, 3, 4]), one('f = Flatten<axis = 0>(x) y = Mul(f, f)')],
-  Floor: [{ ...one('r = Floor(x) y = Mul(r, x)'), smooth: 'r = Floor(x) y = Mul(r, x)' }],
+  Floor: [
+    one('f = Floor(x) r = Sub(x, f) y = Mul(r, x)'),
+    one('f = Floor(x) r = Sub(x, f) t = Sub(f, r) y = Mul(t, x)'),
+    { ...one('r = Floor(x) y = Mul(r, x)'), smooth: 'r = Floor(x) y = Mul(r, x)' },
+  ],
   Gather: [
     one(`${vector('i', [2, 0, 2])} y = Gather(x, i)`),
     one('i = Constant<value = int64[2, 2] {1, 1, -1, 0}>() y = Gather<axis = 1>(x, i)', [3, 4, 2]),
@@ -381,7 +385,16 @@ export const GRADIENT_CASES: Readonly<Record<DifferentiableOperator, readonly Gr
   ReduceMax: reduce('ReduceMax'),
   ReduceMean: reduce('ReduceMean'),
   ReduceMin: reduce('ReduceMin'),
-  ReduceProd: reduce('ReduceProd', 0.5, 2),
+  ReduceProd: [
+    ...reduce('ReduceProd'),
+    // One zero, and two.
+    ...[1, 2].map(
+      (zeros): GradientCase => ({
+        body: `${vector('i', [1])} z = Concat<axis = 1>(a, b) y = ReduceProd(z, i)`,
+        inputs: { a: [[3, zeros], 0, 0], b: [[3, 2]] },
+      }),
+    ),
+  ],
   ReduceSum: [...reduce('ReduceSum'), one('y = ReduceSum<noop_with_empty_axes = 1>(x)')],
   ReduceSumSquare: reduce('ReduceSumSquare'),
   Relu: [one('y = Relu(x)')],

@@ -49,6 +49,7 @@ export function goBack(graph: Graph, infer: Inference, to: Destination): WayBack
   /** Why nothing can be said of a value's gradient. */
   const tainted = new Map<string, string>()
   const nodes = [...graph.nodes]
+  const floors = flooredForFractions(graph)
   /** Every gradient on the way, partial sums included. */
   const made = new Set<string>()
 
@@ -85,7 +86,7 @@ export function goBack(graph: Graph, infer: Inference, to: Destination): WayBack
       node,
       write,
       gradients: own,
-      straightThrough: to.straightThrough,
+      straightThrough: to.straightThrough && !floors.has(node),
       wants: (input: number) => depends.has(node.inputs[input] ?? ''),
       moves: (value: string) => depends.has(value),
       contribute,
@@ -112,6 +113,22 @@ export function goBack(graph: Graph, infer: Inference, to: Destination): WayBack
 }
 
 const nameOf = (node: Node): string => `${operatorName(node)} "${nodeLabel(node)}"`
+
+/**
+ * Floors that are subtracted from what they are of. x − ⌊x⌋ grows with x, as the weights of bilinear sampling do; were the
+ * floor the identity there, nothing of x would be felt. (x + (round(x) − x), as trainers write rounding, is none of these.)
+ */
+function flooredForFractions(graph: Graph): ReadonlySet<Node> {
+  const floors = new Map(
+    graph.nodes.flatMap((node) => (operatorName(node) === 'Floor' ? [[node.outputs[0], node]] : [])),
+  )
+  const found = new Set<Node>()
+  for (const node of graph.nodes) {
+    const floor = operatorName(node) === 'Sub' ? floors.get(node.inputs[1]) : undefined
+    if (floor && floor.inputs[0] === node.inputs[0]) found.add(floor)
+  }
+  return found
+}
 
 /** Values that move when one of `wrt` moves. */
 export function dependents(

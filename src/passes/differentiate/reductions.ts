@@ -62,10 +62,19 @@ export const reductions = {
   /** y = ln Σx: eʸ is the sum. */
   ReduceLogSum: reduction(({ g, y, write }) => write.div(g, write.op('Exp', [y])), true),
   ReduceLogSumExp: reduction(({ g, x, y, write }) => write.mul(g, write.op('Exp', [write.sub(x, y)])), false),
-  /** y/x: not where an element is 0. */
-  ReduceProd: reduction(({ g, x, y, write }) => write.div(write.mul(g, y), x), false),
+  ReduceProd: reduction(productOfOthers, false),
   ReduceMax: reduction(shareOfExtreme, false),
   ReduceMin: reduction(shareOfExtreme, false),
+}
+
+/** The product of the other elements, of which one may be 0, or this one. */
+function productOfOthers({ g, x, axes, write }: Reduced): string {
+  const isZero = write.op('Equal', [x, write.number(0, x)])
+  const without = write.op('Where', [isZero, write.number(1, x), x])
+  const product = write.op('ReduceProd', [without, write.ints(axes)], { keepdims: int(1) })
+  const zeros = write.op('CastLike', [isZero, x])
+  const alone = write.op('Equal', [zeros, write.reduceSum(zeros, axes, true)])
+  return write.where(alone, write.mul(g, write.div(product, without)), x)
 }
 
 /** Ties share. */
