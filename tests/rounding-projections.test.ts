@@ -26,7 +26,7 @@ test('the rounding of each weight is projected as the model with a little of it 
   const model = modelWith(TEXT, WEIGHTS)
   const x = randomValue([1, 4, 6, 6], 5)
   const back = roundingProjections(model, await rangesOf(model, { x }))!
-  expect(back.refused).toEqual([])
+  expect(back.unknown).toEqual([])
   // Masks by products: to select among numbers takes the runtime several times as long.
   expect(back.model.graph.nodes.filter(({ opType }) => opType === 'Where')).toEqual([])
 
@@ -57,4 +57,18 @@ test('the rounding of each weight is projected as the model with a little of it 
     seen.push(weight)
   }
   expect(seen).toEqual(['w', 'v', 's', 'u'])
+})
+
+test('roundings before an operator that no gradient goes back through are named, those behind it are known', async () => {
+  const model = modelWith('g (float[1,4,6,6] x) => (float y) { a = Conv(x, w)  h = Hardmax(a)  y = Conv(h, v) }', {
+    w: [4, 4, 3, 3],
+    v: [4, 4, 3, 3],
+  })
+  const back = roundingProjections(model, await rangesOf(model, { x: randomValue([1, 4, 6, 6], 5) }))!
+  const [first] = model.graph.nodes
+  expect(back.sources.map(({ name }) => name)).not.toContain('a')
+  expect(back.unknown.map(({ kind, name }) => `${kind} ${name}`).sort()).toEqual(
+    ['value x', 'value a', `node ${nodeLabel(first!)}`].sort(),
+  )
+  expect(back.unknown[0]!.reason).toContain('Hardmax "h" has no gradient rule')
 })

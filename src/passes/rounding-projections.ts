@@ -10,7 +10,7 @@ import {
   tensorValues,
   type ValueInfo,
 } from '../ir/index.ts'
-import type { CalibrationReport, NoiseSource, Refusal } from '../report/index.ts'
+import type { CalibrationReport, NoiseSource, UnknownNoise } from '../report/index.ts'
 import { differentiate, type Loss } from './differentiate/index.ts'
 import { roundingErrors } from './quantize/index.ts'
 
@@ -22,8 +22,8 @@ export interface RoundingProjections {
   /** The output, float32 [sources.length]: Σ over outputs of weights · change, to first order, for each rounding alone. */
   readonly projections: string
   readonly sources: readonly NoiseSource[]
-  /** Roundings that no gradient comes back to, with the reason: what they do is not known. */
-  readonly refused: readonly Refusal[]
+  /** Roundings of which no gradient tells what they do, with the reason; what no output hears is none of them. */
+  readonly unknown: readonly UnknownNoise[]
 }
 
 /**
@@ -45,7 +45,7 @@ export function roundingProjections(model: Model, ranges: CalibrationReport): Ro
   const wrt = [...new Set(errors.map(({ at }) => at))]
   const kept = errors.map(({ error }): ValueInfo => ({ name: error, type: UNKNOWN }))
   const opened = { ...extended, graph: { ...extended.graph, outputs: [...model.graph.outputs, ...kept] } }
-  const { model: back, gradients, report } = differentiate(opened, { loss: { kind: 'sum', terms }, wrt })
+  const { model: back, gradients, unknown } = differentiate(opened, { loss: { kind: 'sum', terms }, wrt })
   const reached = errors.filter(({ at }) => gradients.has(at))
   if (reached.length === 0) return null
   return {
@@ -53,7 +53,10 @@ export function roundingProjections(model: Model, ranges: CalibrationReport): Ro
     seeds,
     projections: PROJECTIONS,
     sources: reached.map(({ source }) => source),
-    refused: report.refused,
+    unknown: errors.flatMap(({ at, source }) => {
+      const reason = unknown.get(at)
+      return reason === undefined ? [] : [{ ...source, reason }]
+    }),
   }
 }
 

@@ -34,9 +34,15 @@ export type CostsReport = Infer<typeof costs>
 const noiseSource = object({ kind: oneOf('value', 'node'), name: text })
 export type NoiseSource = Infer<typeof noiseSource>
 
+/** A rounding of which nobody can tell what it does, and why. */
+const unknownNoise = object({ kind: oneOf('value', 'node'), name: text, reason: text })
+export type UnknownNoise = Infer<typeof unknownNoise>
+
 /** What each rounding alone does to the outputs: power of the difference over power of the output that suffers most. */
 export const sensitivity = report('sensitivity', {
   sources: list(object({ kind: oneOf('value', 'node'), name: text, noise: number })),
+  /** What cannot be followed to the outputs: with a budget of noise it stays in float. */
+  unknown: optional(list(unknownNoise)),
   samples: integer,
   dataDigest: optional(text),
 })

@@ -1,5 +1,5 @@
 import type { Feeds, Session, TensorValue } from '../../engine/index.ts'
-import type { NoiseSource, SensitivityReport } from '../../report/index.ts'
+import type { NoiseSource, SensitivityReport, UnknownNoise } from '../../report/index.ts'
 import { type RandomSource, randomSource } from '../../statistics/index.ts'
 import { floatsOf } from '../floats.ts'
 
@@ -11,6 +11,8 @@ export interface ProjectionSession {
   /** The output, float32 [sources.length]. */
   readonly projections: string
   readonly sources: readonly NoiseSource[]
+  /** Roundings that no gradient comes back to; none unless said. */
+  readonly unknown?: readonly UnknownNoise[]
 }
 
 export interface SensitivityOptions {
@@ -34,7 +36,7 @@ export interface SensitivityOptions {
  */
 export async function measureSensitivity(
   base: Session,
-  { session, seeds, projections, sources }: ProjectionSession,
+  { session, seeds, projections, sources, unknown = [] }: ProjectionSession,
   feeds: Iterable<Feeds> | AsyncIterable<Feeds>,
   options: SensitivityOptions,
 ): Promise<SensitivityReport> {
@@ -75,6 +77,7 @@ export async function measureSensitivity(
     kind: 'sensitivity',
     version: 1,
     sources: measured,
+    ...(unknown.length > 0 && { unknown: [...unknown] }),
     samples: seen,
     ...(dataDigest && { dataDigest }),
   }

@@ -67,6 +67,8 @@ export interface Differentiation extends PassResult {
    * `report.refused` names them with the reason.
    */
   readonly gradients: ReadonlyMap<string, string>
+  /** Of values asked for, why their gradient cannot be told: an operator on the way whose rule or form is not known. */
+  readonly unknown: ReadonlyMap<string, string>
   /** Inputs that the loss added: labels, targets, seeds. */
   readonly inputs: readonly LossInput[]
   /** In training: the output that holds the new value of each running statistic, by its initializer. */
@@ -92,6 +94,7 @@ export function differentiate(before: Model, options: DifferentiateOptions): Dif
     report: { ...report, refused: [...report.refused, { node, reason }] },
     loss: '',
     gradients: new Map(),
+    unknown: new Map(),
     inputs: [],
     updates: new Map(),
   })
@@ -119,9 +122,15 @@ export function differentiate(before: Model, options: DifferentiateOptions): Dif
     straightThrough: options.rounding !== 'exact',
     recompute: options.recompute,
   })
+  const unknown = new Map(
+    options.wrt.flatMap((value) => {
+      const reason = way.tainted.get(value)
+      return reason === undefined ? [] : [[value, reason] as const]
+    }),
+  )
   const made = { ...report, applied: way.gradients.size, refused: way.refused }
   if (way.gradients.size === 0)
-    return { model: before, report: made, loss: '', gradients: new Map(), inputs: [], updates: new Map() }
+    return { model: before, report: made, loss: '', gradients: new Map(), unknown, inputs: [], updates: new Map() }
 
   const { loss, places, inputs } = written.loss
   const outputs: readonly ValueInfo[] = [
@@ -142,6 +151,7 @@ export function differentiate(before: Model, options: DifferentiateOptions): Dif
     loss,
     ...(places === undefined ? {} : { places }),
     gradients: way.gradients,
+    unknown,
     inputs,
     updates,
   }

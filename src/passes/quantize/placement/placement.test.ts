@@ -55,6 +55,31 @@ test.each(['products', 'everywhere', 'balanced'] as const)(
   },
 )
 
+test.each(['products', 'everywhere', 'balanced'] as const)(
+  'within a budget of noise, what nobody can tell the noise of stays in float: %s',
+  async (placement) => {
+    const model = modelWith(
+      'g (float[1,3,16,16] x) => (float y) { [first] a = Conv(x, w)  h = Exp(a)  [second] b = Conv(h, v)  [third] y = Conv(b, u) }',
+      { w: [16, 3, 3, 3], v: [16, 16, 3, 3], u: [16, 16, 1, 1] },
+    )
+    const report = await rangesOf(model, { x: randomValue([1, 3, 16, 16], 5) })
+    const unknown = ['x', 'a'].map((name) => ({ kind: 'value' as const, name, reason: 'it is a secret' }))
+    const evidence = [
+      { report },
+      { report: cheapIn(model.graph.nodes.map(nodeLabel)) },
+      { report: { ...noises({ h: 1e-6, b: 1e-6, y: 1e-6 }), unknown } },
+    ]
+    const plan = async (options: StaticInt8Options) => (await quantizeStaticInt8.run(model, options, evidence)).report
+    expect((await plan({ placement })).planned).toMatchObject({ QLinearConv: 3 })
+    const mixed = await plan({ placement, noiseBudget: 1 })
+    expect(mixed.planned).toMatchObject({ QLinearConv: 2 })
+    expect(mixed.refused).toContainEqual({
+      node: 'first',
+      reason: 'what its rounding does to the outputs cannot be told: it is a secret',
+    })
+  },
+)
+
 test.each(['everywhere', 'balanced'] as const)('codes are not made to be carried only: %s', async (placement) => {
   const text = `g (float[1,3,16,16] x) => (float y, float z) {
     e = Exp(x)

@@ -17,7 +17,7 @@ import type { PlanContext } from '../units/plan-context.ts'
 import { balances, type ObservedChannels, type ObservedRange, type PlanOptions } from '../units/plan-options.ts'
 import { productChannels } from '../units/product-channels.ts'
 import { floatReasons, type NodeFacts } from '../units/quantize-rules.ts'
-import { originsAmong, roundingsOf } from '../units/roundings.ts'
+import { originsAmong, roundingsOf, unknownAmong } from '../units/roundings.ts'
 import { partsBehind, type Unit, unitAt } from '../units/unit.ts'
 import { codedAlready } from './coded-already.ts'
 import { dataValues } from './data-values.ts'
@@ -81,12 +81,17 @@ export function planStatic(
   const { context, masked } = contextOf(graph, facts, seen, options)
   const { index, ranges } = context
   const { candidates, reasons, apart } = candidateUnits(context)
-  const placed = withShifts(candidates, index, facts, ranges)
+  const all = withShifts(candidates, index, facts, ranges)
   const roundings = known.sensitivity && roundingsOf(known.sensitivity, originsIn(context))
+  // Within a budget of noise there is no room for what nobody knows.
+  const unknown =
+    roundings && options.noiseBudget !== undefined ? unknownAmong(all, roundings) : new Map<Node, string>()
+  const placed = new Map([...all].filter(([node]) => !unknown.has(node)))
   const { units, costs } = placeUnits(placed, context, { ...known, roundings })
-  for (const [node, unit] of placed) {
+  for (const [node, unit] of all) {
     if (units.has(node)) continue
-    reasons.set(node, whyCheaperInFloat(costs.get(unit)!, known.costs.has(nodeLabel(node)), options))
+    const why = unknown.get(node) ?? whyCheaperInFloat(costs.get(unit)!, known.costs.has(nodeLabel(node)), options)
+    reasons.set(node, why)
     for (const part of partsBehind(unit)) reasons.set(part, PART_OF_FLOAT)
   }
 

@@ -1,4 +1,4 @@
-import { nodeLabel } from '../../../ir/index.ts'
+import { type Node, nodeLabel } from '../../../ir/index.ts'
 import type { SensitivityReport } from '../../../report/index.ts'
 import { keepsCodes, type Unit } from './unit.ts'
 
@@ -17,6 +17,8 @@ export interface Roundings {
   /** Of what lies inside the unit: weights, gates. */
   readonly inside: (unit: Unit) => number
   readonly total: (units: Iterable<Unit>) => number
+  /** Why nobody can tell what the roundings of this unit do; undefined where each was measured or does nothing. */
+  readonly unknown: (unit: Unit) => string | undefined
 }
 
 /**
@@ -36,13 +38,15 @@ export function originsAmong(units: Iterable<Unit>): (name: string) => string {
 }
 
 /**
- * By the noise that was measured of each rounding alone; one that was not measured makes none.
+ * By the noise that was measured of each rounding alone; one that was not measured, and is not unknown, makes none.
  *
  * @param origin Where the rounding of a value that was moved has its name from: it is the same wherever on the way.
  */
 export function roundingsOf(report: SensitivityReport, origin: (name: string) => string): Roundings {
   const tables = { value: new Map<string, number>(), node: new Map<string, number>() }
   for (const { kind, name, noise } of report.sources) tables[kind].set(name, noise)
+  const reasons = { value: new Map<string, string>(), node: new Map<string, string>() }
+  for (const { kind, name, reason } of report.unknown ?? []) reasons[kind].set(name, reason)
   const values = (unit: Unit) => {
     const { reads, writes } = unit
     return [...new Set((keepsCodes(unit) || unit.floatOutput ? reads : [...reads, ...writes]).map(origin))]
@@ -54,5 +58,19 @@ export function roundingsOf(report: SensitivityReport, origin: (name: string) =>
     const rounded = new Set(all.flatMap(values))
     return all.reduce((sum, unit) => sum + inside(unit), 0) + [...rounded].reduce((sum, name) => sum + value(name), 0)
   }
-  return { values, value, inside, total }
+  const unknown = (unit: Unit) =>
+    [...values(unit).map((name) => reasons.value.get(name)), reasons.node.get(nodeLabel(unit.node))].find(
+      (reason) => reason !== undefined,
+    )
+  return { values, value, inside, total, unknown }
+}
+
+/** The units of which nobody can tell what their roundings do, with the reason. */
+export function unknownAmong(units: ReadonlyMap<Node, Unit>, { unknown }: Roundings): ReadonlyMap<Node, string> {
+  return new Map(
+    [...units].flatMap(([node, unit]) => {
+      const reason = unknown(unit)
+      return reason === undefined ? [] : [[node, `what its rounding does to the outputs cannot be told: ${reason}`]]
+    }),
+  )
 }
