@@ -504,7 +504,9 @@ describe('what cannot be is said, by name', () => {
       { v: [36, 2], w: [36, 2] },
     )
     const { report } = await distil(teacher, await unlabelled(), { ...settings, student, epochs: 1 })
-    expect(report.warnings).toContain('the weights of "m" stay as they are: com.microsoft.FusedMatMul has no gradient rule')
+    expect(report.warnings).toContain(
+      'the weights of "m" stay as they are: com.microsoft.FusedMatMul has no gradient rule',
+    )
   })
 
   test('channels of a recurrent layer, whose weights learn', async () => {
