@@ -64,11 +64,11 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const operands = codedOperands(node, 0, context)
   if (operands?.weight.codes.dims.length !== 4) return false
   const { weight, bias } = operands
-  const [outputs, inputs, ...kernel] = weight.codes.dims as [number, number, number, number]
-  if (2 * outputs > MOST_BLOCKS * BLOCK || kernel[0] * kernel[1] === 1 || !isPlainConv(node)) return false
+  const { outputs } = sizesOf(weight.codes)
+  if (!mayTile(node, weight.codes)) return false
   const size = pictureSize(context.types.get(node.outputs[0]!))
   if (!size) return { refused: 'the size of its output is not known' }
-  const step = bestStep(outputs, inputs, kernel, size)
+  const { step } = bestStep(weight.codes, size)
   if (!step) return { refused: 'making several pixels at once would cost more than it saves' }
   const codes = inTiles(weight.codes, step)
   if (!leavesBits(weight.codes) && leavesBits(codes))
@@ -83,8 +83,20 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   return true
 }
 
-/** The tile that takes the least time; null where one pixel at a time does. */
-function bestStep(outputs: number, inputs: number, kernel: readonly number[], size: Step): Step | null {
+const sizesOf = ({ dims: [outputs, inputs, ...kernel] }: Tensor) => ({ outputs: outputs!, inputs: inputs!, kernel })
+
+function mayTile(node: Node, weight: Tensor): boolean {
+  const { outputs, kernel } = sizesOf(weight)
+  return 2 * outputs <= MOST_BLOCKS * BLOCK && kernel[0]! * kernel[1]! > 1 && isPlainConv(node)
+}
+
+/** What making tiles leaves of the time of an integer convolution that makes a picture of this size; 1: none are made. */
+export const tiledShare = (node: Node, weight: Tensor, size: Step): number =>
+  weight.dims.length === 4 && mayTile(node, weight) ? bestStep(weight, size).share : 1
+
+/** The tile that takes the least time, and its share of what one pixel at a time takes; null where that is the least. */
+function bestStep(weight: Tensor, size: Step): { readonly step: Step | null; readonly share: number } {
+  const { outputs, inputs, kernel } = sizesOf(weight)
   const four = Math.ceil(inputs / GROUP)
   const cost = ([rows, columns]: Step) => {
     const places = (size[0] * size[1]) / (rows * columns)
@@ -95,7 +107,8 @@ function bestStep(outputs: number, inputs: number, kernel: readonly number[], si
     const laying = rows === 1 ? 0 : NS.nodes + places * rows * moveRowNs(columns * outputs)
     return places * window * (NS.pointer + NS.product * four * blocks) + cut + laying
   }
-  let best: { step: Step | null; ns: number } = { step: null, ns: PAYS * cost([1, 1]) - NS.nodes }
+  const plain = cost([1, 1])
+  let best: { step: Step | null; ns: number } = { step: null, ns: PAYS * plain - NS.nodes }
   for (const rows of STEPS)
     for (const columns of STEPS) {
       const fits = rows * columns > 1 && rows * columns * outputs <= MOST_BLOCKS * BLOCK
@@ -103,7 +116,7 @@ function bestStep(outputs: number, inputs: number, kernel: readonly number[], si
       const ns = cost([rows, columns])
       if (ns < best.ns) best = { step: [rows, columns], ns }
     }
-  return best.step
+  return { step: best.step, share: best.step ? best.ns / plain : 1 }
 }
 
 /** The codes [M, C, h, w] as those [places·M, C, h + a − 1, w + b − 1] that make a tile of a·b pixels. */

@@ -24,6 +24,8 @@ export interface ProductSize {
   readonly channels: number
   readonly macs: number
   readonly window: number
+  /** What is left of its time in integers where it makes several pixels at once (`tileOutputs`); all of it unless said. */
+  readonly tiled?: number
 }
 
 /** Kernels work on 16 channels at a time: fewer cost as much. */
@@ -31,14 +33,14 @@ const padding = (channels: number) => (Math.ceil(channels / 16) * 16) / channels
 
 /**
  * Convolution in float: 0.0178 a multiply-accumulate. In integers: 0.0046, but each output place also costs about 8 for
- * packing its input, and each place of a window 0.7 more, so few channels make integers dear.
+ * packing its input, and each place of a window 0.7 more, so few channels make integers dear, unless tiles are made.
  */
-export function convCost({ outputs, channels, macs, window }: ProductSize): UnitCost {
+export function convCost({ outputs, channels, macs, window, tiled = 1 }: ProductSize): UnitCost {
   const places = outputs / channels
   const gather = window > 1 ? 0.7 * window : 0
   return {
     float: FLOAT_CALL + outputs * (0.05 + 0.0178 * macs) * padding(channels),
-    integer: INTEGER_CALL + outputs * (0.1 + 0.0046 * macs) * padding(channels) + places * (8 + gather),
+    integer: INTEGER_CALL + tiled * (outputs * (0.1 + 0.0046 * macs) * padding(channels) + places * (8 + gather)),
   }
 }
 

@@ -131,3 +131,18 @@ test.each([
   const run = await quantizeStaticInt8.run(model, { placement: 'balanced' }, [{ report }])
   expect(run.report.refused.some(({ node }) => node === 'depthwise')).toBe(float)
 })
+
+test('a first convolution with a wide window makes tiles, so it is in integers as those behind it', async () => {
+  const model = modelWith(
+    `g (float[1,3,64,64] x) => (float[1,32,32,32] y) {
+      [first] a = Conv<pads = [3,3,3,3]>(x, w)
+      r = Relu(a)
+      [second] y = Conv<strides = [2,2], pads = [1,1,1,1]>(r, v)
+    }`,
+    { w: [16, 3, 7, 7], v: [32, 16, 3, 3] },
+  )
+  const report = await rangesOf(model, { x: randomValue([1, 3, 64, 64], 5) })
+  const run = await quantizeStaticInt8.run(model, { placement: 'balanced' }, [{ report }])
+  expect(run.report.planned).toMatchObject({ QLinearConv: 2 })
+  expect(run.report.refused).toEqual([])
+})

@@ -1,5 +1,6 @@
-import { elementCount, nodeLabel } from '../../../ir/index.ts'
+import { elementCount, type Node, nodeLabel, type Tensor } from '../../../ir/index.ts'
 import { channelAxis } from '../channel-axis.ts'
+import { tiledShare } from '../kernels/tile-outputs.ts'
 import { tilesOf } from '../kernels/tiles.ts'
 import type { NodeFacts } from '../units/quantize-rules.ts'
 import type { Unit } from '../units/unit.ts'
@@ -16,8 +17,10 @@ export function productSize(unit: Unit, facts: NodeFacts, elements: (value: stri
     return { outputs, channels: 16, macs, window: 1 }
   }
   const channels = weight.dims[channelAxis(node, weight)]!
-  if (node.opType === 'Conv')
-    return { outputs, channels, macs: elementCount(weight.dims.slice(1)), window: elementCount(weight.dims.slice(2)) }
+  if (node.opType === 'Conv') {
+    const [macs, window] = [elementCount(weight.dims.slice(1)), elementCount(weight.dims.slice(2))]
+    return { outputs, channels, macs, window, tiled: shareInTiles(node, weight, facts) }
+  }
   if (node.opType === 'ConvTranspose') {
     const tiles = tilesOf(node, weight)
     if (typeof tiles === 'string') throw new Error(`internal: no tiles for ${nodeLabel(node)}`)
@@ -25,4 +28,12 @@ export function productSize(unit: Unit, facts: NodeFacts, elements: (value: stri
     return { outputs, channels: channels * elementCount(tiles.step), macs: weight.dims[0]! * window, window }
   }
   return { outputs, channels, macs: elementCount(weight.dims.slice(-2)) / channels, window: 1 }
+}
+
+function shareInTiles(node: Node, weight: Tensor, { shape }: NodeFacts): number {
+  const sides = shape?.(node.outputs[0]!)?.slice(2) ?? []
+  const [height, width] = sides.filter((side) => typeof side === 'number')
+  return sides.length === 2 && height !== undefined && width !== undefined
+    ? tiledShare(node, weight, [height, width])
+    : 1
 }
