@@ -16,7 +16,7 @@ export interface Range {
 }
 
 /** Scales below this are subnormal in float32, where processors are slow and divisions overflow. */
-const SMALLEST_SCALE = 1.1754943508222875e-38
+export const SMALLEST_SCALE = 1.1754943508222875e-38
 
 /**
  * Codes 0…255 for a range. The range is widened to hold 0, so that zero padding and Relu stay exact, and the zero

@@ -5,7 +5,7 @@ import { IN_FOURS } from '../kernels/read-in-fours.ts'
 import { tilesName } from '../kernels/tiles.ts'
 import { planOf, quantizeStaticInt8 } from '../static/quantize-static-int8.ts'
 import { slopePieces } from '../units/slopes.ts'
-import { partsBehind, type Unit } from '../units/unit.ts'
+import { partsBehind, takesNoKernel, type Unit } from '../units/unit.ts'
 
 /**
  * Two models whose profiles tell what every unit costs on either side: all in float, and all in integers. The first
@@ -66,7 +66,7 @@ export function unitCosts(
       const found = [...nodes.map(nodeLabel), ...names].flatMap((name) => times.get(name) ?? [])
       return found.length === 0 ? null : found.reduce((total, ms) => total + ms, 0)
     }
-    const [before, after] = [sum(floatMs), unit.rule.kind === 'shift' ? 0 : sum(integerMs)]
+    const [before, after] = [sum(floatMs), takesNoKernel(unit) ? 0 : sum(integerMs)]
     if (after === null || (before === null && unit.rule.kind === 'product')) return []
     return [{ name: nodeLabel(unit.node), floatMs: before ?? 0, integerMs: after }]
   })

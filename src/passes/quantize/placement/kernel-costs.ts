@@ -1,6 +1,6 @@
 import { operatorName } from '../../../ir/index.ts'
 import { unevenWindows } from '../kernels/convolve-averages.ts'
-import { standIn, type Unit } from '../units/unit.ts'
+import { standIn, takesNoKernel, type Unit } from '../units/unit.ts'
 
 /**
  * Nanoseconds on one thread, onnxruntime 1.30 on x86-64 with VNNI, fitted to profiles of seven networks. Only their
@@ -109,9 +109,9 @@ const standInCosts: Readonly<Record<string, UnitCost>> = {
 /** What a unit other than a product costs; `inputs` and `outputs` count elements. */
 export function elementwiseCost(unit: Unit, inputs: number, outputs: number): UnitCost {
   const special = standIn(unit.node)
-  if (unit.rule.kind === 'shift') return { float: FLOAT_CALL + outputs * elementCosts.Add!.float, integer: 0 }
   const uneven = operatorName(unit.node) === 'AveragePool' && unevenWindows(unit.node) !== undefined
   const cost = special ? standInCosts[special]! : uneven ? UNEVEN_AVERAGE : elementCosts[operatorName(unit.node)]
+  if (cost && takesNoKernel(unit)) return { float: FLOAT_CALL + outputs * cost.float, integer: 0 }
   if (cost) return { float: FLOAT_CALL + outputs * cost.float, integer: INTEGER_CALL + outputs * cost.integer }
   // Global pools read much and write little; what only changes a shape is free.
   const read = unit.rule.kind === 'pool' ? inputs * 0.15 : 0

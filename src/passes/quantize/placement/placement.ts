@@ -1,7 +1,7 @@
 import type { Node } from '../../../ir/index.ts'
 import type { PlanContext } from '../units/plan-context.ts'
 import type { Roundings } from '../units/roundings.ts'
-import { isCarrier, type Unit } from '../units/unit.ts'
+import { isCarrier, keepsCodes, type Unit } from '../units/unit.ts'
 import type { UnitCost } from './kernel-costs.ts'
 import { leastCost } from './least-cost.ts'
 import { type MeasuredCosts, type PriceList, priceList } from './price-list.ts'
@@ -79,8 +79,8 @@ function cheapestWithin(
 function dropMereCarriers(candidates: ReadonlyMap<Node, Unit>): ReadonlyMap<Node, Unit> {
   const units = [...candidates.values()]
   const [carriers, computing] = [
-    units.filter(({ node }) => isCarrier(node)),
-    units.filter(({ node }) => !isCarrier(node)),
+    units.filter((unit) => isCarrier(unit.node) || keepsCodes(unit)),
+    units.filter((unit) => !isCarrier(unit.node) && !keepsCodes(unit)),
   ]
   const touched = new Set(computing.flatMap(({ reads, writes }) => [...reads, ...writes]))
   const kept = new Set(computing)

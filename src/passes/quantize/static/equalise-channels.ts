@@ -101,8 +101,8 @@ function joinThrough(
     for (const value of [...unit.reads, ...unit.writes]) classes.pin(value)
   }
   if (name === 'Conv') return
-  if (PER_CHANNEL.has(name) || standIn(node) === 'relu') {
-    if (!classes.join(inputs[0]!, output)) pinAll()
+  if (PER_CHANNEL.has(name) || standIn(node) === 'relu' || unit.rule.kind === 'scale') {
+    if (!classes.join(unit.reads[0]!, output)) pinAll()
     return
   }
   const constant = inputs.some((input) => facts.constant(input))

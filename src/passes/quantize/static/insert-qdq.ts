@@ -18,7 +18,7 @@ import type { CodedChannels } from '../channel-weights.ts'
 import { corrected, meanShift, productChannels, underMultipliers } from '../units/product-channels.ts'
 import { activationSlots, overPicture, poolAttributes, without } from '../units/quantize-rules.ts'
 import { channelSlopes } from '../units/slopes.ts'
-import { standIn, type Unit } from '../units/unit.ts'
+import { standIn, takesNoKernel, type Unit } from '../units/unit.ts'
 import { keptApart, scalesApart } from './between-codes.ts'
 import type { Codes } from './equalise-channels.ts'
 import { productWeights } from './product-weights.ts'
@@ -92,7 +92,7 @@ class Insertion {
     else if (stand === 'hard-sigmoid') this.#emitHardSigmoid(unit)
     else if (stand === 'tanh') this.#emitTanh(unit)
     else if (unit.node.opType === 'Pad') this.#emitPad(unit)
-    else if (unit.rule.kind === 'shift') this.#emitShift(unit)
+    else if (takesNoKernel(unit)) this.#emitKept(unit)
     else if (unit.rule.kind === 'slopes') this.#emitSlopes(unit)
     else if (unit.rule.kind === 'choice') this.#emitChoice(unit)
     else this.#emitDirect(unit, stand === 'relu')
@@ -124,12 +124,13 @@ class Insertion {
     this.#standAs(name, padded, codes)
   }
 
-  /** The codes that it reads, which its readers read under another zero point; a sum only where floats are read. */
-  #emitShift({ node, reads, writes }: Unit): void {
+  /** The codes that it reads, under another scale or zero point, which is not all of a sum: floats of that are made of it. */
+  #emitKept({ node, reads, writes, rule }: Unit): void {
     const [from, name] = [reads[0]!, writes[0]!]
     const coded = this.#codesOf(from)
+    if (rule.kind === 'scale') this.#standAs(name, coded, this.#plan.codes.get(name)!)
     this.#coded.set(name, coded)
-    if (!this.#readAsFloat(name)) return
+    if (rule.kind === 'scale' || !this.#readAsFloat(name)) return
     this.#named.add(name)
     const float = this.#writer.freshName(`${from}_dequantized`)
     this.#writer.dequantize(coded, this.#plan.codes.get(from)!, float, from)

@@ -27,6 +27,7 @@ import { joinedCodes } from './joined-codes.ts'
 import { maskedRanges } from './masked-ranges.ts'
 import { refuseMean } from './mean-steps.ts'
 import { ratioValues } from './ratio-values.ts'
+import { scaledCodes, withScales } from './scales.ts'
 import { shiftedCodes, shiftOf, withRoomForZeros, withShifts } from './shifts.ts'
 import { slopedCodes, withRoomForSlopes } from './slopes-in-codes.ts'
 import { tellingRanges } from './telling-ranges.ts'
@@ -81,7 +82,7 @@ export function planStatic(
   const { context, masked } = contextOf(graph, facts, seen, options)
   const { index, ranges } = context
   const { candidates, reasons, apart } = candidateUnits(context)
-  const all = withShifts(candidates, index, facts, ranges)
+  const all = withScales(withShifts(candidates, index, facts, ranges), facts)
   const roundings = known.sensitivity && roundingsOf(known.sensitivity, originsIn(context))
   // Within a budget of noise there is no room for what nobody knows.
   const unknown =
@@ -150,8 +151,9 @@ export function roundingOrigins(
 
 /** As it was when roundings were measured: with every unit that could be an integer kernel. */
 function originsIn(context: PlanContext): (name: string) => string {
+  const { index, facts, ranges } = context
   const { candidates } = candidateUnits({ ...context, options: { placement: 'everywhere' } })
-  return originsAmong(withShifts(candidates, context.index, context.facts, context.ranges).values())
+  return originsAmong(withScales(withShifts(candidates, index, facts, ranges), facts).values())
 }
 
 const PART_OF_FLOAT = 'it belongs to a node that stays in float'
@@ -332,6 +334,7 @@ function codesOf(
     for (const name of unit.reads) if (!codes.has(name)) codes.set(name, affineU8(ranges.get(name)!))
     for (const name of unit.writes)
       if (unit.rule.kind === 'movement') codes.set(name, codes.get(unit.reads[0]!)!)
+      else if (unit.rule.kind === 'scale') codes.set(name, scaledCodes(codes.get(unit.reads[0]!)!, unit, facts))
       else if (unit.rule.kind === 'shift')
         codes.set(name, shiftedCodes(codes.get(unit.reads[0]!)!, shiftOf(unit, facts)!).codes)
       else if (!codes.has(name))

@@ -29,10 +29,11 @@ export interface OperatorRule {
    * `product`: a weighted sum whose weights and bias are constants (or two activations, in MatMul); `lookup`: one
    * activation through a table; `arithmetic`: several activations, scales may differ; `pool`: a mean; `movement`:
    * values are only moved, so both sides must share scale and zero point; `shift`: one number is added to all of them,
-   * which other codes say without any kernel; `slopes`: the greater of one activation and its product with a number a
+   * which other codes say without any kernel; `scale`: all of them are multiplied by one positive number, which another
+   * scale says; `slopes`: the greater of one activation and its product with a number a
    * channel; `choice`: the greatest or the least of several activations, whose codes are compared under one scale.
    */
-  readonly kind: 'product' | 'lookup' | 'arithmetic' | 'pool' | 'movement' | 'shift' | 'slopes' | 'choice'
+  readonly kind: 'product' | 'lookup' | 'arithmetic' | 'pool' | 'movement' | 'shift' | 'scale' | 'slopes' | 'choice'
   /** Why this node cannot become that kernel, or undefined. */
   refuse?(node: Node, facts: NodeFacts): string | undefined
 }

@@ -36,8 +36,11 @@ export function partsBehind(unit: Unit): readonly Node[] {
 
 /** Whether the codes that it reads are those that it gives: nothing is rounded. */
 export function keepsCodes({ rule }: Unit): boolean {
-  return rule.kind === 'movement' || rule.kind === 'shift'
+  return rule.kind === 'movement' || takesNoKernel({ rule })
 }
+
+/** Whether it is no kernel at all: whoever reads what it gives reads the codes of what it reads in another way. */
+export const takesNoKernel = ({ rule }: Pick<Unit, 'rule'>): boolean => rule.kind === 'shift' || rule.kind === 'scale'
 
 /** The unit that starts at this node, or why the node cannot be an integer kernel; undefined where no rule knows it. */
 export function unitAt(node: Node, index: GraphIndex, facts: NodeFacts): Unit | { refused: string } | undefined {

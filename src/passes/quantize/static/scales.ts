@@ -1,0 +1,34 @@
+import { type Node, operatorName, tensorValues } from '../../../ir/index.ts'
+import { type Affine, SMALLEST_SCALE } from '../affine.ts'
+import type { NodeFacts, OperatorRule } from '../units/quantize-rules.ts'
+import type { Unit } from '../units/unit.ts'
+
+/** No kernel at all: whoever reads the product reads the codes of what is multiplied, under another scale. */
+const SCALE: OperatorRule = { kernel: '', kind: 'scale' }
+
+/**
+ * z = c·x with one positive number c for all costs nothing in integers, whoever reads it: with x = s·(q − p) the codes of x
+ * stand for z under the scale c·s. Weighted sums of a BiFPN are full of them, as are scaled residuals. A negative number
+ * would turn the codes around.
+ */
+export function withScales(candidates: ReadonlyMap<Node, Unit>, facts: NodeFacts): ReadonlyMap<Node, Unit> {
+  return new Map(
+    [...candidates].map(([node, unit]) => [node, scaleOf(unit, facts) === undefined ? unit : { ...unit, rule: SCALE }]),
+  )
+}
+
+/** The codes of c·x from those of x. */
+export function scaledCodes({ scale, zeroPoint }: Affine, unit: Unit, facts: NodeFacts): Affine {
+  return { scale: Math.max(Math.fround(scale * scaleOf(unit, facts)!), SMALLEST_SCALE), zeroPoint }
+}
+
+/** The positive number that a unit multiplies one value by, if that is all that it does. */
+function scaleOf({ node, activation, reads }: Unit, facts: NodeFacts): number | undefined {
+  if (operatorName(node) !== 'Mul' || activation || reads.length !== 1) return undefined
+  const constant = node.inputs.map((name) => facts.constant(name)).find((tensor) => tensor !== undefined)
+  const values = constant?.dtype === 'float32' ? (tensorValues(constant) as Float32Array) : undefined
+  if (values?.length !== 1 || !Number.isFinite(values[0]) || values[0]! <= 0) return undefined
+  // A number of more axes than the value would give it more.
+  const rank = facts.shape?.(reads[0]!)?.length ?? 0
+  return constant!.dims.length <= rank ? values[0] : undefined
+}
