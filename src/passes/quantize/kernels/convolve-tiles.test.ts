@@ -70,20 +70,39 @@ test.each([
   expect(decibels(exact!.y!, tiles!.y!)).toBeGreaterThan(27)
 })
 
-test('channels that hear themselves alone are convolved with all others at 0, unless they are many', async () => {
-  const attributes = (channels: number) => `group = ${channels}, strides = [2, 2], pads = [1, 1, 1, 1]`
-  const { model, before, after, plan, report, feeds } = await quantized(attributes(12), [4, 4], 2, 12)
-  expect(plan.planned).toEqual({ QLinearConv: 3 })
-  expect(report.applied).toBe(1)
-  expect(await kernelsOf(after)).toMatchObject({ QLinearConv: 3, QuantizeLinear: 1 })
-  const [exact, codes, tiles] = await Promise.all([model, before, after].map((one) => runOnce(one, feeds)))
-  expect(tiles!.y!.dims).toEqual(exact!.y!.dims)
-  expect(decibels(codes!.y!, tiles!.y!)).toBeGreaterThan(45)
-  expect(decibels(exact!.y!, tiles!.y!)).toBeGreaterThan(27)
+test.each([
+  ['strides = [2, 2], pads = [1, 1, 1, 1]', [4, 4], 12],
+  ['strides = [2, 2], pads = [1, 1, 1, 1]', [4, 4], 48],
+  ['strides = [3, 2], pads = [2, 2, 1, 1]', [6, 5], 64],
+  ['strides = [2, 2]', [2, 2], 40],
+  ['pads = [1, 1, 1, 1]', [3, 3], 16],
+] as const)(
+  'channels that hear themselves alone are there for each place of a tile: %s over %j, %i of them',
+  async (attributes, kernel, channels) => {
+    const grouped = `group = ${channels}, ${attributes}`
+    const { model, before, after, plan, report, feeds } = await quantized(grouped, kernel, 2, channels)
+    expect(plan.planned).toEqual({ QLinearConv: 3 })
+    expect(report.applied).toBe(1)
+    const kernels = await kernelsOf(after)
+    expect(kernels).toMatchObject({ QLinearConv: 3, QuantizeLinear: 1, DequantizeLinear: 1 })
+    expect(kernels).not.toHaveProperty('ConvTranspose')
+    const weights = [...after.graph.initializers].filter(([name]) => name.includes('tiled')).map(([, { dims }]) => dims)
+    expect(weights.filter((dims) => dims.length === 4).map((dims) => dims[1])).toEqual([1])
+    const [exact, codes, tiles] = await Promise.all([model, before, after].map((one) => runOnce(one, feeds)))
+    expect(tiles!.y!.dims).toEqual(exact!.y!.dims)
+    expect(decibels(codes!.y!, tiles!.y!)).toBeGreaterThan(45)
+    expect(decibels(exact!.y!, tiles!.y!)).toBeGreaterThan(27)
+  },
+)
 
-  const many = await quantized(attributes(48), [4, 4], 1, 48)
-  expect(many.report.applied).toBe(0)
-  expect(many.plan.refused.find(({ node }) => node === 't')?.reason).toMatch(/no integer kernel that pays/)
+test('groups of several channels stay in float', async () => {
+  const model = modelWith(
+    'g (float[1,16,6,5] x) => (float y) { h = Conv(x, w) [t] t = ConvTranspose<group = 4, strides = [2, 2]>(h, v) y = Conv(t, u) }',
+    { w: [16, 16, 1, 1], v: [16, 2, 2, 2], u: [16, 8, 1, 1] },
+  )
+  const evidence = [{ report: await rangesOf(model, { x: randomValue([1, 16, 6, 5], 3) }) }]
+  const { report } = await quantizeStaticInt8.run(model, { placement: 'everywhere' }, evidence)
+  expect(report.refused.find(({ node }) => node === 't')?.reason).toMatch(/no integer kernel that pays/)
 })
 
 test.each([
@@ -103,10 +122,13 @@ test.each([
 test.each([
   ['strides = [2, 2]', 2],
   ['strides = [2, 2], pads = [1, 1, 1, 1]', 4],
+  ['strides = [2, 2], pads = [1, 1, 1, 1], group = 16', 4],
 ])('portable weights stay safe where tiles turn them around: %s', async (attributes, size) => {
   const model = modelWith(
     `g (float[1,16,6,5] x) => (float y) { h = Conv(x, w) t = ConvTranspose<${attributes}>(h, v) y = Conv(t, u) }`,
-    { w: [16, 16, 1, 1], v: [16, 8, size, size], u: [16, 8, 1, 1] },
+    attributes.includes('group')
+      ? { w: [16, 16, 1, 1], v: [16, 1, size, size], u: [16, 16, 1, 1] }
+      : { w: [16, 16, 1, 1], v: [16, 8, size, size], u: [16, 8, 1, 1] },
   )
   const evidence = [{ report: await rangesOf(model, { x: randomValue([1, 16, 6, 5], 3) }) }]
   const portable = { placement: 'everywhere', target: 'portable' } as const

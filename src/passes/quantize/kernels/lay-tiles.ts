@@ -19,6 +19,8 @@ interface TileConvolution {
   /** M, the channels of the picture. */
   readonly outputs: number
   readonly step: readonly [height: number, width: number]
+  /** The float of codes that it reads; what the node reads unless said. */
+  readonly reads?: string
   readonly attributes: Readonly<Record<string, Attribute>>
 }
 
@@ -32,14 +34,14 @@ export function convolveInTiles(
   weight: CodedWeights,
   bias: CodedWeights | undefined,
   context: RuleContext,
-  { codes: tiled, outputs, step, attributes }: TileConvolution,
+  { codes: tiled, outputs, step, reads: input = node.inputs[0]!, attributes }: TileConvolution,
 ): void {
   const { editor } = context
   const [height, width] = step
   const places = height * width
   const again = (old: CodedWeights, codes: Tensor) =>
     recode(old, { codes, scale: repeated(old.scale, places), zero: repeated(old.zero, places) }, 'tiled', context)
-  const reads = [node.inputs[0]!, again(weight, tiled), ...(bias ? [again(bias, repeated(bias.codes, places))] : [])]
+  const reads = [input, again(weight, tiled), ...(bias ? [again(bias, repeated(bias.codes, places))] : [])]
   const convolve = (to: string) => makeNode('Conv', reads, [to], { name: node.name, attributes })
   const floats = places === 1 ? node.outputs[0]! : layTiles(node, coder, outputs, step, context)
   editor.replace(node, convolve(floats))

@@ -17,14 +17,11 @@ export interface Tiles {
 
 type Pair = readonly [height: number, width: number]
 
-/** Channels up to which those that hear themselves alone cost less in integers, with zeros for all others, than in float. */
-const MOST_SINGLE = 32
-
 /** The tiles that a transposed convolution lays; why it cannot be told so, where it cannot. */
 export function tilesOf(node: Node, weight: Tensor): Tiles | string {
   if (weight.dims.length !== 4) return 'only transposed convolutions over height and width become tiles'
-  const single = isDepthwise(node, weight) && weight.dims[0]! <= MOST_SINGLE
-  if (intAttribute(node, 'group', 1) !== 1 && !single) return 'its groups have no integer kernel that pays'
+  if (intAttribute(node, 'group', 1) !== 1 && !isDepthwise(node, weight))
+    return 'its groups have no integer kernel that pays'
   const list = (name: string, otherwise: readonly number[]) => intsAttribute(node, name, otherwise)
   const [steps, pads, more] = [list('strides', [1, 1]), list('pads', [0, 0, 0, 0]), list('output_padding', [0, 0])]
   const kernel = weight.dims.slice(2)

@@ -26,6 +26,8 @@ export interface ProductSize {
   readonly window: number
   /** What is left of its time in integers where it makes several pixels at once (`tileOutputs`); all of it unless said. */
   readonly tiled?: number
+  /** A transposed convolution of one channel a group. */
+  readonly transposedDepthwise?: boolean
 }
 
 /** Kernels work on 16 channels at a time: fewer cost as much. */
@@ -55,6 +57,18 @@ export function depthwiseCost({ outputs, channels, macs }: ProductSize): UnitCos
   return {
     float: FLOAT_CALL + outputs * macs * (plain ? 0.33 : channels < 16 ? 0.25 : 0.027),
     integer: INTEGER_CALL + outputs * ((0.1 + 0.035 * macs) * (odd ? 2.5 : 1) + 7 / channels),
+  }
+}
+
+/**
+ * A transposed convolution of one channel a group: the float kernel has no blocks; in integers its channels are copied for
+ * every place of a tile, convolved, and the tiles laid side by side (8 to 256 channels, 2×2 and 4×4).
+ */
+export function transposedDepthwiseCost(size: ProductSize): UnitCost {
+  const { outputs, macs } = size
+  return {
+    float: FLOAT_CALL + outputs * (0.6 + 0.27 * macs),
+    integer: INTEGER_CALL + outputs * 0.2 + depthwiseCost(size).integer,
   }
 }
 

@@ -10,6 +10,7 @@ import {
   elementwiseCost,
   matmulCost,
   slopesCost,
+  transposedDepthwiseCost,
   type UnitCost,
 } from './kernel-costs.ts'
 import { productSize } from './product-size.ts'
@@ -67,5 +68,6 @@ function costOf(unit: Unit, facts: NodeFacts, elements: (value: string) => numbe
   if (unit.rule.kind !== 'product') return elementwiseCost(unit, sum(unit.reads), sum(unit.writes))
   const size = productSize(unit, facts, elements)
   if (unit.depthwise) return depthwiseCost(size)
+  if (size.transposedDepthwise) return transposedDepthwiseCost(size)
   return ['Conv', 'ConvTranspose'].includes(unit.node.opType) ? convCost(size) : matmulCost(size)
 }

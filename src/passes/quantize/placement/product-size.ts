@@ -1,4 +1,4 @@
-import { elementCount, type Node, nodeLabel, type Tensor } from '../../../ir/index.ts'
+import { elementCount, isDepthwise, type Node, nodeLabel, type Tensor } from '../../../ir/index.ts'
 import { channelAxis } from '../channel-axis.ts'
 import { tiledShare } from '../kernels/tile-outputs.ts'
 import { tilesOf } from '../kernels/tiles.ts'
@@ -25,7 +25,10 @@ export function productSize(unit: Unit, facts: NodeFacts, elements: (value: stri
     const tiles = tilesOf(node, weight)
     if (typeof tiles === 'string') throw new Error(`internal: no tiles for ${nodeLabel(node)}`)
     const window = elementCount(tiles.taps)
-    return { outputs, channels: channels * elementCount(tiles.step), macs: weight.dims[0]! * window, window }
+    const grown = { outputs, channels: channels * elementCount(tiles.step), window }
+    return isDepthwise(node, weight)
+      ? { ...grown, macs: window, transposedDepthwise: true }
+      : { ...grown, macs: weight.dims[0]! * window }
   }
   return { outputs, channels, macs: elementCount(weight.dims.slice(-2)) / channels, window: 1 }
 }
