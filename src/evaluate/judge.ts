@@ -11,6 +11,7 @@ import {
   studentSurvival,
   tango,
 } from '../statistics/index.ts'
+import { type Bounds, cautiousBounds, degreesOf, readingsOf, zOfReading } from './cautious-bounds.ts'
 import type { Flattery } from './metric/metric.ts'
 import type { PairedScores } from './paired-scores.ts'
 import { effectOfCompany } from './row-company.ts'
@@ -176,8 +177,8 @@ function judgeValues(counts: Counts | null, scores: PairedScores, options: Judge
   const { estimate: delta, standardError, units } = drawn
   const unseen = unseenCost(scores, margin, alpha)
   const tooFew = unseen?.tooFew ?? false
-  const degrees = degreesOf(drawn, tooFew)
-  const plain = cautiousBounds(drawn, degrees, alpha)
+  const readings = readingsOf(drawn, tooFew)
+  const plain = cautiousBounds(drawn, readings, alpha)
   const { loss, gain } = scores.flattery ?? NOT_FLATTERED
   const seen = scores.flattery ? unflattered(plain, delta, scores.flattery, alpha) : plain
   const { lower: lowerBound, upper: upperBound, ci } = unseen === null ? seen : widened(seen, delta, unseen, alpha)
@@ -185,14 +186,18 @@ function judgeValues(counts: Counts | null, scores: PairedScores, options: Judge
   const significantlyWorse = upperBound < 0 && !tooFew
   const settled = verdictOf({ delta, lowerBound, upperBound, significantlyWorse, margin })
   // The least α at which the bound that decides stays above −margin; it is beyond telling where a bootstrap cannot move.
-  const student = delta === -margin ? 0 : zOfStudent((delta + margin) / standardError, degrees)
-  const shown = scores.flattery ? zOfFlattered(plain, delta, loss, options) : Math.min(student, drawn.z)
+  const student = readings.loss.map((reading) => zOfReading(reading, -margin))
+  const shown = scores.flattery ? zOfFlattered(plain, delta, loss, options) : Math.min(...student, drawn.z)
   const hidden = unseen === null ? MOST_Z : zOfUnseen(unseen, delta, seen.lower, options)
   const z = Math.max(-MOST_Z, Math.min(MOST_Z, shown, hidden))
   const undefinedValue = ![delta, lowerBound, upperBound].every(Number.isFinite)
   const verdict = few || undefinedValue ? 'inconclusive' : settled
   const pairs = counts ? mcnemar(counts) : null
-  const pSeen = studentSurvival((-delta - gain.by) / (Math.hypot(standardError, gain.error) || 1e-9), degrees)
+  const pSeen = Math.max(
+    ...readings.gain.map(({ value, error, degrees }) =>
+      studentSurvival((-value - gain.by) / (Math.hypot(error, gain.error) || 1e-9), degrees),
+    ),
+  )
   return {
     verdict,
     n,
@@ -214,7 +219,8 @@ function judgeValues(counts: Counts | null, scores: PairedScores, options: Judge
               // What flatters shrinks with more rows as the standard error does.
               variance:
                 (Math.hypot(standardError * widening, loss.error) +
-                  loss.by / (normalQuantile(1 - alpha) + normalQuantile(0.8))) **
+                  (loss.by + delta - readings.loss.at(-1)!.value) /
+                    (normalQuantile(1 - alpha) + normalQuantile(0.8))) **
                   2 *
                 n,
               discordance: null,
@@ -275,12 +281,6 @@ function drawDifferences(metricOf: Aggregate, scores: PairedScores, options: Jud
     alpha: options.alpha,
     against: -options.margin,
   })
-}
-
-interface Bounds {
-  readonly lower: number
-  readonly upper: number
-  readonly ci: readonly [number, number]
 }
 
 /**
@@ -345,35 +345,6 @@ function zOfUnseen({ costAt, tooFew }: Unseen, delta: number, lower: number, { m
   }
   return passes
 }
-
-/**
- * Of BCa's bounds and Student's the more cautious ones: one-sided at `alpha`, and both ends of the interval. BCa alone is
- * too sure of areas on a hundred rows or fewer: it errs up to twice as often as it says. Both are of sums in which a few
- * rows weigh more than all others (squared errors where labels are log-normal): these are the rows that other data has
- * more of. Student's degrees of freedom are therefore not n − 1 but those of as many rows as make the variance.
- *
- * Source: degrees of freedom from the variance's own variance, F. E. Satterthwaite, Biometrics Bulletin 2 (1946), which
- * are 2n / (κ − 1) for a mean of n rows of kurtosis κ. n / κ − 1, which is n − 1 where all rows weigh alike (and 1 at
- * least), allows as well for what he leaves out, that such a mean and its variance are small together: by simulation a true
- * loss of the margin passes in 3 to 5 % of cases where it did in 6 to 17 %.
- */
-function cautiousBounds(drawn: BootstrapResult, degrees: number, alpha: number): Bounds {
-  const { estimate, standardError, lowerBound, upperBound, ci } = drawn
-  const around = (level: number, low: number, high: number): readonly [number, number] => {
-    const half = studentQuantile(1 - level, degrees) * standardError
-    return [Math.min(low, estimate - half), Math.max(high, estimate + half)]
-  }
-  const [lower, upper] = around(alpha, lowerBound, upperBound)
-  return { lower, upper, ci: around(alpha / 2, ...ci) }
-}
-
-/** Where so few rows differ that they are counted instead, the count allows for what they do not show. */
-const degreesOf = ({ effectiveUnits }: Pick<BootstrapResult, 'effectiveUnits'>, counted: boolean): number =>
-  counted ? Infinity : Math.max(1, effectiveUnits - 1)
-
-/** The normal z that is as far out as Student's t. */
-const zOfStudent = (t: number, degrees: number): number =>
-  degrees === Infinity ? t : -normalQuantile(studentSurvival(t, degrees))
 
 function meanOf(values: ArrayLike<number>, rows: Int32Array): number {
   let sum = 0

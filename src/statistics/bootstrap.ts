@@ -32,8 +32,20 @@ export interface BootstrapResult {
   readonly units: number
   /** How many units would move the statistic as far, if all moved it alike: 1 where a single one does it all. */
   readonly effectiveUnits: number
+  /** What one unit more as bad as the worst of these, and as good as the best, would change. */
+  readonly oneMore: { readonly worst: OneMore; readonly best: OneMore }
   /** Share of the resamples on which the statistic was undefined, and which were drawn anew. */
   readonly undefinedShare: number
+}
+
+/** What one unit more, like the farthest one on a side, would make of the statistic; nothing where that side has no tail. */
+export interface OneMore {
+  /** Added to the statistic. */
+  readonly shift: number
+  /** Standard error then, as a multiple of what it is. */
+  readonly widening: number
+  /** As in `BootstrapResult`. */
+  readonly effectiveUnits: number
 }
 
 /**
@@ -59,7 +71,7 @@ export function bootstrap(input: BootstrapInput): BootstrapResult {
   const { draws, undefinedShare } = resample(units, rows, statistic, seed, resamples)
   const below = draws.reduce((count, value) => count + (value < estimate ? 1 : value === estimate ? 0.5 : 0), 0)
   const bias = normalQuantile(Math.min(1 - 0.5 / resamples, Math.max(0.5 / resamples, below / resamples)))
-  const { acceleration, effectiveUnits } = jackknife(units, statistic)
+  const { acceleration, effectiveUnits, oneMore } = jackknife(units, statistic)
   const at = (p: number) => {
     const z = bias + normalQuantile(p)
     return quantile(draws, normalCdf(bias + z / (1 - acceleration * z)))
@@ -74,6 +86,7 @@ export function bootstrap(input: BootstrapInput): BootstrapResult {
     standardError: Math.sqrt(variance),
     units: units.length,
     effectiveUnits,
+    oneMore,
     undefinedShare,
   }
 }
@@ -142,20 +155,25 @@ function resample(
   return { draws: draws.sort(), undefinedShare: redrawn / (resamples + redrawn) }
 }
 
+/** Skewness of so many of its standard errors, √(6 / n) of n normal numbers, is no chance. */
+const TOLD = 2
+
 /**
  * What leaving out each unit (of more than 200, each of 200 blocks of them) tells. `acceleration` is the skewness of these
  * values over six: how fast the standard error changes with the statistic. `effectiveUnits` is (Σ c²)² / Σ c⁴ of their
  * distances c from their mean, Kish's effective size with squares as weights, of which units / kurtosis is another form.
  * A block of b units adds the 3 b² of a normal sum to the kurtosis where its units would add 3 b: that is taken off.
+ * `oneMore` is told of the side to which these values are skewed: there a few units reach far beyond the others.
  *
  * Source: L. Kish, Survey Sampling (1965), for (Σ w)² / Σ w²; the kurtosis of a sum of b is 3 + (κ − 3) / b.
  */
 function jackknife(
   units: readonly (readonly number[])[],
   statistic: (rows: Int32Array) => number,
-): { readonly acceleration: number; readonly effectiveUnits: number } {
+): Pick<BootstrapResult, 'effectiveUnits' | 'oneMore'> & { readonly acceleration: number } {
   const blocks = Math.min(units.length, 200)
-  if (blocks < 2) return { acceleration: 0, effectiveUnits: blocks }
+  const nothing = { shift: 0, widening: 1, effectiveUnits: blocks }
+  if (blocks < 2) return { acceleration: 0, effectiveUnits: blocks, oneMore: { worst: nothing, best: nothing } }
   const values: number[] = []
   const sizes = new Float64Array(blocks)
   for (let block = 0; block < blocks; block++) {
@@ -166,17 +184,38 @@ function jackknife(
   }
   const middle = mean(values)
   let [squares, cubes, fourths] = [0, 0, 0]
+  let [worst, best] = [0, 0]
   for (const value of values) {
-    squares += (middle - value) ** 2
-    cubes += (middle - value) ** 3
-    fourths += (middle - value) ** 4
+    const given = middle - value
+    squares += given ** 2
+    cubes += given ** 3
+    fourths += given ** 4
+    worst = Math.min(worst, given)
+    best = Math.max(best, given)
   }
   const ofBlocks = sizes.reduce((sum, size) => sum + size ** 2, 0) / units.length ** 2 - 1 / units.length
-  const perUnit = fourths / squares ** 2 - 3 * ofBlocks
+  const effective = (sumOfSquares: number, sumOfFourths: number) => {
+    const perUnit = sumOfFourths / sumOfSquares ** 2 - 3 * ofBlocks
+    // Squares of squares that float64 cannot hold, or none: no unit is told from the others.
+    return perUnit > 1 / units.length ? 1 / perUnit : units.length
+  }
+  const effectiveUnits = effective(squares, fourths)
+  const count = values.length
+  const skewness = (Math.sqrt(count) * cubes) / squares ** 1.5
+  const oneMore = (farthest: number): OneMore => {
+    if (!(skewness * Math.sign(farthest) > TOLD * Math.sqrt(6 / count))) return { ...nothing, effectiveUnits }
+    const more = squares + (farthest ** 2 * count) / (count + 1)
+    return {
+      // Leaving a block out takes away its share of the others; another one like it adds that of all.
+      shift: (farthest * (count - 1)) / (count + 1),
+      widening: (Math.sqrt(more / squares) * count) / (count + 1),
+      effectiveUnits: effective(more, fourths + farthest ** 4),
+    }
+  }
   return {
     acceleration: cubes === 0 ? 0 : cubes / (6 * squares ** 1.5),
-    // Squares of squares that float64 cannot hold, or none: no unit is told from the others.
-    effectiveUnits: perUnit > 1 / units.length ? 1 / perUnit : units.length,
+    effectiveUnits,
+    oneMore: { worst: oneMore(worst), best: oneMore(best) },
   }
 }
 

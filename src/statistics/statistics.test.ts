@@ -207,6 +207,22 @@ describe('bootstrap', () => {
     const units = of(Array.from({ length: 4000 }, () => standardNormal(random)))
     expect(1 / units).toBeLessThan(3 / 4000 + (3 * Math.sqrt(24 / 200)) / 200)
   })
+  test('one more like the worst of a skewed side moves the mean and widens its error as if it were there', () => {
+    const rows = Array.from({ length: 50 }, (_, i) => (i === 3 ? -9 : (i % 5) - 2))
+    const of = (candidate: readonly number[]) =>
+      pairedBootstrap({ base: candidate.map(() => 0), candidate, seed: 1, resamples: 10 })
+    const { estimate, oneMore } = of(rows)
+    const more = of([...rows, -9])
+    expect(estimate + oneMore.worst.shift).toBeCloseTo(more.estimate, 12)
+    const spread = (values: readonly number[]) => Math.sqrt(squaredDeviations(values)) / values.length
+    expect(oneMore.worst.widening).toBeCloseTo(spread([...rows, -9]) / spread(rows), 12)
+    // (Σ d² + w² · 50 / 51)² / (Σ d⁴ + w⁴), d from the mean of the 50 and w the least of them: 253.92… and 12355.9….
+    expect(oneMore.worst.effectiveUnits).toBeCloseTo(5.218243272130468, 9)
+    // The other side has no tail.
+    expect(oneMore.best).toMatchObject({ shift: 0, widening: 1 })
+    expect(of(rows.map((value) => -value)).oneMore.best.shift).toBeCloseTo(-oneMore.worst.shift, 12)
+    expect(of(rows.filter((_, i) => i !== 3)).oneMore.worst.shift).toBe(0)
+  })
   test('clusters widen the interval', () => {
     const d = Array.from({ length: 200 }, (_, i) => ((Math.floor(i / 20) * 7) % 5) - 2)
     const base = d.map(() => 0)
