@@ -29,6 +29,8 @@ export interface ScoredModel {
   readonly scores: ArrayLike<number>
   /** What the aggregate of the metric takes of each row; null where it takes none. */
   readonly summaries: readonly (readonly number[])[] | null
+  /** The other rows that each row's score rests on, where scores of rows need others. */
+  readonly company?: readonly Company[] | null
 }
 
 /** Of a metric, what adds scores up. */
@@ -39,7 +41,8 @@ export interface Addition {
   readonly overDraws?: Metric['overDraws']
   readonly parts?: Metric['parts']
   readonly flattery?: Metric['flattery']
-  readonly company?: Metric['company']
+  readonly stratum?: Metric['stratum']
+  readonly strataApart?: Metric['strataApart']
 }
 
 /** The scores of two models on a choice of rows, in the form that `judge` takes; rows are numbered anew there. */
@@ -47,7 +50,7 @@ export function pairedScores(
   base: ScoredModel,
   candidate: ScoredModel,
   rows: readonly number[],
-  { higherIsBetter, bounds, aggregate, overDraws, parts, flattery, company }: Addition,
+  { higherIsBetter, bounds, aggregate, overDraws, parts, flattery, stratum, strataApart }: Addition,
   rightOrWrong: boolean,
 ): PairedScores {
   const summariesOf = ({ summaries }: ScoredModel) => rows.map((row) => summaries![row]!)
@@ -70,9 +73,23 @@ export function pairedScores(
         }
       : {}),
     ...(flattery ? { flattery: { loss: flattery(first(), second()), gain: flattery(second(), first()) } } : {}),
-    ...(company && base.summaries && candidate.summaries
-      ? { company: (who: 'base' | 'candidate') => company(summariesOf(who === 'base' ? base : candidate)) }
+    ...(base.company && candidate.company
+      ? { company: (who: 'base' | 'candidate') => among(rows, (who === 'base' ? base : candidate).company!) }
       : {}),
+    ...(stratum && base.summaries ? { strata: first().map((summary) => stratum(summary)) } : {}),
+    ...(strataApart ? { strataApart } : {}),
     ...(parts ? { parts: (who: 'base' | 'candidate') => parts(summariesOf(who === 'base' ? base : candidate)) } : {}),
   }
+}
+
+/** The company that a choice of rows keeps among themselves, numbered as they are there. */
+function among(rows: readonly number[], company: readonly Company[]): readonly Company[] {
+  const places = new Map(rows.map((row, place) => [row, place]))
+  return rows.map((row) => {
+    const { near, only } = company[row]!
+    return {
+      near: near.flatMap((other) => places.get(other) ?? []),
+      only: only === null ? null : (places.get(only) ?? null),
+    }
+  })
 }

@@ -19,7 +19,7 @@ function retrieval(random: RandomSource, noises: readonly [base: number, candida
       const data = Float64Array.from(vector, (value) => value + offset(noise))
       return metric.summary!({ outputs: { e: { dtype: 'float64', dims: [6], data } }, label: row >> 1, row })
     })
-    return { scores: metric.scoreAll!(summaries, summaries), summaries }
+    return { scores: metric.scoreAll!(summaries, summaries), summaries, company: metric.company!(summaries) }
   })
   return pairedScores(base!, candidate!, [...vectors.keys()], metric, true)
 }
@@ -75,7 +75,7 @@ test('a few rows that find each other alone are taken to change by two', () => {
     const data = Float64Array.of(Math.cos(angle), Math.sin(angle))
     return metric.summary!({ outputs: { e: { dtype: 'float64', dims: [2], data } }, label: row >> 1, row })
   })
-  const model = { scores: metric.scoreAll!(summaries, summaries), summaries }
+  const model = { scores: metric.scoreAll!(summaries, summaries), summaries, company: metric.company!(summaries) }
   const scores = pairedScores(model, model, [0, 1, 2, 3, 4, 5, 6, 7], metric, true)
   const options = { margin: 0.01, alpha: 0.05 }
   const { company: _, ...alone } = scores

@@ -183,13 +183,12 @@ function scoresOver(
   metric: Metric,
   rightOrWrong: boolean,
 ): (rows: readonly number[]) => PairedScores {
-  const { stratum, strataApart } = metric
-  const base = { scores: scored.base, summaries: scored.baseSummaries }
-  const candidate = { scores: scored.candidate, summaries: scored.candidateSummaries }
+  const [base, candidate] = [
+    { scores: scored.base, summaries: scored.baseSummaries },
+    { scores: scored.candidate, summaries: scored.candidateSummaries },
+  ].map((model) => ({ ...model, company: metric.company?.(model.summaries) ?? null }))
   return (rows) => ({
-    ...pairedScores(base, candidate, rows, metric, rightOrWrong),
-    ...(stratum ? { strata: rows.map((row) => stratum(scored.baseSummaries[row]!)) } : {}),
-    ...(strataApart ? { strataApart } : {}),
+    ...pairedScores(base!, candidate!, rows, metric, rightOrWrong),
     ...(scored.clusters ? { clusters: rows.map((row) => scored.clusters![row]!) } : {}),
   })
 }

@@ -159,6 +159,8 @@ export const rowScores = report('row-scores', {
       scores: list(nullable(number)),
       /** What the aggregate needs of a row; null where that is the score. */
       summaries: nullable(list(list(nullable(number)))),
+      /** The places of the rows that each one's score rests on, and that of the one it needs; null where rows need none. */
+      company: nullable(list(object({ near: list(integer), only: nullable(integer) }))),
       answers: nullable(list(text)),
     }),
   ),

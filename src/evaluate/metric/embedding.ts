@@ -27,7 +27,7 @@ export function recallAt(k: number, options: EmbeddingOptions = {}): Metric {
     if (!names.has(label)) names.set(label, -1 - names.size)
     return names.get(label)!
   }
-  // Of a choice of rows the neighbours are those among all rows: they are kept by the vectors that they were found for.
+  // Scores and company need the same ones: they are kept by the vectors that they were found for.
   const known = new WeakMap<readonly number[], readonly (readonly number[])[]>()
   const neighboursIn = (all: readonly (readonly number[])[]) =>
     all.map((own, i) => {

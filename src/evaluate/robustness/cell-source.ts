@@ -39,8 +39,8 @@ export function cellSource(
       )
     const key = {
       measure: 'row-scores',
-      // What summaries hold; older ones held what each row says of its scores, and still older ones probabilities.
-      summaries: 3,
+      // What is kept beside scores; older evidence did not tell which rows a score rests on.
+      summaries: 4,
       what,
       models: subjects.map((one) => one.digest),
       data: digest,

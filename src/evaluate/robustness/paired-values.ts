@@ -35,6 +35,9 @@ export function yardstickOf(metric: Metric, clean: RowScores): Yardstick {
     ...(metric.aggregate ? { aggregate: metric.aggregate } : {}),
     ...(metric.overDraws ? { overDraws: metric.overDraws } : {}),
     ...(metric.parts ? { parts: metric.parts } : {}),
+    ...(metric.flattery ? { flattery: metric.flattery } : {}),
+    ...(metric.stratum ? { stratum: metric.stratum } : {}),
+    ...(metric.strataApart ? { strataApart: metric.strataApart } : {}),
   }
 }
 
@@ -54,6 +57,7 @@ export function scoresOf(cell: RowScores, clean: RowScores, yardstick: Yardstick
     return {
       scores: Float64Array.from(model.scores, (score) => score ?? Number.NaN),
       summaries: model.summaries?.map((row) => row.map((value) => value ?? Number.NaN)) ?? null,
+      company: model.company,
     }
   })
 }

@@ -4,7 +4,7 @@ import { UserError } from '../../platform/index.ts'
 import type { RowScores } from '../../report/index.ts'
 import { feedsOf, rowsPerRun } from '../feeds.ts'
 import { classOutputName } from '../metric/classification.ts'
-import type { Metric, MetricRow } from '../metric/metric.ts'
+import type { Company, Metric, MetricRow } from '../metric/metric.ts'
 import type { MetricOptions } from '../metric/metrics.ts'
 import { namedAs } from '../output-names.ts'
 import { fieldsOfRows } from '../row-fields.ts'
@@ -40,6 +40,7 @@ export async function scoreModels(
     scores: [] as (number | null)[],
     summaries: [] as (number | null)[][],
     answers: [] as (string | null)[],
+    company: null as readonly Company[] | null,
   }))
   const reader = data.read({ batch, indices: options.indices })[Symbol.asyncIterator]()
   let next = await reader.next()
@@ -71,6 +72,7 @@ export async function scoreModels(
   if (metric?.scoreAll || metric?.summarizeAll) {
     const all = kept.map(({ summaries }) => summaries.map((row) => row.map((value) => value ?? Number.NaN)))
     for (const [m, model] of kept.entries()) {
+      model.company = metric.company?.(all[m]!) ?? null
       if (metric.scoreAll) model.scores = metric.scoreAll(all[m]!, all[0]!).map(finite)
       model.summaries = (metric.summarizeAll?.(all[m]!, all[0]!) ?? []).map((row) => row.map(finite))
     }
@@ -82,10 +84,11 @@ export async function scoreModels(
     version: 1,
     metric: metric ? { name: metric.name, higherIsBetter: metric.higherIsBetter } : null,
     rows,
-    models: kept.map(({ scores, summaries, answers }) => ({
+    models: kept.map(({ scores, summaries, answers, company }) => ({
       scores,
       summaries: summaries.length > 0 ? summaries : null,
       answers: answers.every((answer) => answer !== null) ? answers : null,
+      company,
     })),
   }
 }
