@@ -31,14 +31,8 @@ import { withStoredTables } from '../stored-tables.ts'
 import type { ObservedChannels, ObservedRange, PlanOptions } from '../units/plan-options.ts'
 import type { NodeFacts } from '../units/quantize-rules.ts'
 import { insertQdq } from './insert-qdq.ts'
-import {
-  type ChannelPlace,
-  channelPlaces,
-  planStatic,
-  roundingOrigins,
-  type StaticPlan,
-  valuesToCalibrate,
-} from './static-plan.ts'
+import { type ChannelPlace, channelPlaces, valuesToCalibrate } from './observed-values.ts'
+import { planStatic, roundingOrigins, type StaticPlan } from './static-plan.ts'
 import { weightsAhead } from './weights-ahead.ts'
 
 export interface StaticInt8Options extends PlanOptions {
