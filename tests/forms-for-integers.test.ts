@@ -25,3 +25,15 @@ test('means over lines are integer convolutions', async () => {
   expect(kernels).toMatchObject({ QLinearConv: 3, QuantizeLinear: 1, DequantizeLinear: 1 })
   expect(kernels).not.toHaveProperty('ReduceMean')
 })
+
+test('a mean over channels that stands beside their maximum is an integer convolution', async () => {
+  const body = `c = Conv(x, w) r = Relu(c) m = ReduceMean(r, channels) g = ReduceMax(r, channels)
+    j = Concat<axis = 1>(m, g) y = Conv(j, v)`
+  const constants = 'channels = Constant<value_ints = [1]>()'
+  const kernels = await integerKernels('averageByConvolution', `${constants} ${body}`, {
+    w: [16, 8, 3, 3],
+    v: [8, 2, 1, 1],
+  })
+  expect(kernels).toMatchObject({ QLinearConv: 3, ReduceMax: 1, QuantizeLinear: 1, DequantizeLinear: 1 })
+  expect(kernels).not.toHaveProperty('ReduceMean')
+})

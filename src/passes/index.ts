@@ -164,6 +164,9 @@ const nativeLayouts = [
 /** The same, but faster for some models or processors only: whether they pay is measured first. */
 const measuredLayouts = [layout.fillChannelBlocks, layout.groupsInBlocks, layout.boundMaskedSoftmax]
 
+/** Exact as well, but slower in float: for what static integers are made of. */
+const integerLayouts = [layout.averageByConvolution]
+
 /** Options of `quantizeDynamicInt8` that leave all but recurrent layers to a static scheme beside it. */
 export const RECURRENT_ONLY = { keepFloat: ['MatMul', 'Gemm'] } as const
 
@@ -183,6 +186,7 @@ export const LAYOUT_REPAIRS: readonly string[] = [
 /** What a float model goes through before static integers are made of it, so that more of it has integer kernels. */
 export const INTEGER_FORMS: readonly string[] = [
   layout.averageInBlocks.id,
+  ...integerLayouts.map(({ id }) => id),
   layout.convolveNormalizations.id,
   'eliminateDeadCode',
 ]
@@ -212,7 +216,14 @@ export const FILL_JOINTS = { pass: layout.fillChannelBlocks.id, options: { joint
 
 /** Every pass by its id: what a recipe may name. */
 export const passes: Readonly<Record<string, Pass<never>>> = Object.fromEntries(
-  [...simplifyPasses, ...restoring, ...nativeLayouts, ...measuredLayouts, ...lossy, differentiatePass, ...pruning].map(
-    (pass) => [pass.id, pass],
-  ),
+  [
+    ...simplifyPasses,
+    ...restoring,
+    ...nativeLayouts,
+    ...measuredLayouts,
+    ...integerLayouts,
+    ...lossy,
+    differentiatePass,
+    ...pruning,
+  ].map((pass) => [pass.id, pass]),
 )

@@ -1,4 +1,5 @@
 export * from './activate-in-blocks.ts'
+export * from './average-by-convolution.ts'
 export * from './average-by-product.ts'
 export * from './average-in-blocks.ts'
 export * from './bound-masked-softmax.ts'
