@@ -209,7 +209,8 @@ describe('no verdict without evidence, and rows are spent once', () => {
       // Nothing to fall back on but other integers.
       ratio: (id) => (id === 'lossless' ? [1.1, 1.2] : id === lucky ? [0.3, 0.35] : [0.5, 0.6]),
       comparison: (id, rows) => {
-        if (id !== lucky) return rows < 20 ? settled : {}
+        if (id !== lucky)
+          return rows < 20 ? settled : { nonInferiority: { margin: 0.3, z: 3, p: 0.001, ci: [0, 0], lowerBound: 0 } }
         return rows < 20
           ? { ...settled, candidate: { value: 0.8 }, discordant: { baseOnly: 2, candidateOnly: 0 } }
           : { verdict: 'regressed', grade: null }
@@ -333,11 +334,11 @@ describe('choosing', () => {
         const alone = passes.slice(0, chosen.shared ? -2 : undefined)
         const streak = alone.includes(false) ? alone.indexOf(false) : alone.length
         const pairReached = chosen.shared && streak === alone.length
-        const pairPasses =
-          pairReached &&
-          chain
-            .slice(-2)
-            .some(({ id }) => proofOf(id).verdict === 'pass' && proofOf(id).nonInferiority!.p <= PASS.alpha / 2)
+        const passing = chain.slice(-2).flatMap(({ id }) => {
+          const { verdict, nonInferiority } = proofOf(id)
+          return verdict === 'pass' ? nonInferiority!.p : []
+        })
+        const pairPasses = pairReached && (passing.length > 1 || passing.some((p) => p <= PASS.alpha / 2))
         const last = pairPasses ? passes.lastIndexOf(true) : streak - 1
         if (last >= 0) {
           expect(choice.id).toBe(chain[last]!.id)

@@ -120,7 +120,7 @@ test(
     await state.close()
     database = openEmbedded(folder)
     state = new State(database)
-    expect((await state.incidents()).map(({ id }) => id)).toEqual(['i1'])
+    expect((await state.incidents()).map(({ id }) => id)).toEqual(['i7', 'i1'])
   },
   LONG,
 )
