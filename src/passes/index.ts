@@ -99,6 +99,7 @@ export {
 export { float32Borders } from './restore/index.ts'
 export { type RoundingProjections, roundingProjections } from './rounding-projections.ts'
 export { simplifyPasses } from './sequence.ts'
+export { SETTLE } from './settle.ts'
 
 /** The passes that change answers within a margin. */
 const lossy = [

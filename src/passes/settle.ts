@@ -5,15 +5,24 @@ import type { Pass } from '../rewrite/index.ts'
 /** Rounds settle after two or three; passes that undo each other must not hang the tool. */
 const MAX_ROUNDS = 50
 
+/** The pass that repeats others. */
+export const SETTLE = 'settle'
+
+export interface SettleOptions {
+  /** Ids of passes that are not repeated. */
+  readonly without?: readonly string[]
+}
+
 /**
  * Repeats passes until none of them changes anything, so that simplifying a simplified model is a no-op. Its refusals
  * are those of the last round: what still stands in the finished model.
  */
-export function settle(passes: readonly Pass[]): Pass {
+export function settle(passes: readonly Pass[]): Pass<SettleOptions> {
   return {
-    id: 'settle',
+    id: SETTLE,
     summary: 'Repeats the passes above until none of them finds anything more.',
-    async run(before, _, evidence) {
+    async run(before, { without = [] }, evidence) {
+      const repeated = passes.filter(({ id }) => !without.includes(id))
       let model = before
       let applied = 0
       /** What each pass last found nothing in, and the refusals there: a pure pass says the same of it again. */
@@ -21,7 +30,7 @@ export function settle(passes: readonly Pass[]): Pass {
       for (let round = 0; round < MAX_ROUNDS; round++) {
         const start = applied
         const refused: Refusal[] = []
-        for (const pass of passes) {
+        for (const pass of repeated) {
           const known = idle.get(pass)
           if (known?.model === model) {
             refused.push(...known.refused)

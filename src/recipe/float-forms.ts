@@ -1,9 +1,11 @@
 import { subset } from '../data/index.ts'
 import type { Session } from '../engine/index.ts'
 import type { Model } from '../ir/index.ts'
-import type { Equivalence, Target } from '../report/index.ts'
+import type { Target } from '../report/index.ts'
 import type { CandidateSpec } from './candidate.ts'
 import type { Meter } from './meter.ts'
+import { proveEqual, proveEqualTo } from './prove-equal.ts'
+import { type ProvenTrail, provenTrail } from './proven-trail.ts'
 import { readWindows, type Spared, type WithoutSpare, withoutSpare } from './prune/spare.ts'
 import {
   boundMasksPay,
@@ -15,9 +17,9 @@ import {
   withBoundMasks,
 } from './quantize/float-form-choice.ts'
 import type { RowsOf } from './share-rows.ts'
-import { losslessTrail, proveEqual, proveEqualTo, unroundedTrail } from './simplify.ts'
+import { losslessTrail, unroundedTrail } from './simplify.ts'
 import { together } from './together.ts'
-import { digestAll, type Trail } from './trail.ts'
+import { digestAll, type LeftOut, type Trail } from './trail.ts'
 
 interface FloatFormsOptions {
   readonly target: Target
@@ -40,7 +42,7 @@ export class FloatForms {
   readonly #options: FloatFormsOptions
   readonly #lend: LendOriginal | null
   readonly #time: TimeForms
-  #lossless: Promise<{ trail: Trail; equivalence: Equivalence }> | undefined
+  #lossless: Promise<ProvenTrail> | undefined
   #plain: Promise<Trail> | undefined
   #simple: Promise<Trail> | undefined
   #unrounded: Promise<Trail | null> | undefined
@@ -57,23 +59,34 @@ export class FloatForms {
     this.#time = time
   }
 
-  /** The lossless model, proven equal on rows and random inputs. */
-  lossless(): Promise<{ trail: Trail; equivalence: Equivalence }> {
+  /** The lossless model, proven equal on rows and random inputs, and what had to be left out for that. */
+  lossless(): Promise<ProvenTrail> {
     this.#lossless ??= (async () => {
-      const base = await this.#simplified()
-      const trail = this.#options.target === 'native' ? await this.finished(await forNativeKernels(base)) : base
       // Rows that are for proving must not have been looked at before.
       const { data: whole, indices } = this.#rows
       const data = indices.length > 0 ? subset(whole, indices) : undefined
       const options = { data, seed: this.#options.seed }
-      const proof = this.#lend
-        ? this.#lend((base) => proveEqualTo(base, this.#original, trail.model, options))
-        : proveEqual(this.#original, trail.model, options)
-      // While the runtime is busy: its recipe needs the digest of every model on the way.
-      const [equivalence] = await together(proof, digestAll(trail))
-      return { trail, equivalence }
+      const prove = async (trail: Trail) => {
+        const proof = this.#lend
+          ? this.#lend((base) => proveEqualTo(base, this.#original, trail.model, options))
+          : proveEqual(this.#original, trail.model, options)
+        // While the runtime is busy: its recipe needs the digest of every model on the way.
+        const [equivalence] = await together(proof, digestAll(trail))
+        return equivalence
+      }
+      return provenTrail(this.#original, (without) => this.#readyWithout(without), prove, options)
     })()
     return this.#lossless
+  }
+
+  /** The lossless model of all but these passes; from now on everything is made without them. */
+  async #readyWithout(without: LeftOut = new Set()): Promise<Trail> {
+    if (without.size > 0) {
+      this.#plain = losslessTrail(this.#original, { without })
+      this.#simple = undefined
+    }
+    const base = await this.#simplified()
+    return this.#options.target === 'native' ? this.finished(await forNativeKernels(base)) : base
   }
 
   /** What is ready for native kernels, with masks that leave no denormal numbers behind where that was measured to pay. */

@@ -1,16 +1,12 @@
-import { type Feeds, type Fetched, leftUnseen, omittedOutputs, openIsolated, type Session } from '../engine/index.ts'
-import { measureEquivalence } from '../evaluate/index.ts'
+import { leftUnseen, omittedOutputs } from '../engine/index.ts'
 import { allNodes, type Model } from '../ir/index.ts'
-import { newestRunning, opsetFor, placeOf, TARGET_OPSET } from '../onnx/index.ts'
+import { newestRunning, opsetFor, TARGET_OPSET } from '../onnx/index.ts'
 import { simplifyPasses, UNDO_ALL, UNDO_EACH_RUN } from '../passes/index.ts'
-import { UserError } from '../platform/index.ts'
-import type { Equivalence, Recipe, RewriteReport } from '../report/index.ts'
-import { LEAN } from './lean.ts'
-import type { OpenSessions } from './open-sessions.ts'
-import { sameToOwnRounding } from './own-rounding.ts'
-import { type SampleOptions, samplesFor } from './samples.ts'
-import { together } from './together.ts'
-import { advance, advanceAll, recipeOf, type Step, sizeOf, startTrail, type Trail } from './trail.ts'
+import type { Recipe, RewriteReport } from '../report/index.ts'
+import { proveEqual } from './prove-equal.ts'
+import { provenTrail } from './proven-trail.ts'
+import type { SampleOptions } from './samples.ts'
+import { advance, advanceAll, type LeftOut, recipeOf, type Step, sizeOf, startTrail, type Trail } from './trail.ts'
 
 export interface SimplifyOptions extends SampleOptions {
   /** Run both models and compare; on unless false. */
@@ -29,11 +25,14 @@ export const losslessSteps: readonly Step[] = simplifyPasses.map((pass) => ({ pa
 
 /**
  * Opset upgrade and every lossless pass, nothing run. `plain`: weights that are stored as bits become plain ones first,
- * for passes that must see them.
+ * for passes that must see them. `without`: passes that are left out.
  */
-export async function losslessTrail(model: Model, plain: 'plain' | 'as stored' = 'plain'): Promise<Trail> {
+export async function losslessTrail(
+  model: Model,
+  { plain = 'plain', without }: { readonly plain?: 'plain' | 'as stored'; readonly without?: LeftOut | undefined } = {},
+): Promise<Trail> {
   const target = opsetFor(model)
-  const cleaned = await advanceAll(startTrail(model), [
+  const cleaned = await advanceAll(startTrail(model, without), [
     { pass: 'upgradeOpset', ...(target === TARGET_OPSET ? {} : { options: { target } }) },
     ...(plain === 'plain' ? [{ pass: 'readSparseWeights' }] : []),
   ])
@@ -78,16 +77,19 @@ interface FewBits {
 
 /**
  * Same answers from fewer operators. Runs the model before and after on random inputs, and on rows of `data` where
- * given, and reports the largest difference.
+ * given, and reports the largest difference. A pass that changed an answer beyond 1e-3 absolute plus relative, or, where
+ * the model's own rounding is more than that, a few times that, is left out, and a warning says so.
  *
- * @throws Error "internal: …" where an answer changed beyond 1e-3 absolute plus relative, or, where the model's
- * own rounding is more than that, a few times that: never an output. UserError
- * `unsupported` where the model does not even agree with itself.
+ * @throws UserError `unsupported` where the model does not even agree with itself.
  */
 export async function simplify(model: Model, options: SimplifyOptions = {}): Promise<Simplified> {
-  const trail = await slopesInPieces(await losslessTrail(model, 'as stored'), model)
-  const equivalence = options.verify === false ? null : await proveEqual(model, trail.model, options)
-  const unseen = leftUnseen(omittedOutputs(model))
+  const make = async (without?: LeftOut) =>
+    slopesInPieces(await losslessTrail(model, { plain: 'as stored', without }), model)
+  const { trail, equivalence, warnings } =
+    options.verify === false
+      ? { trail: await make(), equivalence: null, warnings: [] }
+      : await provenTrail(model, make, (made) => proveEqual(model, made.model, options), options)
+  const told = [...warnings, ...(equivalence ? leftUnseen(omittedOutputs(model)) : [])]
   const report: RewriteReport = {
     kind: 'rewrite',
     version: 1,
@@ -95,7 +97,7 @@ export async function simplify(model: Model, options: SimplifyOptions = {}): Pro
     before: sizeOf(model),
     after: sizeOf(trail.model),
     equivalence,
-    ...(equivalence && unseen.length > 0 ? { warnings: unseen } : {}),
+    ...(told.length > 0 ? { warnings: told } : {}),
   }
   return {
     model: trail.model,
@@ -103,157 +105,5 @@ export async function simplify(model: Model, options: SimplifyOptions = {}): Pro
     get recipe() {
       return recipeOf(trail)
     },
-  }
-}
-
-/** What a rewrite is proven on where rows are there, and other proofs follow: each sample is a run of either model. */
-export const FEW_SAMPLES = { real: 2, random: 1 } as const
-
-/** The measured equivalence of two models that must be equal; an internal error names the output where they are not. */
-export async function proveEqual(before: Model, after: Model, options: SampleOptions): Promise<Equivalence> {
-  const base = openIsolated(before, LEAN)
-  try {
-    return await proveEqualTo(base, before, after, options)
-  } finally {
-    await closeOpened(base)
-  }
-}
-
-/** The same with a session of `before` that is open already, or opening; it is left open. */
-export async function proveEqualTo(
-  before: Session | Promise<Session>,
-  original: Model,
-  after: Model,
-  options: SampleOptions,
-): Promise<Equivalence> {
-  const opening = openIsolated(after, LEAN)
-  try {
-    const [base, candidate] = await together(before, opening)
-    return await proveSame(await expectedOf(base, options), candidate, original)
-  } finally {
-    await closeOpened(opening)
-  }
-}
-
-const closeOpened = (opening: Promise<Session>) =>
-  opening.then(
-    (session) => session.close(),
-    () => {},
-  )
-
-/** What a model answers: the samples that a rewrite of it is proven on, and the answers, perhaps still on their way. */
-export interface Expected {
-  readonly feeds: readonly Feeds[]
-  readonly real: number
-  readonly outputs: Session['outputs']
-  /** Each is let go when it is compared. */
-  readonly answers: Map<Feeds, Promise<Fetched>>
-}
-
-/** An answer on its way; who waits for it hears of a failure. */
-function answering(session: Session, sample: Feeds): Promise<Fetched> {
-  const answer = session.run(sample)
-  answer.catch(() => {})
-  return answer
-}
-
-/** Asks a model for its answers, all at once: what they are compared with need not be there yet. */
-export async function expectedOf(base: Session, options: SampleOptions): Promise<Expected> {
-  const answers: Expected['answers'] = new Map()
-  const ask = (sample: Feeds) => {
-    const answer = answering(base, sample)
-    answers.set(sample, answer)
-    return answer
-  }
-  // A trial run of random samples is their answer, too; one that the model refuses is no sample.
-  const trying: Session = {
-    ...base,
-    run(feeds) {
-      const answer = ask(feeds)
-      answer.catch(() => answers.delete(feeds))
-      return answer
-    },
-  }
-  const { feeds, real } = await samplesFor(trying, { ...options, onReal: ask })
-  for (const sample of feeds) if (!answers.has(sample)) ask(sample)
-  return { feeds, real, outputs: base.outputs, answers }
-}
-
-/** The same for a session of what `before` became, against what that one answered. */
-async function proveSame(expected: Expected, candidate: Session, before: Model): Promise<Equivalence> {
-  const { feeds, real, outputs, answers } = expected
-  const base = {
-    outputs,
-    run(sample: Feeds) {
-      const answer = answers.get(sample)
-      if (!answer) throw new Error('internal: a sample that nobody asked the original about')
-      answers.delete(sample)
-      return answer
-    },
-  }
-  // Asked at once, too: it answers the next sample while this process compares one.
-  const asked = new Map(feeds.map((sample) => [sample, answering(candidate, sample)]))
-  const other = {
-    run(sample: Feeds) {
-      const answer = asked.get(sample)!
-      asked.delete(sample)
-      return answer
-    },
-  }
-  const all = await measureEquivalence(base, other, feeds)
-  const steady = all.equal ? feeds : await repeated(before, feeds, real)
-  const strict = steady === feeds ? all : await comparedAnew(before, candidate, steady)
-  const { equal, equivalence, worst } = strict.equal
-    ? strict
-    : ((await sameToOwnRounding(before, candidate, steady)) ?? strict)
-  if (!equal)
-    throw new Error(
-      `internal: a lossless pass changed output "${worst?.name}": ${worst?.mismatch}; please report the model`,
-    )
-  return { ...equivalence, realSamples: real }
-}
-
-/** The lossless model must answer as the original did. */
-export async function proveLossless(
-  sessions: OpenSessions,
-  lossless: Model,
-  original: Model,
-  expecting: Promise<Expected>,
-): Promise<void> {
-  const opening = sessions.open(lossless)
-  const [expected, session] = await together(expecting, opening)
-  await proveSame(expected, session, original)
-  await sessions.close(opening)
-}
-
-/**
- * The samples on which a second run gives the same answers: all of them, or the `real` ones alone, for what rows hold
- * constant (a noise scale of 0, say) random inputs may not.
- */
-async function repeated(model: Model, feeds: readonly Feeds[], real: number): Promise<readonly Feeds[]> {
-  const session = await openIsolated(model, LEAN)
-  try {
-    const repeats = async (some: readonly Feeds[]) => (await measureEquivalence(session, session, some)).equal
-    const rows = feeds.slice(0, real)
-    if (await repeats(rows)) {
-      if (await repeats(feeds.slice(real))) return feeds
-      if (real > 0) return rows
-    }
-  } finally {
-    await session.close()
-  }
-  throw new UserError('unsupported', 'it answers the same inputs differently from run to run', {
-    where: placeOf(model) ?? 'the model',
-    hint: 'it draws random numbers: give those operators a seed, or data with which they draw none (a noise scale of 0), so that a rewrite can be shown to keep the answers',
-  })
-}
-
-/** A model against a session of another on these samples. */
-async function comparedAnew(before: Model, candidate: Pick<Session, 'run'>, feeds: readonly Feeds[]) {
-  const session = await openIsolated(before, LEAN)
-  try {
-    return await measureEquivalence(session, candidate, feeds)
-  } finally {
-    await session.close()
   }
 }

@@ -1,6 +1,6 @@
 import { allNodes, type Model } from '../ir/index.ts'
 import { lowerOpset, modelBytes, modelDigest, oldestRuntime, upgradeOpset } from '../onnx/index.ts'
-import { passes } from '../passes/index.ts'
+import { passes, SETTLE } from '../passes/index.ts'
 import { letOthersRun, sha256, UserError } from '../platform/index.ts'
 import {
   canonicalJson,
@@ -33,7 +33,14 @@ export interface Trail {
   readonly model: Model
   readonly runs: readonly PassRun[]
   readonly strides: readonly Stride[]
+  /** Passes that are passed over from here on, whoever asks for them: they were seen to change answers of this model. */
+  readonly without: LeftOut
 }
+
+/** Ids of passes. */
+export type LeftOut = ReadonlySet<string>
+
+const NONE: LeftOut = new Set()
 
 /** Every pass that a recipe may name; the steps between operator sets live in the `onnx` room and join here. */
 const registry: Readonly<Record<string, Pass<never>>> = {
@@ -52,7 +59,7 @@ const registry: Readonly<Record<string, Pass<never>>> = {
 }
 
 /** A model to which nothing has been done yet. */
-export const startTrail = (model: Model): Trail => ({ model, runs: [], strides: [] })
+export const startTrail = (model: Model, without: LeftOut = NONE): Trail => ({ model, runs: [], strides: [], without })
 
 /** The pass with this id. An unknown one is a UserError: recipes come from files. */
 export function passById(id: string): Pass<never> {
@@ -68,7 +75,8 @@ export function passById(id: string): Pass<never> {
 /** Runs one more step. Steps that change nothing stay in the runs and leave no trace in the recipe. */
 export async function advance(trail: Trail, step: Step, map?: ParallelMap): Promise<Trail> {
   const pass = passById(step.pass)
-  const options = step.options ?? {}
+  if (trail.without.has(step.pass)) return trail
+  const options = optionsOf(step, trail.without)
   const { model, report } = await pass.run(trail.model, options as never, step.evidence ?? [], map)
   const runs = [...trail.runs, Object.keys(options).length > 0 ? { ...report, options } : report]
   if (model === trail.model) return { ...trail, runs }
@@ -78,8 +86,12 @@ export async function advance(trail: Trail, step: Step, map?: ParallelMap): Prom
     input: trail.strides.at(-1)?.output ?? new Digested(trail.model),
     output: new Digested(model),
   }
-  return { model, runs, strides: [...trail.strides, stride] }
+  return { ...trail, model, runs, strides: [...trail.strides, stride] }
 }
+
+/** What repeats other passes passes over the same ones. */
+const optionsOf = ({ pass, options = {} }: Step, without: LeftOut): object =>
+  pass === SETTLE && without.size > 0 ? { ...(options as object), without: [...without] } : (options as object)
 
 /** Runs steps one after the other; between two of them whoever waits has its turn. */
 export async function advanceAll(trail: Trail, steps: readonly Step[], map?: ParallelMap): Promise<Trail> {

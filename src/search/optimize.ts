@@ -81,6 +81,7 @@ class Optimization {
     this.#statics = new Statics(this.#pool, this.#budget, this.#builds)
     try {
       await this.#phase('building', () => this.#building.first())
+      this.#pool.warnings.push(...(await bench.lossless()).warnings)
       await this.#phase('timing', () => this.#time(this.#pool.trials))
       if (trainData) await this.#phase('training', () => this.#train(trainData))
       await this.#settle(this.#pool.trials)

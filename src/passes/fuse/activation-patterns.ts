@@ -57,10 +57,9 @@ export function behindSixths(
 }
 
 export const dividedBy =
-  (inner: Pattern, divisor: number, tolerance?: number): Pattern =>
+  (inner: Pattern, divisor: number): Pattern =>
   (value, matching) =>
-    op('Div', [inner, scalar(divisor)])(value, matching) ||
-    op('Mul', [inner, scalar(1 / divisor, tolerance)])(value, matching)
+    op('Div', [inner, scalar(divisor)])(value, matching) || op('Mul', [inner, scalar(1 / divisor)])(value, matching)
 
 /** HardSigmoid with the slope and offset of MobileNetV3, `max(0, min(1, x/6 + 1/2))`. */
 export const hardSigmoidNode = (inner: Pattern): Pattern =>

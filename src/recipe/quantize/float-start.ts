@@ -1,6 +1,6 @@
 import type { Model } from '../../ir/index.ts'
 import { losslessTrail, unroundedTrail } from '../simplify.ts'
-import { startTrail, type Trail } from '../trail.ts'
+import { type LeftOut, startTrail, type Trail } from '../trail.ts'
 import { forIntegers } from './float-form-choice.ts'
 import { provePortable } from './portable.ts'
 import type { QuantizeOptions } from './quantize-options.ts'
@@ -15,16 +15,20 @@ export interface FloatStart {
   readonly unrounded: 'none' | 'each run' | 'all'
 }
 
-/** The form of a float model that this scheme is best made of; the model as it came where it shall not be simplified. */
+/**
+ * The form of a float model that this scheme is best made of, without some passes where these changed answers; the model
+ * as it came where it shall not be simplified.
+ */
 export async function floatStart(
   model: Model,
   { simplify, scheme, target = 'native' }: QuantizeOptions,
+  without?: LeftOut,
 ): Promise<FloatStart> {
   if (simplify === false) {
     const given = startTrail(model)
     return { float: given, provable: given, unrounded: 'none' }
   }
-  const lossless = await losslessTrail(model)
+  const lossless = await losslessTrail(model, { without })
   // Codes that leave 16 bits elsewhere are no choice of ranges to be kept.
   const which = target === 'portable' && !provePortable(lossless.model).proven ? 'all' : 'each run'
   const restored = await unroundedTrail(lossless, which)

@@ -19,6 +19,8 @@ interface Outcome extends Pick<QuantizationReport, 'sqnrDb' | 'sqnrSamples' | 'l
   readonly unrounded: FloatStart['unrounded']
   /** Names that were to stay in float and that the lossless passes took away. */
   readonly gone: readonly string[]
+  /** What is said of lossless passes that changed answers of this model. */
+  readonly leftOut: readonly string[]
   readonly evidence: readonly Report[]
   /** What the scheme's own pass said, and every pass that ran. */
   readonly run: PassRun
@@ -47,6 +49,7 @@ export function quantizationWarnings(outcome: Outcome, options: QuantizeOptions)
     ...(options.smooth && !passes.some(smoothes) ? [NOT_SMOOTHED] : []),
     ...(run.applied === 0 ? [nothingDone(outcome.float, run)] : []),
     ...(outcome.unrounded === 'none' ? [] : [ROUNDED_BEFORE[outcome.unrounded]]),
+    ...outcome.leftOut,
     ...outcome.gone.map(keepsNothing),
     ...leftUnseen(omittedOutputs(model)),
     ...(data ? castNotes(inputsOf(model), data) : []),

@@ -5,10 +5,13 @@ import { type QuantizationReport, RANGE_METHODS, type Report, SCHEMES } from '..
 import { type LateCache, noCache, writtenLater } from '../evidence/evidence-cache.ts'
 import { LEAN } from '../lean.ts'
 import { OpenSessions } from '../open-sessions.ts'
+import { AnswersChanged, type Expected, expectedOf, FEW_SAMPLES, proveLossless } from '../prove-equal.ts'
+import { leftOutWarning, whoChanged } from '../proven-trail.ts'
 import { type RunsOn, runsOn } from '../runs-on.ts'
-import { type Expected, expectedOf, FEW_SAMPLES, proveLossless, readyFor } from '../simplify.ts'
+import type { SampleOptions } from '../samples.ts'
+import { readyFor } from '../simplify.ts'
 import { together } from '../together.ts'
-import { sizeOf, type Trail } from '../trail.ts'
+import { type LeftOut, sizeOf, type Trail } from '../trail.ts'
 import { floatStart, smoothedWhereAsked } from './float-start.ts'
 import { goneFromFloat } from './keep-float.ts'
 import { lazyTimeIn } from './lazy-parts.ts'
@@ -35,7 +38,7 @@ export async function quantize(model: Model, options: QuantizeOptions): Promise<
   checkChoice('scheme', options.scheme, SCHEMES)
   checkChoice('calibration', options.calibration ?? 'minmax', RANGE_METHODS)
   try {
-    return await quantizeMeasured(model, options)
+    return await quantizeProven(model, options)
   } catch (error) {
     if (options.scheme === 'static-int8' || !(error instanceof UserError) || error.code !== 'unsupported') throw error
     const reason = await refusalOf(model)
@@ -56,12 +59,37 @@ async function refusalOf(model: Model): Promise<string | null> {
   }
 }
 
-async function quantizeMeasured(model: Model, options: QuantizeOptions): Promise<Quantized> {
+/** Without a pass by which the lossless model was seen to answer otherwise than the file. */
+async function quantizeProven(
+  model: Model,
+  options: QuantizeOptions,
+  left: LeftOutOfLossless = { passes: new Set(), warnings: [] },
+): Promise<Quantized> {
+  try {
+    return await quantizeMeasured(model, options, left)
+  } catch (error) {
+    if (!(error instanceof AnswersChanged)) throw error
+    const { provable } = await floatStart(model, options, left.passes)
+    const pass = await whoChanged(model, provable, samplesOf(options))
+    if (pass === null || left.passes.has(pass)) throw error
+    const { processes: _, ...again } = options
+    const passes = new Set([...left.passes, pass])
+    return quantizeProven(model, again, { passes, warnings: [...left.warnings, leftOutWarning(pass, error)] })
+  }
+}
+
+/** Passes that changed answers of this model, and what is said of each. */
+interface LeftOutOfLossless {
+  readonly passes: LeftOut
+  readonly warnings: readonly string[]
+}
+
+async function quantizeMeasured(model: Model, options: QuantizeOptions, left: LeftOutOfLossless): Promise<Quantized> {
   const place = await runsOn(options.target ?? 'native')
   const sessions = new OpenSessions(options.processes ?? startRuntimes())
   const cache = writtenLater(options.cache ?? noCache)
   try {
-    return await quantizeIn(sessions, place, model, { ...options, cache })
+    return await quantizeIn(sessions, place, model, { ...options, cache }, left)
   } finally {
     const ended = sessions.closeAll()
     ended.catch(() => {})
@@ -77,11 +105,17 @@ type Options = QuantizeOptions & { readonly cache: LateCache }
  * loaded while the lossless passes work, and the kernels, the noise and the neighbours of what came out are measured at
  * the same time.
  */
-async function quantizeIn(sessions: OpenSessions, place: RunsOn, model: Model, options: Options): Promise<Quantized> {
+async function quantizeIn(
+  sessions: OpenSessions,
+  place: RunsOn,
+  model: Model,
+  options: Options,
+  left: LeftOutOfLossless,
+): Promise<Quantized> {
   const { scheme, target = 'native', onProgress: say = () => {} } = options
   const original = askOriginal(sessions, model, options)
   say('lossless passes')
-  const { float, provable, unrounded } = await floatStart(model, options)
+  const { float, provable, unrounded } = await floatStart(model, options, left.passes)
   const gone = goneFromFloat(options.keepFloat ?? [], model, float.model)
   const proof = provable.model === model ? null : proveLossless(sessions, provable.model, model, original.expected)
   proof?.catch(() => {})
@@ -124,7 +158,7 @@ async function quantizeIn(sessions: OpenSessions, place: RunsOn, model: Model, o
     ...(timing ? { timing } : {}),
     ...portable,
     passes: trail.runs,
-    warnings: quantizationWarnings({ ...outcome, sqnrDb, ...seenOn, layers, timing }, options),
+    warnings: quantizationWarnings({ ...outcome, leftOut: left.warnings, sqnrDb, ...seenOn, layers, timing }, options),
   }
   return quantized(trail, report, tensors)
 }
@@ -135,10 +169,16 @@ interface Original {
   readonly expected: Promise<Expected>
 }
 
-function askOriginal(sessions: OpenSessions, model: Model, { file, data, seed }: QuantizeOptions): Original {
+const samplesOf = ({ data, seed }: QuantizeOptions): SampleOptions => ({
+  data,
+  seed,
+  ...(data && data.rows > 1 ? FEW_SAMPLES : {}),
+})
+
+function askOriginal(sessions: OpenSessions, model: Model, options: QuantizeOptions): Original {
+  const { file } = options
   const opening = sessions.open(model, file === undefined ? {} : { file })
-  const few = data && data.rows > 1 ? FEW_SAMPLES : {}
-  const expected = opening.then((session) => expectedOf(session, { data, seed, ...few }))
+  const expected = opening.then((session) => expectedOf(session, samplesOf(options)))
   expected.catch(() => {})
   return { opening, expected }
 }
