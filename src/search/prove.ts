@@ -50,7 +50,7 @@ export async function prove(
   const fewer = pool.proofRows < all ? { rows: pool.proofRows, of: all } : undefined
   if (fewer) budget.leaveOut(`proving on more than ${fewer.rows} of the ${fewer.of} proof rows`)
   const most = mostFinalists(pool, budget)
-  await judgeOnAllRows(pool, budget, () => everyFinalist(chosenOf(most)))
+  await judgeOnMoreRows(pool, budget, () => everyFinalist(chosenOf(most)))
   const chosen = chosenOf(most)
   for (const { id } of everyFinalist(chosenOf(FINALISTS)))
     if (!everyFinalist(chosen).some((one) => one.id === id)) budget.leaveOut(`proving ${id}`)
@@ -204,18 +204,31 @@ async function judgeSafer(pool: Pool): Promise<void> {
   }
 }
 
-/** Finalists that were judged on a few rows; on more of them it may show that others should be finalists. */
-async function judgeOnAllRows(pool: Pool, budget: Budget, chosen: () => readonly Contender[]): Promise<void> {
+/**
+ * Finalists that were judged on a few rows, on all of them, or on half or a quarter where there is no time for more: it
+ * may show that others should be finalists.
+ */
+async function judgeOnMoreRows(pool: Pool, budget: Budget, chosen: () => readonly Contender[]): Promise<void> {
   const rows = pool.bench.rows.select.indices.length
   const open = () => chosen().filter(({ id }) => (pool.get(id).comparison?.n ?? rows) < rows)
-  const affordable = async (trial: Trial) =>
-    rows - trial.comparison!.n <= budget.affordableRows(FINAL_ROWS * budget.left) ||
-    (await pool.bench.isJudged(trial.built, 'select'))
-  const next = async () => {
-    for (const { id } of open()) if (await affordable(pool.get(id))) return pool.get(id)
+  const affordable = async ({ built, comparison }: Trial): Promise<number | null> => {
+    if (await pool.bench.isJudged(built, 'select')) return rows
+    const more = budget.affordableRows(FINAL_ROWS * budget.left)
+    for (const part of [rows, rows >> 1, rows >> 2])
+      if (part > comparison!.n && part - comparison!.n <= more) return part
     return null
   }
-  for (let trial = await next(); trial; trial = await next()) await pool.judge(trial)
+  const next = async (): Promise<boolean> => {
+    for (const { id } of open()) {
+      const trial = pool.get(id)
+      const most = await affordable(trial)
+      if (most === null) continue
+      await pool.judge(trial, most)
+      return true
+    }
+    return false
+  }
+  while (await next());
   for (const { id } of open()) budget.leaveOut(`all selection rows for ${id}`)
 }
 

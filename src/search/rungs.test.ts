@@ -8,6 +8,7 @@ test('a step is there where the one before did not take all rows', () => {
   expect(rungsFor(5000)).toEqual([64, 256, 1024])
   expect(rungsFor(10, 16)).toEqual([16])
   expect(rungsFor(65, 16)).toEqual([16, 64, 256])
+  expect(rungsFor(65, 4)).toEqual([4, 16, 64, 256])
   expect(rungsFor(65, 128)).toEqual([64, 256])
 })
 

@@ -1,11 +1,11 @@
 /** Selection rows that candidates are judged on, step by step: most are told apart by a few. */
-const RUNGS = [64, 256, 1024] as const
+const RUNGS = [4, 16, 64, 256, 1024] as const
 /** The first step, where rows are not slow. */
-export const FIRST_RUNG = RUNGS[0]
+export const FIRST_RUNG = RUNGS[2]
 
-/** The steps that there are rows for; the last takes all where they are fewer. A smaller `first` one comes before. */
+/** The steps from the `first` on that there are rows for; the last takes all where they are fewer. */
 export function rungsFor(rows: number, first: number = FIRST_RUNG): readonly number[] {
-  const rungs = first < FIRST_RUNG ? [first, ...RUNGS] : RUNGS
+  const rungs = RUNGS.filter((rung) => rung >= Math.min(first, FIRST_RUNG))
   return rungs.filter((_, step) => step === 0 || rungs[step - 1]! < rows)
 }
 
