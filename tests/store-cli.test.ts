@@ -57,6 +57,19 @@ test('a verdict does not move to another model; the history says what was made f
   ])
 })
 
+test('evidence that is no whole report is refused, with what is wrong with it', PATIENCE, async () => {
+  const { candidate: _, ...rest } = JSON.parse(readFileSync(bench.path('comparison.json'), 'utf8'))
+  for (const [text, message] of [
+    ['verdict: pass', /this is not JSON\n {2}give the file as whet … --json printed it/],
+    [JSON.stringify(rest), /the comparison report is damaged: candidate is missing/],
+    ['{"kind":"latency","version":1}', /the latency report is damaged: \w+ is missing/],
+  ] as const) {
+    writeFileSync(bench.path('spoilt.json'), text)
+    const { code, stdout, stderr } = await bench.whet('push', 'model.onnx', 'digits:v3', '--report', 'spoilt.json')
+    expect([code, stdout, stderr]).toEqual([2, '', expect.stringMatching(message)])
+  }
+})
+
 test('a changed byte is found by name, and nothing of it is pulled', PATIENCE, async () => {
   const verify = () => bench.whet('verify', 'digits:v2', '--key', keys.open, '--json')
   const sound = await verify()

@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { readFileBytes, UserError } from '../platform/index.ts'
 import { parseRecipe, readBlobs } from '../recipe/index.ts'
-import type { Recipe, Report } from '../report/index.ts'
+import { misfit, type Recipe, type Report, schemaOf } from '../report/index.ts'
 import {
   type Allowance,
   DEFAULT_TAG,
@@ -102,10 +102,21 @@ async function inputsAt(path: string, options: Arguments) {
     model: folder ? join(path, 'model.onnx') : path,
     recipe,
     tensors: recipe && recipePath ? await readBlobs(recipe, recipePath) : undefined,
-    reports: await Promise.all(
-      reportPaths.map(async (file): Promise<Report> => parseReport(await readFileBytes(file), file)),
-    ),
+    reports: await Promise.all(reportPaths.map(reportAt)),
   }
+}
+
+/**
+ * A report that the user names.
+ *
+ * @throws UserError where it is none, or is not as a verb printed it: what is kept must be readable for as long as the version.
+ */
+async function reportAt(file: string): Promise<Report> {
+  const hint = 'give the file as whet … --json printed it'
+  const report = parseReport(await readFileBytes(file), file, hint)
+  const wrong = misfit(report, schemaOf(report.kind))
+  if (wrong === null) return report
+  throw new UserError('bad-data', `the ${report.kind} report is damaged: ${wrong}`, { where: file, hint })
 }
 
 async function parentOf(

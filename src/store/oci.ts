@@ -116,12 +116,12 @@ export function isForeign(bytes: Uint8Array, where: string): boolean {
   return artifactType !== MEDIA.model && !types.includes(MEDIA.config) && !types.includes(MEDIA.weight)
 }
 
-/** UserError `bad-data` for bytes that are no JSON in UTF-8; `where` is the file. */
-export function parseJson(bytes: Uint8Array, where: string): unknown {
+/** UserError `bad-data` for bytes that are no JSON in UTF-8; `where` is the file, `hint` for what no store has kept. */
+export function parseJson(bytes: Uint8Array, where: string, hint?: string): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
   } catch (cause) {
-    throw damaged('this is not JSON', where, cause)
+    throw damaged('this is not JSON', where, cause, hint)
   }
 }
 
@@ -134,10 +134,15 @@ export function notAModel(type: unknown, where: string): UserError {
 }
 
 /** What a store holds that nobody's tool can have written whole. */
-export function damaged(what: string, where: string, cause?: unknown): UserError {
+export function damaged(
+  what: string,
+  where: string,
+  cause?: unknown,
+  hint = 'it was changed or cut short: restore it from a copy, or push the version again',
+): UserError {
   return new UserError('bad-data', what, {
     where,
-    hint: 'it was changed or cut short: restore it from a copy, or push the version again',
+    hint,
     ...(cause === undefined ? {} : { cause }),
   })
 }

@@ -238,9 +238,9 @@ export function isSafePath(path: string): boolean {
 
 const hasControl = (text: string) => [...text].some((char) => char.codePointAt(0)! < 32)
 
-/** A report of untrusted bytes: of a kind and version that this Whetstone knows. */
-export function parseReport(bytes: Uint8Array, where: string): Report {
-  const report = parseJson(bytes, where) as Partial<Report> | null
+/** A report of untrusted bytes: of a kind and version that this Whetstone knows. `hint`: what to do where it is no JSON. */
+export function parseReport(bytes: Uint8Array, where: string, hint?: string): Report {
+  const report = parseJson(bytes, where, hint) as Partial<Report> | null
   const kind = report?.kind
   if (typeof kind !== 'string' || !Object.hasOwn(kinds, kind))
     throw new UserError('unsupported', `${JSON.stringify(kind ?? null)} is no kind of report that this version knows`, {
