@@ -139,8 +139,11 @@ test('a recipe for another model is refused without data; a file that is no reci
   expect(existsSync(bench.path('x.onnx'))).toBe(false)
   const again = await bench.whet('apply', join('out', 'candidates', ranges), other, '-o', 'x.onnx', '--data', data)
   expect(again.code).toBe(0)
+  // It was run, so that much is told of its answers, and who judges them.
+  expect(again.stdout).toMatch(/not the same answers on 4 samples: largest difference [\d.e-]+ \([\d.]+ dB\)/)
+  expect(again.stdout.replace(/\s+/g, ' ')).toMatch(/what it lost by it is not judged: whet compare does/)
   expect((await bench.whet('inspect', 'x.onnx')).code).toBe(0)
-})
+}, 120_000)
 
 describe('sets of a few rows', () => {
   test.each([1, 2, 3, 8])('%i rows: an answer with a reason, never a proof', async (rows) => {

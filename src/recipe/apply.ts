@@ -16,6 +16,7 @@ import { kernelCosts } from './evidence/kernel-costs.ts'
 import { rangesOf } from './evidence/ranges.ts'
 import { sensitivityOf } from './evidence/sensitivity.ts'
 import { firstFeeds } from './first-feeds.ts'
+import { keptAnswers } from './kept-answers.ts'
 import { withTensors } from './quantize/weight-only.ts'
 import { evidenceDigest, recipeOf, sealOf, sizeOf, startTrail } from './trail.ts'
 import { advanceOnThreads } from './weight-threads.ts'
@@ -29,7 +30,8 @@ export interface ApplyOptions {
 
 /**
  * Replays a recipe. On the model that it was made for every step uses the evidence in the recipe and must give the
- * recorded digest, so the bytes are the same. On another model the evidence is measured again on `data`.
+ * recorded digest, so the bytes are the same. On another model the evidence is measured again on `data`, and how far its
+ * answers to some of these rows moved.
  *
  * @throws UserError where the recipe names an unknown pass, was changed since it was made, or its evidence belongs to
  *   another model and no data is given; an Error where a recipe of this version, as it was made, gives another model.
@@ -42,7 +44,6 @@ export async function applyRecipe(
   const own = recipe.steps.length === 0 || modelDigest(model) === recipe.steps[0]!.input
   for (const [digest, report] of Object.entries(recipe.evidence))
     if (evidenceDigest(report as Report) !== digest) throw edited(`the evidence ${digest} of the recipe was changed`)
-  const warnings = own ? [] : ['the recipe was made for another model; its evidence was measured anew where it has any']
   let trail = startTrail(model)
   for (const step of recipe.steps) {
     const evidence: { report: Report }[] = []
@@ -60,6 +61,7 @@ export async function applyRecipe(
     if (own && output !== step.output)
       throw unlike(recipe, `step ${step.pass} gave ${output}, the recipe says ${step.output}`)
   }
+  const kept = own || !options.data ? null : await keptAnswers(model, trail.model, options.data)
   return {
     model: trail.model,
     recipe: recipeOf(trail),
@@ -69,11 +71,14 @@ export async function applyRecipe(
       passes: trail.runs,
       before: sizeOf(model),
       after: sizeOf(trail.model),
-      equivalence: null,
-      warnings,
+      equivalence: kept?.equivalence ?? null,
+      warnings: own ? [] : [ANOTHER, ...(kept?.warnings ?? [])],
     },
   }
 }
+
+const ANOTHER =
+  'the recipe was made for another model; its evidence was measured anew where it has any, and what it lost by it is not judged: whet compare does'
 
 /**
  * A recipe that does not do on its own model what it says: its text or the passes have changed since, which its seal and

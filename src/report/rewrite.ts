@@ -1,4 +1,17 @@
-import { type Infer, integer, json, list, nullable, number, object, optional, record, report, text } from './schema.ts'
+import {
+  boolean,
+  type Infer,
+  integer,
+  json,
+  list,
+  nullable,
+  number,
+  object,
+  optional,
+  record,
+  report,
+  text,
+} from './schema.ts'
 
 /** A node that a pass, or the whole run, left alone, and why. */
 export const refusal = object({ node: text, reason: text })
@@ -39,6 +52,8 @@ export const equivalence = object({
   sqnrDb: nullable(number),
   /** How many of `samples` came from the user's data; the others were drawn at random. */
   realSamples: optional(integer),
+  /** Where a recipe was applied to another model: whether the answers agree as those of a lossless pass must. */
+  equal: optional(boolean),
 })
 export type Equivalence = Infer<typeof equivalence>
 

@@ -111,6 +111,14 @@ function inspection(report: InspectionReport, style: Style): string {
   ].join('\n')
 }
 
+function answersKept(equivalence: RewriteReport['equivalence']): string {
+  if (!equivalence) return 'not verified: nothing was run'
+  const { samples, maxAbs, sqnrDb, equal = true } = equivalence
+  const answers = equal ? 'same answers' : 'not the same answers'
+  const noise = equal || sqnrDb !== null ? ` (${decibels(sqnrDb)})` : ''
+  return `${answers} on ${plural(samples, 'sample')}: largest difference ${maxAbs.toPrecision(2)}${noise}`
+}
+
 function rewrite(report: RewriteReport, style: Style): string {
   const { before, after, equivalence } = report
   const worked = report.passes.filter((pass) => pass.applied > 0 || pass.refused.length > 0)
@@ -123,9 +131,7 @@ function rewrite(report: RewriteReport, style: Style): string {
       `${count(before.nodes)} → ${count(after.nodes)} nodes, ${bytes(before.bytes)} → ${bytes(after.bytes)}`,
       style,
     ),
-    equivalence
-      ? `same answers on ${plural(equivalence.samples, 'sample')}: largest difference ${equivalence.maxAbs.toPrecision(2)} (${decibels(equivalence.sqnrDb)})`
-      : 'not verified: nothing was run',
+    answersKept(equivalence),
     ...runsIn(after),
     '',
     worked.length === 0
