@@ -70,6 +70,11 @@ describe('files that are no ONNX model', () => {
   })
 })
 
+test('stdout is no file, and options in front of the verb are none of its', async () => {
+  await refused(['simplify', 'model.onnx', '-o', '-'], /cannot write to stdout/, /\.\/-/)
+  await refused(['--threads', 'inspect', 'model.onnx'], /no verb "--threads"/, /behind the verb: whet VERB … --threads/)
+})
+
 test('external data that is missing, outside, behind a link that leads out, or shorter than told', async () => {
   const write = (name: string, location: string, offset = '0') =>
     writeFileSync(

@@ -74,9 +74,10 @@ const VERSION_WORDS = ['--version', '-v', '-V', 'version']
 
 async function noSuchVerb(word: string): Promise<Error> {
   const { didYouMean, UserError } = await import('../platform/index.ts')
-  const hint = Object.hasOwn(WITHOUT_VERB, word)
-    ? WITHOUT_VERB[word]!
-    : `${didYouMean(word, Object.keys(VERBS))}whet --help lists the verbs`
+  const unknown = word.startsWith('-')
+    ? `options stand behind the verb: whet VERB … ${word}; `
+    : didYouMean(word, Object.keys(VERBS))
+  const hint = Object.hasOwn(WITHOUT_VERB, word) ? WITHOUT_VERB[word]! : `${unknown}whet --help lists the verbs`
   return new UserError('bad-argument', `there is no verb "${word}"`, { where: 'command line', hint })
 }
 

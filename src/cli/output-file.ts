@@ -48,6 +48,11 @@ export function outputFolder(options: Arguments, written: readonly string[] = []
 export function writableFile(options: Arguments, option: string, example: string): string | undefined {
   const named = options.text(option)
   if (named === undefined) return undefined
+  if (named === '-')
+    throw new UserError('bad-argument', 'cannot write to stdout: that is where the report goes', {
+      where: 'command line',
+      hint: `name a file, such as ${example}; ./- where it is to be called -`,
+    })
   const path = behindLink(named)
   const folder = dirname(path)
   if (/[\\/]$/.test(path) || isFolder(path))

@@ -43,7 +43,7 @@ export function packColumns(table: Table, wishes: PackWishes): Table {
     if (free.length === 0 || (width !== null && free.length !== width))
       throw new UserError(
         'bad-data',
-        `The model's input "${input.name}" takes ${width === null ? '' : `${width} `}${input.dtype === 'string' ? 'texts' : 'numbers'} a row, but "${table.path}" has ${free.length} columns for it.`,
+        `The model's input "${input.name}" takes ${width === null ? '' : `${width} `}${input.dtype === 'string' ? 'texts' : 'numbers'} a row, but "${table.path}" has ${free.length} ${free.length === 1 ? 'column' : 'columns'} for it.`,
         {
           where: table.path,
           hint: [
