@@ -72,6 +72,7 @@ export async function applyRecipe(
       before: sizeOf(model),
       after: sizeOf(trail.model),
       equivalence: kept?.equivalence ?? null,
+      ...(own ? { replayed: true } : {}),
       warnings: own ? [] : [ANOTHER, ...(kept?.warnings ?? [])],
     },
   }

@@ -64,6 +64,8 @@ export const rewrite = report('rewrite', {
   after: modelSize,
   /** null where nobody ran the models. */
   equivalence: nullable(equivalence),
+  /** Of a recipe on the model that it was made for: every step gave the digest that the recipe has. */
+  replayed: optional(boolean),
   warnings: optional(list(text)),
 })
 export type RewriteReport = Infer<typeof rewrite>

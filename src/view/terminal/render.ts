@@ -111,7 +111,8 @@ function inspection(report: InspectionReport, style: Style): string {
   ].join('\n')
 }
 
-function answersKept(equivalence: RewriteReport['equivalence']): string {
+function answersKept({ equivalence, replayed }: RewriteReport): string {
+  if (replayed) return 'replayed: every step gave the bytes that the recipe names'
   if (!equivalence) return 'not verified: nothing was run'
   const { samples, maxAbs, sqnrDb, equal = true } = equivalence
   const answers = equal ? 'same answers' : 'not the same answers'
@@ -120,7 +121,7 @@ function answersKept(equivalence: RewriteReport['equivalence']): string {
 }
 
 function rewrite(report: RewriteReport, style: Style): string {
-  const { before, after, equivalence } = report
+  const { before, after } = report
   const worked = report.passes.filter((pass) => pass.applied > 0 || pass.refused.length > 0)
   const refused = report.passes.flatMap((pass) =>
     pass.refused.map(({ node, reason }) => `${pass.id}: ${node}: ${reason}`),
@@ -131,7 +132,7 @@ function rewrite(report: RewriteReport, style: Style): string {
       `${count(before.nodes)} → ${count(after.nodes)} nodes, ${bytes(before.bytes)} → ${bytes(after.bytes)}`,
       style,
     ),
-    answersKept(equivalence),
+    answersKept(report),
     ...runsIn(after),
     '',
     worked.length === 0

@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest'
+import { memoryDataset } from '../data/index.ts'
+import { parseModel } from '../ir/index.ts'
+import { renderTerminal } from '../view/index.ts'
+import { applyRecipe } from './apply.ts'
+import { simplify } from './simplify.ts'
+
+const model = (factor: number) =>
+  parseModel(
+    `<ir_version: 10, opset_import: ["" : 20]> g (float[N,2] x) => (float[N,2] y) <float[1] c = {${factor}}> { z = Identity(x)\n y = Mul(z, c) }`,
+  )
+const plain = { color: false, width: 100 }
+
+test('on its own model a recipe is replayed to the byte, and nothing needs to be run', async () => {
+  const { recipe } = await simplify(model(2), { verify: false })
+  const { report } = await applyRecipe(recipe, model(2))
+  expect(report).toMatchObject({ replayed: true, equivalence: null, warnings: [] })
+  expect(renderTerminal(report, plain)).toContain('replayed: every step gave the bytes that the recipe names')
+})
+
+test('on another model it is not: without rows nothing is known, with some how far answers moved', async () => {
+  const { recipe } = await simplify(model(2), { verify: false })
+  const unseen = await applyRecipe(recipe, model(3))
+  expect(unseen.report.replayed).toBeUndefined()
+  expect(renderTerminal(unseen.report, plain)).toContain('not verified: nothing was run')
+  const data = await memoryDataset(
+    { x: { dtype: 'float32', dims: [5, 2], data: Float32Array.from({ length: 10 }, (_, i) => i - 4) } },
+    { inputs: [{ name: 'x', dtype: 'float32', shape: ['N', 2] }] },
+  )
+  const { report } = await applyRecipe(recipe, model(3), { data })
+  expect(report.equivalence).toMatchObject({ samples: 4, equal: true })
+  expect(renderTerminal(report, plain)).toContain('same answers on 4 samples')
+  expect(report.warnings).toEqual([expect.stringMatching(/another model.*whet compare/)])
+})
