@@ -48,7 +48,7 @@ export async function kernelCosts(
   const shapes = Object.entries(feeds).map(([name, { dtype, dims }]) => [name, dtype, dims])
   // The kernels and what they cost do not depend on the ranges, only on which values have some.
   const key = {
-    measure: 'costs with borders beside conversions, pixels at once',
+    measure: 'costs with borders beside conversions, calls by layout, pixels at once',
     cpu,
     runtime,
     threads,

@@ -31,7 +31,7 @@ export async function unitMemory(
   })
   const keyOf = (of: string) => ({ measure: 'unit cost, pixels at once', ...place, of })
   // What crosses a border costs several times as much where layouts change there, so only the same units tell of it.
-  const border = `border, kernels beside conversions, of ${[...new Set(signatures.values())].sort().join('; ')}`
+  const border = `border, kernels beside conversions, calls by layout, of ${[...new Set(signatures.values())].sort().join('; ')}`
   const find = async (of: string) => (await cache.find(keyOf(of))) as CostsReport | undefined
   const nodes: Nodes[number][] = []
   let unknown = 0

@@ -1,14 +1,16 @@
 import { type Graph, indexGraph, type Model, type Node } from '../../../ir/index.ts'
 import type { CalibrationReport, CostsReport, ProfileReport } from '../../../report/index.ts'
 import { repairKernels } from '../kernels/kernel-repairs.ts'
-import { borderCosts } from '../placement/kernel-costs.ts'
+import { crossingCalls } from '../placement/layout-costs.ts'
+import { isPicture } from '../placement/price-list.ts'
 import { planOf, quantizeStaticInt8 } from '../static/quantize-static-int8.ts'
 import type { CostProbes } from './unit-costs.ts'
 
 /** A model as these costs would have it, and what lies on the borders between its float and its integers. */
 export interface BorderProbe {
   readonly mixture: Model
-  readonly conversions: number
+  /** Nanoseconds that calling the kernels of all crossings takes. */
+  readonly callsNs: number
   /** Elements of all values that are converted. */
   readonly elements: number
 }
@@ -29,11 +31,12 @@ export function borderProbe({ float }: CostProbes, ranges: CalibrationReport, co
     }
   }
   if (!made || values.size === 0) return null
-  const elements = [...values].map((value) => ranges.ranges[value.slice(value.indexOf(' ') + 1)]?.elements ?? 0)
+  const names = [...values].map((value) => value.slice(value.indexOf(' ') + 1))
+  const total = (of: (name: string) => number) => names.reduce((sum, name) => sum + of(name), 0)
   return {
     mixture: repairKernels(made.model),
-    conversions: values.size,
-    elements: elements.reduce((sum, count) => sum + count, 0),
+    callsNs: total((name) => crossingCalls(isPicture(name, plan))),
+    elements: total((name) => ranges.ranges[name]?.elements ?? 0),
   }
 }
 
@@ -52,7 +55,7 @@ const LAYOUTS: ReadonlySet<string> = new Set(['ReorderInput', 'ReorderOutput', '
  * @param optimized The mixture as the runtime optimised it: where each kernel stands.
  */
 export function borderCost(
-  { conversions, elements }: BorderProbe,
+  { callsNs, elements }: BorderProbe,
   { nodes }: ProfileReport,
   optimized: Pick<Model, 'graph'>,
 ): number {
@@ -62,7 +65,7 @@ export function borderCost(
     const part = (atBorders.get(operator) ?? 0) / (all.get(operator) ?? 1)
     return sum + ms * part
   }, 0)
-  return Math.max(0, spent * 1e6 - conversions * borderCosts.call) / Math.max(1, elements)
+  return Math.max(0, spent * 1e6 - callsNs) / Math.max(1, elements)
 }
 
 /** Conversions of values, and the changes of layout right in front of them or behind. */

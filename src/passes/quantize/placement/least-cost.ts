@@ -1,7 +1,8 @@
-import type { GraphIndex, Node } from '../../../ir/index.ts'
+import type { Node } from '../../../ir/index.ts'
 import type { PlanContext } from '../units/plan-context.ts'
 import type { Roundings } from '../units/roundings.ts'
 import type { Unit } from '../units/unit.ts'
+import { gatePairs } from './gate-pairs.ts'
 import { CutNetwork } from './min-cut.ts'
 import type { PriceList } from './price-list.ts'
 
@@ -92,24 +93,14 @@ function payBorders({ network, candidates, item, context: { index } }: Split, pr
     if (units.length > 0) {
       const border = network.item()
       for (const unit of units) network.edge(item(unit), border, TOGETHER)
-      network.edge(border, made, prices.border(name))
+      network.edge(border, made, prices.border(name, 'to integers'))
     }
     if (maker && !maker.floatOutput) {
       const border = network.item()
-      network.edge(made, border, prices.border(name))
+      network.edge(made, border, prices.border(name, 'to float'))
       for (const unit of units) network.edge(border, item(unit), TOGETHER)
       const floatReader = (index.consumers.get(name) ?? []).some((node) => !units.some((unit) => unit.node === node))
       if (floatReader || index.outputs.has(name)) network.edge(border, network.sink, TOGETHER)
     }
   }
-}
-
-/** Sigmoid and the product with its own input: one kernel in float, so both stand on one side. */
-function gatePairs(candidates: ReadonlyMap<Node, Unit>, index: GraphIndex): readonly (readonly [Unit, Unit])[] {
-  return [...candidates].flatMap(([node, unit]) => {
-    const [product, ...others] = node.opType === 'Sigmoid' ? (index.consumers.get(node.outputs[0]!) ?? []) : []
-    const own = product?.opType === 'Mul' && product.inputs.includes(node.inputs[0]!) && others.length === 0
-    const user = own && !index.outputs.has(node.outputs[0]!) ? candidates.get(product) : undefined
-    return user ? [[unit, user] as const] : []
-  })
 }

@@ -146,3 +146,49 @@ test('a first convolution with a wide window makes tiles, so it is in integers a
   expect(run.report.planned).toMatchObject({ QLinearConv: 2 })
   expect(run.report.refused).toEqual([])
 })
+
+/** What stays in float of a model by formulas alone. */
+async function leftByFormulas(text: string, weights: Readonly<Record<string, number[]>>, x: number[]) {
+  const model = modelWith(text, weights)
+  const report = await rangesOf(model, { x: randomValue(x, 5) })
+  const run = await quantizeStaticInt8.run(model, { placement: 'balanced' }, [{ report }])
+  return run.report.refused.map(({ node }) => node)
+}
+
+test.each([
+  [12, 'float: those that fill no eight go one by one in integers', true],
+  [16, 'integers, as what is around it', false],
+] as const)('a convolution of one channel a group in large pictures, %s channels: %s', async (channels, _, float) => {
+  const left = await leftByFormulas(
+    `g (float[1,32,64,64] x) => (float[1,32,64,64] y) {
+      [first] a = Conv<pads = [1,1,1,1]>(x, w)
+      [depthwise] b = Conv<group = ${channels}, pads = [1,1,1,1]>(a, dw)
+      [last] y = Conv<pads = [1,1,1,1]>(b, v)
+    }`,
+    { w: [channels, 32, 3, 3], dw: [channels, 1, 3, 3], v: [32, channels, 3, 3] },
+    [1, 32, 64, 64],
+  )
+  expect(left).toEqual(float ? ['depthwise'] : [])
+})
+
+test('a convolution of one tap reads no window, so few channels are not dear in integers', async () => {
+  const layers = [0, 1, 2, 3, 4, 5]
+  const left = await leftByFormulas(
+    `g (float[1,16,64,64] x) => (float[1,16,1,1] y) {
+      ${layers.map((k) => `c${k} = Conv(${k === 0 ? 'x' : `r${k - 1}`}, w) r${k} = Relu(c${k})`).join('\n')}
+      y = GlobalAveragePool(r5)
+    }`,
+    { w: [16, 16, 1, 1] },
+    [1, 16, 64, 64],
+  )
+  expect(left.filter((node) => node.startsWith('c'))).toEqual([])
+})
+
+test('what is no picture changes no layout where it is converted, so few rows are worth a product in integers', async () => {
+  const left = await leftByFormulas(
+    'g (float[1,49,64] x) => (float[1,49,256] y) { [product] m = MatMul(x, w) y = Erf(m) }',
+    { w: [64, 256] },
+    [1, 49, 64],
+  )
+  expect(left).not.toContain('product')
+})
