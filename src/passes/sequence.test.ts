@@ -236,3 +236,25 @@ test('attention as Keras and Flax spell it is made of products with their bias, 
     expect(nodes.find((node) => node.inputs.includes(product.outputs[0]!))?.opType).toBe('Add')
   await expectEqualModels(model, after)
 })
+
+test.each([
+  ['a Reshape', 'o = Reshape(t, flat)', 'back = Reshape(mean, tall)', 'p = Reshape(r, flat)', 'k = Unsqueeze(u, last)'],
+  [
+    'a Transpose',
+    'o = Transpose<perm = [1,0]>(t)',
+    'back = Transpose<perm = [1,0]>(mean)',
+    'p = Transpose<perm = [1,0]>(r)',
+    'k = Transpose<perm = [1,0]>(u)',
+  ],
+])('a norm as JAX spells it, with %s between its averages and what they are taken from, is one', async (_, ...ways) => {
+  const [o, back, p, k] = ways
+  const model = parseModel(`<ir_version: 8, opset_import: ["" : 18]> g (float[5,7] x) => (float[5,7] y)
+    <int64[1] last = {-1}, int64[1] flat = {5}, int64[2] tall = {5,1}, float share = {0.14285714}, float zero = {0},
+    float e = {0.001}, float[7] gamma = ${randomList(7, 1)}, float[7] beta = ${randomList(7, 2)}> {
+    t = ReduceSum(x, last) ${o} mean = Mul(o, share) ${back} d = Sub(x, back) w = Mul(x, x) r = ReduceSum(w, last) ${p}
+    squares = Mul(p, share) q = Mul(mean, mean) v = Sub(squares, q) u = Max(v, zero) ${k} a = Add(k, e) s = Sqrt(a)
+    i = Reciprocal(s) f = Mul(i, gamma) n = Mul(d, f) y = Add(n, beta) }`)
+  const after = await simplified(model)
+  expect(opsOf(after)).toEqual(['LayerNormalization'])
+  await expectEqualModels(model, after)
+})

@@ -18,6 +18,7 @@ const tidy: readonly Pass[] = [
   simplify.eliminateIdentity,
   simplify.splitBeforeMoving,
   simplify.mergeReshapes,
+  simplify.cancelReshapes,
   simplify.padBehindTranspose,
   simplify.cancelTransposes,
   simplify.halfPixels,
@@ -30,10 +31,13 @@ const tidy: readonly Pass[] = [
 /** Operators from their pieces, before folding takes the pieces apart; then folding into weights. */
 const merge: readonly Pass[] = [
   fuse.recogniseMatMul,
+  // Before a mean is made of the sum in it.
+  fuse.sumByMask,
   fuse.recogniseHardSwish,
   fuse.recogniseHardSigmoid,
   fuse.recogniseSilu,
   fuse.recogniseGelu,
+  fuse.recogniseMean,
   fuse.recogniseLayerNorm,
   fuse.recognisePRelu,
   fuse.recogniseLeakyRelu,
@@ -43,7 +47,6 @@ const merge: readonly Pass[] = [
   fuse.recogniseRotary,
   fuse.multiplyHeadsTogether,
   fuse.recogniseAdd,
-  fuse.sumByMask,
   fuse.shuffleByGather,
   fuse.dealChannels,
   fuse.recogniseDepthToSpace,

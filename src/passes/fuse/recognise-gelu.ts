@@ -37,15 +37,18 @@ const halved = (f: Pattern) => {
   return either(half(op('Mul', [x, gate])), op('Mul', [half(x), gate]), op('Mul', [x, half(gate)]))
 }
 const exact = halved(op('Erf', [dividedBy(x, Math.SQRT2)]))
-const cube = either(op('Pow', [x, scalar(3)]), op('Mul', [op('Mul', [x, x]), x]))
+const square = op('Mul', [x, x])
+const cube = either(op('Pow', [x, scalar(3)]), op('Mul', [square, x]))
+const k = scalar(0.044715)
 const cubic = either(
-  op('Mul', [cube, scalar(0.044715)]),
-  op('Mul', [op('Mul', [op('Mul', [x, scalar(0.044715)]), x]), x]),
+  op('Mul', [cube, k]),
+  op('Mul', [op('Mul', [x, k]), square]),
+  op('Mul', [either(op('Mul', [op('Mul', [x, k]), x]), op('Mul', [square, k])), x]),
 )
 const c = scalar(Math.sqrt(2 / Math.PI))
 const polynomial = either(
   op('Mul', [op('Add', [x, cubic]), c]),
-  op('Mul', [op('Mul', [x, c]), op('Add', [op('Mul', [op('Mul', [x, x]), scalar(0.044715)]), scalar(1)])]),
+  op('Mul', [op('Mul', [x, c]), op('Add', [op('Mul', [square, k]), scalar(1)])]),
 )
 const approximate = halved(op('Tanh', [polynomial]))
 

@@ -101,11 +101,15 @@ test.each([
 
 const HALF =
   'float root = {1.4142135}, float one = {1}, float half = {0.5}, float k = {0.044715}, float three = {3}, float c = {0.7978846}'
-const SQUASH = 'u = Mul(x, x) v = Mul(u, x) w = Mul(v, k) s = Add(x, w) p = Mul(s, c) t = Tanh(p) g = Add(t, one)'
+const CUBIC = 'u = Mul(x, x) v = Mul(u, x) w = Mul(v, k)'
+const SQUASH = `${CUBIC} s = Add(x, w) p = Mul(s, c) t = Tanh(p) g = Add(t, one)`
 test.each([
   ['Gelu', 'd = Div(x, root) e = Erf(d) g = Add(e, one) m = Mul(x, g) y = Mul(m, half)'],
   ['Gelu', 'd = Div(x, root) e = Erf(d) g = Add(one, e) m = Mul(half, x) y = Mul(m, g)'],
   ['Gelu', `${SQUASH} m = Mul(x, g) y = Mul(m, half)`],
+  // As JAX spells it, and with the square first.
+  ['Gelu', `${SQUASH.replace(CUBIC, 'v = Mul(k, x) u = Mul(x, x) w = Mul(v, u)')} m = Mul(half, x) y = Mul(m, g)`],
+  ['Gelu', `${SQUASH.replace(CUBIC, 'u = Mul(x, x) v = Mul(u, k) w = Mul(x, v)')} m = Mul(half, x) y = Mul(m, g)`],
   [
     'Gelu',
     'u = Pow(x, three) w = Mul(k, u) s = Add(w, x) p = Mul(s, c) t = Tanh(p) g = Add(t, one) m = Mul(x, half) y = Mul(m, g)',

@@ -6,19 +6,13 @@
  * Source: composition of permutations; elementwise operators commute with them.
  */
 import { ints, intsAttribute, type Node } from '../../ir/index.ts'
-import { type GraphEditor, type RuleContext, type RuleOutcome, rulePass, scalarValue } from '../../rewrite/index.ts'
+import { type GraphEditor, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { operandsOf } from './elementwise.ts'
 
 export const cancelTransposes = rulePass(
   'cancelTransposes',
   'Merges transposes, and takes away pairs that undo each other.',
   [{ roots: ['Transpose'], apply }],
-)
-
-/** Elementwise operators of one data input; other inputs must be constants of one element. */
-const ELEMENTWISE: ReadonlySet<string> = new Set(
-  'Abs Add Cast Ceil Clip Div Elu Erf Exp Floor Gelu HardSigmoid HardSwish LeakyRelu Log Mul Neg Pow Reciprocal Relu Round Selu Sigmoid Sign Softplus Softsign Sqrt Sub Tanh'.split(
-    ' ',
-  ),
 )
 
 /** Operators that it looks through: where a pair goes, a chain grows, and each Transpose behind it would walk all of it. */
@@ -93,16 +87,10 @@ function moveOut(
   return true
 }
 
+/** Elementwise, and all that it reads but constants of one element is one value. */
 function isElementwise(node: Node, editor: GraphEditor): boolean {
-  if (node.domain !== '' || !ELEMENTWISE.has(node.opType) || node.outputs.length !== 1) return false
-  const open = node.inputs.filter((name) => name !== '' && !isOneElement(name, editor))
-  return open.length === 1 && editor.constant(open[0]!) === undefined
+  const open = operandsOf(node, editor)
+  return open?.length === 1 && editor.constant(open[0]!) === undefined
 }
 
-const isOneElement = (name: string, editor: GraphEditor): boolean => {
-  const tensor = editor.constant(name)
-  return scalarValue(tensor) !== undefined && tensor!.dims.length <= 1
-}
-
-const dataInput = (node: Node, editor: GraphEditor): string =>
-  node.inputs.find((name) => name !== '' && !isOneElement(name, editor))!
+const dataInput = (node: Node, editor: GraphEditor): string => operandsOf(node, editor)![0]!

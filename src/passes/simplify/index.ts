@@ -1,3 +1,4 @@
+export * from './cancel-reshapes.ts'
 export * from './cancel-transposes.ts'
 export * from './crop-by-padding.ts'
 export * from './drop-expand.ts'
