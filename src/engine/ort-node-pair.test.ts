@@ -80,3 +80,13 @@ test('models of other operator versions, or with nested graphs, make no pair', (
   expect(pairModels(branch, branch, ['y'])).toBeNull()
   expect(pairModels(first, model('g (float[N,2] x) => (float[N,2] y) { y = Neg(x) }', 19), ['y'])).toBeNull()
 })
+
+test('values of which the two hold different numbers of elements are left to the caller', async () => {
+  const over = (limit: number) =>
+    model(`g (float[N,2] x) => (float[M] y) <float limit = {${limit}}> {
+      s = Sub(x, limit)  r = Relu(s)  n = NonZero(r)  t = Transpose(n)  y = GatherND(r, t) }`)
+  const pair = (await openPair(over(1.5), over(2.5), ['s', 'r', 'y']))!
+  const found = await pair.differences({ x })
+  await pair.close()
+  expect([...found.keys()]).toEqual(['s', 'r'])
+})

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import type { Model } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
+import { changingSizes } from './changing-sizes.ts'
 import { floatNames } from './ort-groups.ts'
 import type { NativeSession } from './ort-native.ts'
 import { type IsolatedPlacement, openIsolated } from './ort-node-isolated.ts'
@@ -65,7 +66,8 @@ const optionsFor = (values: number): OrtSessionOptions =>
 
 /**
  * Opens two models as one that gives, for each named float value of both, how far apart they are: far cheaper than handing
- * the values out of two sessions. Null where the two cannot share a session; the caller then fetches the values.
+ * the values out of two sessions. Values that may have other sizes in each are left to the caller, who fetches them, and
+ * null stands for all of them where the two cannot share a session.
  */
 export async function openPair(
   first: Model,
@@ -73,7 +75,9 @@ export async function openPair(
   names: readonly string[],
   placement: IsolatedPlacement = {},
 ): Promise<ModelPair | null> {
-  const paired = pairModels(first, second, await floatNames(first, names, openHere))
+  const changing = changingSizes(first)
+  const alike = names.filter((name) => !changing.has(name))
+  const paired = pairModels(first, second, await floatNames(first, alike, openHere))
   if (!paired || paired.placesOf.size === 0) return null
   const session = await openIsolated(paired.model, optionsFor(paired.placesOf.size), placement).catch(
     (error: unknown) => {
