@@ -50,15 +50,15 @@ export function readingsOf(drawn: BootstrapResult, counted: boolean): Readings {
  * loss of the margin passes in 3 to 5 % of cases where it did in 6 to 17 %.
  */
 export function cautiousBounds(drawn: BootstrapResult, { loss, gain }: Readings, alpha: number): Bounds {
-  const around = (level: number, low: number, high: number): readonly [number, number] => {
+  const around = (level: number): readonly [number, number] => {
     const half = ({ error, degrees }: Reading) => studentQuantile(1 - level, degrees) * error
     return [
-      Math.min(low, ...loss.map((reading) => reading.value - half(reading))),
-      Math.max(high, ...gain.map((reading) => reading.value + half(reading))),
+      Math.min(drawn.boundAt(level), ...loss.map((reading) => reading.value - half(reading))),
+      Math.max(drawn.boundAt(1 - level), ...gain.map((reading) => reading.value + half(reading))),
     ]
   }
-  const [lower, upper] = around(alpha, drawn.lowerBound, drawn.upperBound)
-  return { lower, upper, ci: around(alpha / 2, ...drawn.ci) }
+  const [lower, upper] = around(alpha)
+  return { lower, upper, ci: around(alpha / 2) }
 }
 
 /** Of so many rows as make the variance; without end where they are counted. */

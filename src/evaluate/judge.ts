@@ -15,7 +15,7 @@ import { type Bounds, cautiousBounds, degreesOf, readingsOf, zOfReading } from '
 import type { Flattery } from './metric/metric.ts'
 import type { PairedScores } from './paired-scores.ts'
 import { effectOfCompany } from './row-company.ts'
-import { type Unseen, unseenCost } from './unseen-cost.ts'
+import { roomToLose, type Unseen, unseenCost } from './unseen-cost.ts'
 import { rowsToSettle, verdictOf } from './verdict.ts'
 
 export type { PairedScores }
@@ -46,6 +46,8 @@ export interface Judgement {
   readonly requiredN: number | null
   /** Even the worst possible answers would keep the margin: inconclusive, for nothing could be seen. */
   readonly nothingToLose?: boolean
+  /** What rows that break could cost without one among these: inconclusive, where that alone stands in the way of a pass. */
+  readonly unseenCost?: number
   /** One-sided p-value that the table's `regressed` rests on: 1 where the point estimate is above −margin. */
   readonly pRegressed: number
   /** One-sided p-value of "the candidate is worse at all". */
@@ -70,8 +72,8 @@ const MOST_Z_OF_UNSEEN = 8
  * error the more cautious end (see `cautiousBounds`). With fewer than 20 rows (or clusters), or so few of a kind that
  * the metric is undefined on some resample, never settled. With fewer than 5 rows that differ, the bound is what unseen
  * changes could still cost (Clopper–Pearson bound on their share, times the range of the scores, which is taken as at
- * least 100 margins where it is unknown). So it is where more rows differ, but none of some group that weighs as much
- * as the others (a rare class of a macro average): what such groups hide is added to what was seen. Where fewer than 5
+ * least 100 margins where it is unknown). Where more rows differ, but none of all rows, or of some group that weighs as
+ * much as the others (a rare class of a macro average), broke altogether, what that hides is added to what was seen. Where fewer than 5
  * differ, groups that are judged by their own rows alone have one bound together; of others the bounds add up. A
  * metric that flatters worse models by chance (`flattery`) has bounds that are as much wider. Where the base is nearer to
  * the worst possible score than the margin, nothing can be lost and nothing is settled.
@@ -175,12 +177,17 @@ function judgeValues(counts: Counts | null, scores: PairedScores, options: Judge
   const all = Int32Array.from({ length: n }, (_, i) => i)
   const drawn = drawDifferences(metricOf, scores, options)
   const { estimate: delta, standardError, units } = drawn
-  const unseen = unseenCost(scores, margin, alpha)
+  const base = metricOf('base', all)
+  const unseen = unseenCost(scores, roomToLose(scores, base), margin, alpha)
   const tooFew = unseen?.tooFew ?? false
   const readings = readingsOf(drawn, tooFew)
   const plain = cautiousBounds(drawn, readings, alpha)
   const { loss, gain } = scores.flattery ?? NOT_FLATTERED
-  const seen = scores.flattery ? unflattered(plain, delta, scores.flattery, alpha) : plain
+  const seenAt = (level: number) => {
+    const own = level === alpha ? plain : cautiousBounds(drawn, readings, level)
+    return scores.flattery ? unflattered(own, delta, scores.flattery, level) : own
+  }
+  const seen = seenAt(alpha)
   const { lower: lowerBound, upper: upperBound, ci } = unseen === null ? seen : widened(seen, delta, unseen, alpha)
   const few = units < FEWEST_ROWS || drawn.undefinedShare > 0
   const significantlyWorse = upperBound < 0 && !tooFew
@@ -188,7 +195,7 @@ function judgeValues(counts: Counts | null, scores: PairedScores, options: Judge
   // The least α at which the bound that decides stays above −margin; it is beyond telling where a bootstrap cannot move.
   const student = readings.loss.map((reading) => zOfReading(reading, -margin))
   const shown = scores.flattery ? zOfFlattered(plain, delta, loss, options) : Math.min(...student, drawn.z)
-  const hidden = unseen === null ? MOST_Z : zOfUnseen(unseen, delta, seen.lower, options)
+  const hidden = unseen === null ? MOST_Z : zOfUnseen(unseen, delta, (level) => seenAt(level).lower, margin)
   const z = Math.max(-MOST_Z, Math.min(MOST_Z, shown, hidden))
   const undefinedValue = ![delta, lowerBound, upperBound].every(Number.isFinite)
   const verdict = few || undefinedValue ? 'inconclusive' : settled
@@ -201,7 +208,7 @@ function judgeValues(counts: Counts | null, scores: PairedScores, options: Judge
   return {
     verdict,
     n,
-    base: metricOf('base', all),
+    base,
     candidate: metricOf('candidate', all),
     delta,
     lowerBound,
@@ -238,6 +245,9 @@ function judgeValues(counts: Counts | null, scores: PairedScores, options: Judge
     pRegressed: !few && delta <= -margin && seen.upper < 0 ? pSeen : 1,
     // Fewer rows that differ than a bootstrap can learn from say nothing.
     pWorse: few || undefinedValue || tooFew ? 1 : pSeen,
+    ...(verdict === 'inconclusive' && !few && unseen && !tooFew && seen.lower > -margin
+      ? { unseenCost: unseen.costAt(alpha) }
+      : {}),
   }
 }
 
@@ -288,13 +298,12 @@ function drawDifferences(metricOf: Aggregate, scores: PairedScores, options: Jud
  * by the squares of both distances added up (G. Zou and A. Donner, Statistics in Medicine 27 (2008), for sums of
  * independent estimates).
  */
-function widened({ lower, upper, ci }: Bounds, delta: number, { costAt, tooFew }: Unseen, alpha: number): Bounds {
-  const around = (level: number, low: number, high: number): readonly [number, number] => {
-    const cost = costAt(tooFew ? alpha : level)
-    return tooFew
-      ? [Math.min(low, -cost), Math.max(high, cost)]
-      : [delta - Math.hypot(delta - low, cost), delta + Math.hypot(high - delta, cost)]
-  }
+function widened({ lower, upper, ci }: Bounds, delta: number, unseen: Unseen, alpha: number): Bounds {
+  const { costAt, gainAt, tooFew } = unseen
+  const around = (level: number, low: number, high: number): readonly [number, number] =>
+    tooFew
+      ? [Math.min(low, -costAt(alpha)), Math.max(high, gainAt(alpha))]
+      : [delta - Math.hypot(delta - low, costAt(level)), delta + Math.hypot(high - delta, gainAt(level))]
   const [least, most] = around(alpha, lower, upper)
   return { lower: least, upper: most, ci: around(alpha / 2, ...ci) }
 }
@@ -331,16 +340,22 @@ function zOfFlattered(
 }
 
 /** The greatest z up to which the bound that counts unseen changes stays above −margin. */
-function zOfUnseen({ costAt, tooFew }: Unseen, delta: number, lower: number, { margin, alpha }: JudgeOptions): number {
+function zOfUnseen(
+  { costAt, tooFew }: Unseen,
+  delta: number,
+  lowerAt: (level: number) => number,
+  margin: number,
+): number {
   const room = tooFew ? margin : delta + margin
   // Nothing is left for them to take: what was seen decides.
   if (room <= 0) return MOST_Z
-  // What a bootstrap shows grows in a line with z; at α it is what the bound is made of.
-  const slope = tooFew ? 0 : (delta - lower) / normalQuantile(1 - alpha)
   let [passes, fails] = [-MOST_Z_OF_UNSEEN, MOST_Z_OF_UNSEEN]
   for (let step = 0; step < 50; step++) {
     const z = (passes + fails) / 2
-    if (Math.hypot(slope * Math.max(0, z), costAt(normalSurvival(z))) < room) passes = z
+    const level = normalSurvival(z)
+    // Beyond the middle what was seen is no allowance.
+    const shown = tooFew || z <= 0 ? 0 : Math.max(0, delta - lowerAt(level))
+    if (Math.hypot(shown, costAt(level)) < room) passes = z
     else fails = z
   }
   return passes

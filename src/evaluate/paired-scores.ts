@@ -8,10 +8,14 @@ export interface PairedScores {
   /** Every score is 0 or 1, and the metric is their mean: judged by counting. */
   readonly rightOrWrong: boolean
   readonly bounds?: readonly [number, number]
+  /** Scores of a perfect row and of one that is lost altogether, the lesser first, where they have no bounds. */
+  readonly range?: readonly [number, number]
   /** For a metric that is no mean of scores: its value over rows, with repetition, for either model. */
   readonly aggregate?: (who: 'base' | 'candidate', rows: Int32Array) => number
   /** What each row gives to `aggregate` by either model, where its score does not tell whether anything changed. */
   readonly parts?: (who: 'base' | 'candidate') => ArrayLike<number>
+  /** What each row gives to every class that it holds, where it may hold several that weigh alike in `aggregate`. */
+  readonly pieces?: (who: 'base' | 'candidate') => readonly ReadonlyMap<number, number>[]
   /** By how much these rows may make a loss, and a gain, of the candidate look too small; nothing where omitted. */
   readonly flattery?: { readonly loss: Flattery; readonly gain: Flattery }
   /** Groups of rows that weigh alike in `aggregate`. */
@@ -37,9 +41,11 @@ export interface ScoredModel {
 export interface Addition {
   readonly higherIsBetter: boolean
   readonly bounds?: Metric['bounds']
+  readonly range?: Metric['range']
   readonly aggregate?: Metric['aggregate']
   readonly overDraws?: Metric['overDraws']
   readonly parts?: Metric['parts']
+  readonly pieces?: Metric['pieces']
   readonly flattery?: Metric['flattery']
   readonly stratum?: Metric['stratum']
   readonly strataApart?: Metric['strataApart']
@@ -50,7 +56,7 @@ export function pairedScores(
   base: ScoredModel,
   candidate: ScoredModel,
   rows: readonly number[],
-  { higherIsBetter, bounds, aggregate, overDraws, parts, flattery, stratum, strataApart }: Addition,
+  { higherIsBetter, bounds, range, aggregate, overDraws, parts, pieces, flattery, stratum, strataApart }: Addition,
   rightOrWrong: boolean,
 ): PairedScores {
   const summariesOf = ({ summaries }: ScoredModel) => rows.map((row) => summaries![row]!)
@@ -66,6 +72,7 @@ export function pairedScores(
     higherIsBetter,
     rightOrWrong,
     ...(bounds ? { bounds } : {}),
+    ...(range ? { range } : {}),
     ...(aggregate
       ? {
           aggregate: (who: 'base' | 'candidate', drawn: Int32Array) =>
@@ -78,6 +85,12 @@ export function pairedScores(
       : {}),
     ...(stratum && base.summaries ? { strata: first().map((summary) => stratum(summary)) } : {}),
     ...(strataApart ? { strataApart } : {}),
+    ...(pieces
+      ? {
+          pieces: (who: 'base' | 'candidate') =>
+            summariesOf(who === 'base' ? base : candidate).map((row) => pieces(row)),
+        }
+      : {}),
     ...(parts ? { parts: (who: 'base' | 'candidate') => parts(summariesOf(who === 'base' ? base : candidate)) } : {}),
   }
 }

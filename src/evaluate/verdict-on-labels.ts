@@ -7,7 +7,7 @@ import { FEWEST_ROWS, type Judgement, judge, type PairedScores } from './judge.t
 import type { Metric } from './metric/metric.ts'
 import { pairedScores } from './paired-scores.ts'
 import type { ScoredRows } from './score-rows.ts'
-import { sentenceOf, whole } from './sentence.ts'
+import { amountText, rowsOf, sentenceOf, whole } from './sentence.ts'
 import { judgeSlices, type SliceRule } from './slice-verdicts.ts'
 
 interface LabelOptions {
@@ -54,6 +54,7 @@ export function verdictOnLabels(
         ]
       : []),
     ...(judgement ? boundNotTrusted(judgement, metric, margin) : []),
+    ...(judgement ? breaksUnseen(judgement, metric, alpha) : []),
     ...(verdict === 'inconclusive' ? fewClusters(scored, usable, options.clusterField) : []),
     ...(verdict === 'pass' ? marginAboveError(metric, judgement!.base, margin) : []),
     ...(verdict === 'pass' ? rareLosses(metric, usable.length, alpha) : []),
@@ -130,6 +131,14 @@ function boundNotTrusted(
   ]
 }
 
+/** Where all that was seen is within the margin: what broke altogether would be a loss that these rows need not show. */
+function breaksUnseen({ unseenCost, n }: Judgement, { unit }: Metric, alpha: number): readonly string[] {
+  if (unseenCost === undefined) return []
+  return [
+    `What these ${rowsOf(n)} show is within the margin, but rows that break altogether may be too rare to be among them: that could cost ${amountText(unseenCost, unit)} more (${Number((100 * (1 - alpha)).toPrecision(3))} %).`,
+  ]
+}
+
 /** Why rows settle nothing, however many they are: the clusters count, and there are few of them. */
 function fewClusters({ clusters }: ScoredRows, usable: readonly number[], field: string | null): readonly string[] {
   if (!clusters || field === null) return []
@@ -156,9 +165,9 @@ const RARE = 0.01
  * What a bootstrap cannot know: where a score has no worst value, a few rows that break badly may cost any amount, and
  * 1 − α^(1/n) of all rows may (Clopper–Pearson) without one among these n.
  */
-function rareLosses({ name, bounds }: Metric, n: number, alpha: number): readonly string[] {
+function rareLosses({ name, bounds, range }: Metric, n: number, alpha: number): readonly string[] {
   const share = 1 - alpha ** (1 / n)
-  if (bounds || share <= RARE) return []
+  if (bounds || range || share <= RARE) return []
   return [
     `What breaks on fewer than ${(100 * share).toFixed(1)} % of the rows need not show on ${whole(n)}, and "${name}" has no limit to what a row may cost: ${whole(Math.ceil(Math.log(alpha) / Math.log(1 - RARE)))} rows would show what breaks on 1 %.`,
   ]

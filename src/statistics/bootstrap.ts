@@ -24,6 +24,8 @@ export interface BootstrapResult {
   /** One-sided 1−α. */
   readonly lowerBound: number
   readonly upperBound: number
+  /** The bound that lies above the truth with this probability: `lowerBound` at α. */
+  readonly boundAt: (probability: number) => number
   /** The z of the test against `against`: the least α at which the lower bound exceeds it is P(Z > z). */
   readonly z: number
   /** Standard deviation of the resampled statistic. */
@@ -82,6 +84,7 @@ export function bootstrap(input: BootstrapInput): BootstrapResult {
     ci: [at(alpha / 2), at(1 - alpha / 2)],
     lowerBound: at(alpha),
     upperBound: at(1 - alpha),
+    boundAt: at,
     z: bias - zOfRank(rankOf(draws, against), bias, acceleration),
     standardError: Math.sqrt(variance),
     units: units.length,

@@ -189,8 +189,16 @@ describe('bootstrap', () => {
     expect(Math.abs(result.upperBound - -0.01)).toBeLessThanOrEqual(0.0015)
   })
   test('the same seed gives the same interval, another one does not', () => {
-    const run = (seed: number) =>
-      pairedBootstrap({ base: zeros, candidate: x.map((v, i) => v + i / 977), seed, resamples: 500 })
+    const run = (seed: number) => {
+      const { boundAt, ...figures } = pairedBootstrap({
+        base: zeros,
+        candidate: x.map((v, i) => v + i / 977),
+        seed,
+        resamples: 500,
+      })
+      expect(boundAt(0.05)).toBe(figures.lowerBound)
+      return { ...figures, median: boundAt(0.5) }
+    }
     expect(run(7)).toEqual(run(7))
     expect(run(8).ci).not.toEqual(run(7).ci)
   })

@@ -12,14 +12,16 @@ const SUMMARY_HINT = 'a summary is a list of numbers of the same length for ever
  * description, is an error that names the metric and the row, never a verdict on something else.
  */
 export function checkedMetric(metric: Metric): Metric {
-  const { name, higherIsBetter, rightOrWrong, bounds, unit, answer, summary, stratum, strataApart, parts } = metric
-  const { aggregate, overDraws, scoreAll, summarizeAll, answerAll, flattery, company } = metric
+  const { name, higherIsBetter, rightOrWrong, bounds, range, unit, answer, summary, stratum, strataApart, parts } =
+    metric
+  const { aggregate, overDraws, pieces, scoreAll, summarizeAll, answerAll, flattery, company } = metric
   let width: number | null = null
   return {
     name,
     higherIsBetter,
     ...(rightOrWrong === undefined ? {} : { rightOrWrong }),
     ...(bounds ? { bounds } : {}),
+    ...(range ? { range } : {}),
     ...(unit ? { unit } : {}),
     score: (row) =>
       kept(
@@ -61,6 +63,7 @@ export function checkedMetric(metric: Metric): Metric {
     }),
     ...(stratum && { stratum: (one) => numberOf(metric, 'stratum', ALL_HINT, () => stratum.call(metric, one)) }),
     ...(strataApart ? { strataApart } : {}),
+    ...(pieces && { pieces: (one) => attempt(metric, 'pieces', ALL_HINT, () => pieces.call(metric, one)) }),
     ...(parts && { parts: (all) => oneEach(metric, 'parts', all.length, () => parts.call(metric, all)) }),
     ...(scoreAll && {
       scoreAll: (all, first) => oneEach(metric, 'scoreAll', all.length, () => scoreAll.call(metric, all, first)),

@@ -1,6 +1,12 @@
 import { didYouMean, UserError } from '../../platform/index.ts'
 import { anchors } from './detection/anchors.ts'
-import { type ImageMatches, matchImage, meanAveragePrecision, type Truth } from './detection/average-precision.ts'
+import {
+  type ImageMatches,
+  matchImage,
+  meanAveragePrecision,
+  overlapsReached,
+  type Truth,
+} from './detection/average-precision.ts'
 import { type Detection, suppress } from './detection/boxes.ts'
 import type { Decoder, DecoderOptions } from './detection/decoder.ts'
 import { finished } from './detection/finished.ts'
@@ -43,6 +49,7 @@ export function detectionPrecision(decoder: Decoder, given: Partial<DetectionOpt
     },
     summary: (row) => packed(of(row)),
     ragged: true,
+    pieces: (summary) => sharesFound(unpacked(summary)),
     aggregate: (summaries) => meanAveragePrecision(summaries.map(unpacked)),
   }
 }
@@ -70,6 +77,16 @@ function unpacked(numbers: readonly number[]): ImageMatches {
   for (let at = 1 + 2 * classes; at < numbers.length; at += 3)
     detections.push({ label: numbers[at]!, score: numbers[at + 1]!, right: numbers[at + 2]! })
   return { truths, detections }
+}
+
+/** By class the share of its boxes that is found, as the mean over all overlaps that are asked for. */
+function sharesFound({ truths, detections }: ImageMatches): ReadonlyMap<number, number> {
+  const found = new Map([...truths.keys()].map((label) => [label, 0]))
+  for (const { label, right } of detections) {
+    const count = truths.get(label)
+    if (count) found.set(label, found.get(label)! + overlapsReached(right) / count)
+  }
+  return found
 }
 
 function truthOf({ label, row }: MetricRow): readonly Truth[] {

@@ -45,6 +45,11 @@ export interface Metric {
   readonly rightOrWrong?: boolean
   /** Least and greatest possible score; without it, scores are taken as unbounded. */
   readonly bounds?: readonly [number, number]
+  /**
+   * Scores of a perfect row and of one that is lost altogether, the lesser first, where a score may be worse than that: as
+   * far a row that no data showed is taken to fall.
+   */
+  readonly range?: readonly [number, number]
   /** What the aggregate needs to know of a row, where the score is not enough. Of the same length for every row… */
   readonly summary?: (row: MetricRow) => readonly number[]
   /** …unless this says that it lists what was found in the row, as boxes. */
@@ -85,6 +90,11 @@ export interface Metric {
    * part is the same by both models changed nothing, however its score moved (its rank, where the aggregate is of ranks).
    */
   readonly parts?: (summaries: readonly (readonly number[])[]) => readonly number[]
+  /**
+   * By its summary what a row gives, from 0 to 1, to every class that it holds: where a row holds several, and classes
+   * weigh alike in the aggregate.
+   */
+  readonly pieces?: (summary: readonly number[]) => ReadonlyMap<number, number>
   /**
    * By how much rows may flatter `other` against `first`, in the units of the metric, 0 at least: where chance adds to the
    * aggregate of a good model what it does not add to that of a bad one, a loss looks smaller than it is.

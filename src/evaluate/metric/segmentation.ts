@@ -46,6 +46,12 @@ function overlapMetric(name: string, ratio: Ratio, output: string | undefined): 
       const reading = readingOfAll(first) === NUMBERS ? readingOfAll(summaries) : readingOfAll(first)
       return summaries.map((row) => readAs(row, reading))
     },
+    pieces: (overlaps) => {
+      const found = new Map<number, number>()
+      for (let c = 0; c < overlaps.length; c += 2)
+        if (overlaps[c + 1]! > 0) found.set(c / 2, ratio(overlaps[c]!, overlaps[c + 1]!))
+      return found
+    },
     aggregate: over,
   }
 }

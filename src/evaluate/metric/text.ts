@@ -75,6 +75,8 @@ function errorRate(name: string, options: TextOptions, partsOf: (text: string) =
     name,
     higherIsBetter: false,
     rightOrWrong: false,
+    // A text of nothing needs as many edits as it has parts; one that never ends needs more.
+    range: [0, 1],
     unit: 'points',
     score: (row) => {
       const [edits, length] = count(row)

@@ -21,6 +21,10 @@ export interface ImageMatches {
   readonly detections: readonly { readonly label: number; readonly score: number; readonly right: number }[]
 }
 
+/** At what share of the overlaps a detection counts as right. */
+export const overlapsReached = (right: number): number =>
+  OVERLAPS.filter((_, t) => right & (1 << t)).length / OVERLAPS.length
+
 /**
  * Detections against the boxes of one image, as COCO does: from the best score down, each takes the free box of its class
  * that it overlaps most (the last of equals), if by at least the threshold.
