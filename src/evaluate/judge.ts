@@ -68,15 +68,16 @@ const MOST_Z_OF_UNSEEN = 8
 
 /**
  * Judges two models on the same rows, by the product's table. Right-or-wrong scores: Tango's score interval and
- * mid-p McNemar, of rows whose scores rest on each other as of fewer rows (`company`). Other metrics, and clustered rows: a paired bootstrap, of its BCa interval and Student's with its standard
- * error the more cautious end (see `cautiousBounds`). With fewer than 20 rows (or clusters), or so few of a kind that
- * the metric is undefined on some resample, never settled. With fewer than 5 rows that differ, the bound is what unseen
- * changes could still cost (Clopper–Pearson bound on their share, times the range of the scores, which is taken as at
- * least 100 margins where it is unknown). Where more rows differ, but none of all rows, or of some group that weighs as
- * much as the others (a rare class of a macro average), broke altogether, what that hides is added to what was seen. Where fewer than 5
- * differ, groups that are judged by their own rows alone have one bound together; of others the bounds add up. A
- * metric that flatters worse models by chance (`flattery`) has bounds that are as much wider. Where the base is nearer to
- * the worst possible score than the margin, nothing can be lost and nothing is settled.
+ * mid-p McNemar, of rows whose scores rest on each other as of fewer rows (`company`). Other metrics, and clustered rows:
+ * a paired bootstrap, of its BCa interval and Student's with its standard error the more cautious end (see
+ * `cautiousBounds`). With fewer than 20 rows (or clusters), or so few of a kind that the metric is undefined on some
+ * resample, never settled. With fewer than 5 rows that differ, the bound is what unseen changes could still cost
+ * (Clopper–Pearson bound on their share, times the range of the scores, which is taken as at least 100 margins where it is
+ * unknown). Where more rows differ, but hardly any of them, or none of some group that weighs as much as the others (a rare
+ * class of a macro average), broke altogether, what that hides is added to what was seen. Where fewer than 5 differ, groups
+ * that are judged by their own rows alone have one bound together; of others the bounds add up. A metric that flatters
+ * worse models by chance (`flattery`) has bounds that are as much wider. Where the base is nearer to the worst possible
+ * score than the margin, nothing can be lost and nothing is settled.
  *
  * @throws RangeError for no rows, a margin that is not above 0, or scores that are not finite.
  */

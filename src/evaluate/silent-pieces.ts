@@ -1,5 +1,5 @@
 import type { PairedScores } from './paired-scores.ts'
-import { BROKEN, mostInSilence, timesToSettle } from './unseen-cost.ts'
+import { BROKEN, mostInSilence, timesToSettle } from './silence.ts'
 
 /** What classes of which no row broke could cost together, at a one-sided level. */
 interface SilentPieces {
