@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { afterAll, afterEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
 import { forkModule, openWorkerPool, siblingModule, type WorkerPool } from '../index.ts'
 
 // JavaScript, so that threads can read it on every version of Node.
@@ -62,6 +62,24 @@ describe('a child process', () => {
     expect(await echoed).toEqual({ values: Float32Array.of(1.5), count: 3n })
     child.kill('SIGKILL')
     expect(await ended(child)).toBe('SIGKILL')
+  })
+
+  test('has the variables of this process and those it is given, without the certificates that Node would read', async () => {
+    // What Node cannot read it complains of, and so it tells that it looked.
+    vi.stubEnv('NODE_EXTRA_CA_CERTS', join(folder, 'missing.pem'))
+    vi.stubEnv('WHETSTONE_OWN', 'own')
+    const child = forkModule(echo, { env: { WHETSTONE_OWN: 'given', WHETSTONE_GIVEN: 'given' } })
+    vi.unstubAllEnvs()
+    let stderr = ''
+    child.stderr!.on('data', (text) => {
+      stderr += text
+    })
+    const told = new Promise((resolve) => child.once('message', resolve))
+    child.send({ variables: ['WHETSTONE_OWN', 'WHETSTONE_GIVEN', 'NODE_EXTRA_CA_CERTS'] })
+    expect(await told).toEqual(['own', 'given', undefined])
+    child.kill('SIGKILL')
+    await ended(child)
+    expect(stderr).not.toContain('missing.pem')
   })
 
   test('tells how it crashed', async () => {
