@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { startRuntimes } from '../engine/index.ts'
 import type { Model } from '../ir/index.ts'
 import { GROUPS } from '../passes/index.ts'
-import { keepHeapSmall, UserError } from '../platform/index.ts'
+import { compileLater, keepHeapSmall, UserError } from '../platform/index.ts'
 import type { Quantized } from '../recipe/index.ts'
 import { RANGE_METHODS, SCHEMES, TARGETS } from '../report/index.ts'
 import { DATA, dataFor, KEEP_FLOAT, modelAt, OUT_FILE, READING, RECIPE, SEED } from './inputs.ts'
@@ -180,6 +180,7 @@ export const quantizeVerb: Verb = {
     const choices = choicesOf(options)
     const recipeFile = writableFile(options, 'recipe', 'recipe.json')
     const loaded = keepHeapSmall()
+    compileLater()
     // They come up while the rest of the program is loaded, and the model and the rows are read.
     const processes = startRuntimes()
     const { diskCache, quantize, writeModel, writeRecipe } = await import('./quantize-work.ts')
