@@ -5,6 +5,7 @@ import { tensorValues } from '../../../ir/index.ts'
 import type { CostsReport, MomentsReport, SensitivityReport } from '../../../report/index.ts'
 import { borderProbe } from '../costs/border-costs.ts'
 import { costProbes } from '../costs/unit-costs.ts'
+import { crossingCalls } from '../placement/layout-costs.ts'
 import { roundingsOf } from '../units/roundings.ts'
 import type { Unit } from '../units/unit.ts'
 import { scaleWeightInputs } from '../weights/scale-weight-inputs.ts'
@@ -84,7 +85,11 @@ test('what is converted on the border between float and integers; nothing where 
       { name: 'y', floatMs: 1, integerMs: y },
     ],
   })
-  expect(borderProbe(probes, ranges, costs(0.1, 9))).toMatchObject({ conversions: 2 })
-  expect(borderProbe(probes, ranges, costs(0.1, 0.1))).toMatchObject({ conversions: 2 })
+  const twoPictures = 2 * crossingCalls(true)
+  expect(borderProbe(probes, ranges, costs(0.1, 9))).toMatchObject({ callsNs: twoPictures, elements: 2 * 8 * 8 * 8 })
+  expect(borderProbe(probes, ranges, costs(0.1, 0.1))).toMatchObject({
+    callsNs: twoPictures,
+    elements: 8 * 8 * 8 + 8 * 6 * 6,
+  })
   expect(borderProbe(probes, ranges, costs(9, 9))).toBeNull()
 })
