@@ -146,6 +146,7 @@ const nativeLayouts = [
   layout.resizeInBlocks,
   layout.resizeByProducts,
   layout.shiftInBlocks,
+  layout.padInBlocks,
   layout.activateInBlocks,
   layout.lrnByWindow,
   layout.softmaxByChannels,

@@ -47,6 +47,7 @@ const merge: readonly Pass[] = [
   fuse.recogniseRotary,
   fuse.multiplyHeadsTogether,
   fuse.recogniseAdd,
+  fuse.recognisePad,
   fuse.shuffleByGather,
   fuse.dealChannels,
   fuse.recogniseDepthToSpace,

@@ -4,6 +4,9 @@ import { BLOCK, type RuleContext } from '../../rewrite/index.ts'
 /** Numbers of channels that blocked kernels take are multiples of this; the last block is filled up on the way. */
 export const QUARTER = 4
 
+/** What it takes to bring one channel of a pixel out of its block, and back, in multiply-accumulates of a blocked kernel. */
+export const MOVE = 28
+
 /** What the runtime makes a part of the convolution in front. */
 export const ACTIVATIONS: ReadonlySet<string> = new Set([
   'Relu',
@@ -14,6 +17,9 @@ export const ACTIVATIONS: ReadonlySet<string> = new Set([
   'Tanh',
   'Clip',
 ])
+
+/** What works on whole blocks and leaves them. */
+const POOLS: ReadonlySet<string> = new Set(['MaxPool', 'AveragePool'])
 
 /** A convolution over height and width that has a blocked kernel: with one group, or one for each channel. */
 export function isBlockedConv(node: Node, constant: (name: string) => Tensor | undefined): boolean {
@@ -27,7 +33,7 @@ const FAR = 100
 
 /**
  * How many channels a value has that convolutions leave in blocks: also behind an activation (x·σ(x) is spelled as two
- * nodes), a sum, or a Concat of whole blocks. Undefined where the value is in plain order, or may be.
+ * nodes), a pool of whole blocks, a sum, or a Concat of them. Undefined where the value is in plain order, or may be.
  */
 export function channelsInBlocks(
   value: string,
@@ -62,6 +68,10 @@ function channelsMade(
   if (operator === 'Add') {
     const [left, right] = parts()
     return left === right ? left : undefined
+  }
+  if (POOLS.has(operator)) {
+    const [width] = parts()
+    return width !== undefined && width % BLOCK === 0 ? width : undefined
   }
   if (operator !== 'Mul') return ACTIVATIONS.has(operator) ? channelsOf(maker.inputs[0]!) : undefined
   const gated = maker.inputs.find((x, side) => {

@@ -23,7 +23,7 @@ import {
   tensorValues,
 } from '../../ir/index.ts'
 import { BLOCK, type Pieces, piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
-import { ACTIVATIONS, isBlockedConv } from './blocks.ts'
+import { ACTIVATIONS, isBlockedConv, MOVE } from './blocks.ts'
 
 const RANK = 4
 
@@ -33,9 +33,6 @@ export const convolveParts = rulePass(
   [{ roots: ['Split'], apply }],
   inferTypes,
 )
-
-/** What it takes to bring one channel of a pixel out of its block, and back, in multiply-accumulates of a blocked kernel. */
-const MOVE = 28
 
 /** How much longer a multiply-accumulate takes in a kernel that makes so few channels: what it reads serves 64 at once. */
 const slowerBy = (channels: number) => (channels < 2 * BLOCK ? 0.1 : channels < 4 * BLOCK ? 0.04 : 0)
