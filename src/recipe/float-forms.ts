@@ -80,7 +80,7 @@ export class FloatForms {
   }
 
   /** The lossless model of all but these passes; from now on everything is made without them. */
-  async #readyWithout(without: LeftOut = new Set()): Promise<Trail> {
+  async #readyWithout(without: LeftOut): Promise<Trail> {
     if (without.size > 0) {
       this.#plain = losslessTrail(this.#original, { without })
       this.#simple = undefined

@@ -1,6 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { modelWith } from '../../tests/quantize-kit.ts'
 import { memoryDataset } from '../data/index.ts'
+import { startRuntimes } from '../engine/index.ts'
 import type { Model } from '../ir/index.ts'
 import { passes } from '../passes/index.ts'
 import { optimize } from '../search/index.ts'
@@ -24,13 +25,13 @@ const rows = await memoryDataset({
   },
 })
 
-/** Makes a pass write another function in place of every Sigmoid. */
-function spoil(id: string): void {
+/** Makes a pass write another function in place of every one of these. */
+function spoil(id: string, found = 'Sigmoid', written = 'Tanh'): void {
   const pass = passes[id]!
   vi.spyOn(pass, 'run').mockImplementation(async (before: Model) => {
     const unchanged = { model: before, report: { id, applied: 0, refused: [] } }
-    if (!before.graph.nodes.some(({ opType }) => opType === 'Sigmoid')) return unchanged
-    const nodes = before.graph.nodes.map((node) => (node.opType === 'Sigmoid' ? { ...node, opType: 'Tanh' } : node))
+    if (!before.graph.nodes.some(({ opType }) => opType === found)) return unchanged
+    const nodes = before.graph.nodes.map((node) => (node.opType === found ? { ...node, opType: written } : node))
     return { model: { ...before, graph: { ...before.graph, nodes } }, report: { ...unchanged.report, applied: 1 } }
   })
 }
@@ -52,11 +53,29 @@ test('two of them, as well', async () => {
   expect(report.warnings).toEqual(expect.arrayContaining([told('recogniseSilu'), told('recogniseHardSwish')]))
 })
 
+test('each is told with the output that it changed itself', async () => {
+  spoil('recogniseSilu', 'Sin', 'Cos')
+  spoil('recogniseHardSwish', 'Neg', 'Exp')
+  const two = modelWith('g (float[N,4] x) => (float[N,4] near, float[N,4] far) { near = Sin(x) far = Neg(x) }', {})
+  const { report } = await simplify(two)
+  expect(report.warnings?.toSorted()).toEqual([
+    expect.stringMatching(/^recogniseHardSwish was left out.* changed output "far"/),
+    expect.stringMatching(/^recogniseSilu was left out.* changed output "near"/),
+  ])
+})
+
 test('quantizes without it', async () => {
   spoil('recogniseSilu')
   const { report } = await quantize(model, { scheme: 'static-int8', data: rows })
   expect(report.warnings).toContainEqual(told('recogniseSilu'))
   expect(report.sqnrDb).toBeGreaterThan(25)
+})
+
+test('quantizes without two of them, in processes that were lent', async () => {
+  spoil('recogniseSilu')
+  spoil('recogniseHardSwish')
+  const { report } = await quantize(model, { scheme: 'static-int8', data: rows, processes: startRuntimes() })
+  expect(report.warnings).toEqual(expect.arrayContaining([told('recogniseSilu'), told('recogniseHardSwish')]))
 })
 
 test('searches without it', async () => {

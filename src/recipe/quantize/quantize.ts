@@ -5,8 +5,8 @@ import { type QuantizationReport, RANGE_METHODS, type Report, SCHEMES } from '..
 import { type LateCache, noCache, writtenLater } from '../evidence/evidence-cache.ts'
 import { LEAN } from '../lean.ts'
 import { OpenSessions } from '../open-sessions.ts'
-import { AnswersChanged, type Expected, expectedOf, FEW_SAMPLES, proveLossless } from '../prove-equal.ts'
-import { leftOutWarning, whoChanged } from '../proven-trail.ts'
+import { type Expected, expectedOf, FEW_SAMPLES, proveLossless } from '../prove-equal.ts'
+import { type LeftOutOfLossless, leavingOut } from '../proven-trail.ts'
 import { type RunsOn, runsOn } from '../runs-on.ts'
 import type { SampleOptions } from '../samples.ts'
 import { readyFor } from '../simplify.ts'
@@ -59,29 +59,13 @@ async function refusalOf(model: Model): Promise<string | null> {
   }
 }
 
-/** Without a pass by which the lossless model was seen to answer otherwise than the file. */
-async function quantizeProven(
-  model: Model,
-  options: QuantizeOptions,
-  left: LeftOutOfLossless = { passes: new Set(), warnings: [] },
-): Promise<Quantized> {
-  try {
-    return await quantizeMeasured(model, options, left)
-  } catch (error) {
-    if (!(error instanceof AnswersChanged)) throw error
-    const { provable } = await floatStart(model, options, left.passes)
-    const pass = await whoChanged(model, provable, samplesOf(options))
-    if (pass === null || left.passes.has(pass)) throw error
-    const { processes: _, ...again } = options
-    const passes = new Set([...left.passes, pass])
-    return quantizeProven(model, again, { passes, warnings: [...left.warnings, leftOutWarning(pass, error)] })
-  }
-}
-
-/** Passes that changed answers of this model, and what is said of each. */
-interface LeftOutOfLossless {
-  readonly passes: LeftOut
-  readonly warnings: readonly string[]
+/** Without the passes by which the lossless model was seen to answer otherwise than the file. */
+async function quantizeProven(model: Model, options: QuantizeOptions): Promise<Quantized> {
+  const { processes: _, ...others } = options
+  // Whoever does the work anew starts runtimes of its own: those that were lent have ended by then.
+  const work = (left: LeftOutOfLossless) => quantizeMeasured(model, left.passes.size === 0 ? options : others, left)
+  const provable = async (without: LeftOut) => (await floatStart(model, options, without)).provable
+  return leavingOut(model, work, provable, samplesOf(options))
 }
 
 async function quantizeMeasured(model: Model, options: QuantizeOptions, left: LeftOutOfLossless): Promise<Quantized> {
