@@ -21,7 +21,7 @@ test('server, with prices and a page', async () => {
   writeFileSync(bench.path('good.json'), JSON.stringify({ currency: 'EUR', machines: [prices] }))
   const ended = await bench.whet(
     ...['bench', model, model, '--scenario', 'server', '--qps', '200', '--duration', '0.5', '--prices', 'good.json'],
-    ...['--answers-per-day', '1000000', '--spent', '3', '--html', 'load.html', '--json'],
+    ...['--answers-per-day', '1000000', '--spent', '3', '-o', 'load.html', '--json'],
   )
   expect([ended.code, ended.stderr.includes('wrote load.html')]).toEqual([0, true])
   const report = reportIn(ended.stdout, 'latency')
@@ -68,7 +68,8 @@ test.each([
   [['--spent', '5'], /--spent means nothing without --answers-per-day/],
   [['--prices', 'missing.json'], /missing\.json/],
   [['--prices', bench.path('prices.json')], /machines\[0\]\.source should be a text/],
-  [['--html', bench.path('no/such/load.html')], /cannot write/],
+  [['-o', bench.path('no/such/load.html')], /cannot write/],
+  [['-o', bench.path('load.json')], /the report is written as a page, FILE\.html/],
 ] as const)('%j is refused before anything runs', async (words, message) => {
   const run = async () => {
     const { positionals, options } = parse(benchVerb, [model, ...words])

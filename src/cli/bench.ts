@@ -3,7 +3,7 @@ import { DEFAULT_PRICES, type PriceTable, parsePrices, SCENARIOS, type Scenario 
 import { UserError } from '../platform/index.ts'
 import { bench } from '../recipe/index.ts'
 import { DATA, dataAt, modelAt, READING, SEED, SHAPE, shapesOf, THREADS, textAt } from './inputs.ts'
-import { writableFile, writeOutput } from './output-file.ts'
+import { pageAt, writeOutput } from './output-file.ts'
 import type { Arguments, Verb } from './verb.ts'
 
 export const benchVerb: Verb = {
@@ -16,7 +16,7 @@ export const benchVerb: Verb = {
     'whet bench model.onnx --shape x=1,3,224,224 --threads 2',
     'whet bench model.onnx int8.onnx --scenario server --max-p99 20    # how many queries a second each can take',
     'whet bench model.onnx int8.onnx --target web                      # in onnxruntime-web (WebAssembly)',
-    'whet bench model.onnx --sweep --max-p99 50 --html load.html       # rows at once × threads × processes',
+    'whet bench model.onnx --sweep --max-p99 50 -o load.html           # rows at once × threads × processes',
     'whet bench model.onnx int8.onnx --prices prices.json --answers-per-day 2000000 --spent 40',
   ],
   positionals: { min: 1, max: 16, names: 'one or more models' },
@@ -65,7 +65,7 @@ export const benchVerb: Verb = {
       help: 'machine hours that they took, priced by the table (0)',
       with: 'answers-per-day',
     },
-    html: { type: 'string', value: 'FILE', help: 'also write the report as a page' },
+    output: { type: 'string', short: 'o', value: 'FILE', help: 'also write the report as one page of HTML' },
     shape: SHAPE,
     data: DATA,
     ...READING,
@@ -91,7 +91,7 @@ export const benchVerb: Verb = {
     }
     refuseStray(options, scenario)
     const browser = options.text('browser')
-    const page = writableFile(options, 'html', 'load.html') ?? null
+    const page = pageAt(options, 'load.html')
     const first = await modelAt(paths[0] as string, options)
     const report = await bench(
       paths.map((path) => ({ label: path, model: path })),
