@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import { expectReport } from '../../tests/schema.ts'
 import { type Column, memoryDataset, openDataset, subset } from '../data/index.ts'
 import { ortNode, type Session, type TensorValue } from '../engine/index.ts'
 import { readModel } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
-import { type JsonSchema, schemaOf } from '../report/index.ts'
 import { randomSource } from '../statistics/index.ts'
 import { type CompareOptions, compare } from './compare.ts'
 import type { Metric } from './metric/metric.ts'
@@ -501,32 +501,7 @@ test('rows of one cluster count as one observation, and an undefined metric sett
   expect(flat.warnings.join()).toMatch(/all of their labels, or all answers, are the same: add others/)
 })
 
-/** Where a value breaks a schema; the few keywords that reports use. */
-function problems(value: unknown, schema: JsonSchema, at = '$'): readonly string[] {
-  if (schema.anyOf) {
-    const tries = schema.anyOf.map((option) => problems(value, option, at))
-    return tries.some((found) => found.length === 0) ? [] : tries[0]!
-  }
-  if (schema.const !== undefined) return value === schema.const ? [] : [at]
-  if (schema.enum) return schema.enum.includes(value) ? [] : [at]
-  const type = value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value
-  if (schema.type === 'integer' ? !Number.isInteger(value) : schema.type !== undefined && schema.type !== type)
-    return [at]
-  if (type === 'number' && !Number.isFinite(value)) return [at]
-  if (Array.isArray(value)) return value.flatMap((item, i) => problems(item, schema.items!, `${at}[${i}]`))
-  if (type !== 'object') return []
-  const fields = value as Record<string, unknown>
-  const missing = (schema.required ?? []).filter((name) => !(name in fields)).map((name) => `${at}.${name} is missing`)
-  return [
-    ...missing,
-    ...Object.entries(schema.properties ?? {}).flatMap(([name, inner]) =>
-      name in fields ? problems(fields[name], inner, `${at}.${name}`) : [],
-    ),
-  ]
-}
-
 test('every kind of answer is a report of the published schema', async () => {
-  const schema = schemaOf('comparison')
   const labelled = await of({ ...rowsOf(60, (i) => i % 7 === 0), tiny: strings(new Array(60).fill('all')) }, ['tiny'])
   const bare = await of({ x: rowsOf(20).x })
   const broken = session((x) => [x[0]!, x[1]!, Number.NaN])
@@ -544,10 +519,8 @@ test('every kind of answer is a report of the published schema', async () => {
       metric: { name: 'last', higherIsBetter: true, score: (r) => r.outputs.logits!.data[2] as number },
     }),
   ]
-  for (const report of reports) expect(problems(report, schema), report.sentence).toEqual([])
-  expect(problems({ ...reports[0], n: Number.NaN }, schema)).toEqual(['$.n'])
-  const { sentence: _, ...without } = reports[0]!
-  expect(problems(without, schema)).toEqual(['$.sentence is missing'])
+  for (const report of reports) expectReport(report, 'comparison')
+  expect(() => expectReport({ ...reports[0], n: Number.NaN }, 'comparison')).toThrow('/n')
 })
 
 const zoo = process.env.WHETSTONE_ZOO
