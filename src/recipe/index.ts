@@ -33,6 +33,7 @@ export { IMPORTANCE, type Importance } from './train/channel-importance.ts'
 export { type DistilOptions, distil } from './train/distil.ts'
 export type { HintOptions, HintPair } from './train/hints.ts'
 export type { LearnSettings } from './train/learn.ts'
+export type { TrainingResult } from './train/trained-trail.ts'
 export {
   type StudentShape,
   type Trained,
@@ -40,5 +41,5 @@ export {
   trainIntegers,
   trainStudent,
 } from './train-student.ts'
-export { type Tuned, type TunedTrail, type TuneOptions, type TuneSettings, tune, tuneStaticInt8 } from './tune.ts'
+export { type TunedTrail, type TuneOptions, type TuneSettings, tune, tuneStaticInt8 } from './tune.ts'
 export { Workbench, type WorkbenchOptions } from './workbench.ts'

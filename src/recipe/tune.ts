@@ -3,7 +3,7 @@ import { CALIBRATION_ROWS } from '../evaluate/index.ts'
 import { type Model, type NumericArray, tensorValues } from '../ir/index.ts'
 import { rangeOfU8, type StaticInt8Options, type TuningForm, tuningForm } from '../passes/index.ts'
 import { UserError } from '../platform/index.ts'
-import type { CalibrationReport, CostsReport, LearnedWeightsReport, Recipe, TuningReport } from '../report/index.ts'
+import type { CalibrationReport, CostsReport, LearnedWeightsReport, TuningReport } from '../report/index.ts'
 import { trainableWeights } from '../train/index.ts'
 import { channelsOf } from './evidence/channels.ts'
 import type { EvidenceCache } from './evidence/evidence-cache.ts'
@@ -31,6 +31,7 @@ import {
   toldOfRows,
 } from './train/learning-proof.ts'
 import { askTeacher } from './train/learning-rows.ts'
+import type { TrainingResult } from './train/trained-trail.ts'
 
 export interface TuneSettings extends Omit<LearnSettings, 'onProgress' | 'seed' | 'signal'> {
   readonly label?: string | undefined
@@ -212,18 +213,11 @@ export interface TuneOptions extends TuneSettings, ProofOptions {
   readonly names?: readonly [before: string, after: string]
 }
 
-export interface Tuned {
-  readonly model: Model
-  readonly report: TuningReport
-  readonly recipe: Recipe
-  readonly tensors: ReadonlyMap<string, NumericArray>
-}
-
 /**
  * Tunes for static int8 as `tuneStaticInt8`, on a share of the rows, and holds the tuned model and the plainly quantized
  * one against the float model on rows that nothing has learned from.
  */
-export async function tune(model: Model, data: Dataset, options: TuneOptions): Promise<Tuned> {
+export async function tune(model: Model, data: Dataset, options: TuneOptions): Promise<TrainingResult<TuningReport>> {
   const [beforeName, afterName] = options.names ?? ['before', 'after']
   const rows = await rowsToProve(data, options)
   await mustBeProvable(model, rows, options)

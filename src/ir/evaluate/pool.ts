@@ -37,26 +37,41 @@ const planesOf = (x: Nd): Planes => {
   return { dims: [n, c], planes: n * c, size: elementCount(spatial), spatial }
 }
 
-/** Reduces every window with `fn(values, start, count)` over its taps that lie inside the input. */
-function pooled(call: Call, fn: (taps: Float64Array, count: number, place: number) => number): Nd[] {
-  const x = input(call, 0)
-  const { dims, planes, size, spatial } = planesOf(x)
-  const window = poolWindow(call, spatial)
+/** Shows every window of a pool over `x`: its taps inside the input are the first `count` of `taps`, as places in its data. */
+function eachWindow(
+  x: Nd,
+  window: Window,
+  look: (taps: Int32Array, count: number, to: number, place: number) => void,
+): void {
+  const { planes, size, spatial } = planesOf(x)
   const { offsets, taps } = windowOffsets(window, spatial)
   const places = elementCount(window.output)
-  const source = numbersOf(x)
-  const out = new Float64Array(planes * places)
-  const inside = new Float64Array(taps)
+  const inside = new Int32Array(taps)
   for (let plane = 0; plane < planes; plane++)
     for (let place = 0; place < places; place++) {
       let count = 0
       for (let tap = 0; tap < taps; tap++) {
         const offset = offsets[place * taps + tap]!
-        if (offset >= 0) inside[count++] = source[plane * size + offset]!
+        if (offset >= 0) inside[count++] = plane * size + offset
       }
-      out[plane * places + place] = fn(inside, count, place)
+      look(inside, count, plane * places + place, place)
     }
-  return [made(call, x.dtype, [...dims, ...window.output], out)]
+}
+
+/** Reduces every window with `fn(values, count, place)` over its taps that lie inside the input. */
+function pooled(call: Call, fn: (values: Float64Array, count: number, place: number) => number): Nd[] {
+  const x = input(call, 0)
+  const { dims, spatial } = planesOf(x)
+  const window = poolWindow(call, spatial)
+  const source = numbersOf(x)
+  const shape = [...dims, ...window.output]
+  const out = new Float64Array(elementCount(shape))
+  const values = new Float64Array(elementCount(window.kernel))
+  eachWindow(x, window, (taps, count, to, place) => {
+    for (let i = 0; i < count; i++) values[i] = source[taps[i]!]!
+    out[to] = fn(values, count, place)
+  })
+  return [made(call, x.dtype, shape, out)]
 }
 
 const sumOf = (values: Float64Array, count: number): number => {
@@ -82,30 +97,22 @@ function averagePool(call: Call): Nd[] {
 
 function maxPool(call: Call): Nd[] {
   const x = input(call, 0)
-  const { dims, planes, size, spatial } = planesOf(x)
+  const { dims, size, spatial } = planesOf(x)
   const window = poolWindow(call, spatial)
-  const { offsets, taps } = windowOffsets(window, spatial)
-  const places = elementCount(window.output)
   const source = numbersOf(x)
-  const out = new Float64Array(planes * places)
-  const where = new Float64Array(planes * places)
-  for (let plane = 0; plane < planes; plane++)
-    for (let place = 0; place < places; place++) {
-      let best = Number.NEGATIVE_INFINITY
-      let at = -1
-      for (let tap = 0; tap < taps; tap++) {
-        const offset = offsets[place * taps + tap]!
-        if (offset < 0) continue
-        const value = source[plane * size + offset]!
-        if (value > best || at < 0 || Number.isNaN(value)) {
-          best = value
-          at = offset
-        }
-      }
-      out[plane * places + place] = best
-      where[plane * places + place] = plane * size + at
-    }
   const shape = [...dims, ...window.output]
+  const out = new Float64Array(elementCount(shape))
+  const where = new Float64Array(out.length)
+  eachWindow(x, window, (taps, count, to) => {
+    let best = Number.NEGATIVE_INFINITY
+    let at = -1
+    for (const tap of taps.subarray(0, count)) {
+      const value = source[tap]!
+      if (value > best || at < 0 || Number.isNaN(value)) [best, at] = [value, tap]
+    }
+    out[to] = best
+    where[to] = at
+  })
   const value = made(call, x.dtype, shape, out)
   if ((call.node.outputs[1] ?? '') === '') return [value]
   return [value, int64(Array.from(where, columnMajor(intOf(call, 'storage_order', 0) === 1, spatial, size)), shape)]

@@ -1,7 +1,7 @@
 import type { Dataset } from '../../data/index.ts'
-import type { Model, NumericArray } from '../../ir/index.ts'
+import type { Model } from '../../ir/index.ts'
 import { UserError } from '../../platform/index.ts'
-import type { PruningReport, Recipe } from '../../report/index.ts'
+import type { PruningReport } from '../../report/index.ts'
 import { storedAsIn } from '../float32-form.ts'
 import { recipeOf } from '../trail.ts'
 import type { Importance } from '../train/channel-importance.ts'
@@ -19,6 +19,7 @@ import {
   toldOfRows,
 } from '../train/learning-proof.ts'
 import { askTeacher } from '../train/learning-rows.ts'
+import type { TrainingResult } from '../train/trained-trail.ts'
 import { removedChannels } from './removed-channels.ts'
 import { patternOf, zeroedWeights } from './zeroed-weights.ts'
 
@@ -36,14 +37,6 @@ export interface PruneOptions extends ProofOptions, Omit<LearnSettings, 'onProgr
   readonly names?: readonly [before: string, after: string]
 }
 
-interface Pruned {
-  readonly model: Model
-  readonly report: PruningReport
-  readonly recipe: Recipe
-  /** What the recipe refers to, by digest. */
-  readonly tensors: ReadonlyMap<string, NumericArray>
-}
-
 /**
  * Removes what matters least: channels with all that depends on them, or single weights, which become zero. What is
  * left learns the answers of the whole model again for some epochs; then both are compared on rows that nothing has
@@ -51,7 +44,11 @@ interface Pruned {
  *
  * @throws UserError where nothing can go, or not enough of it; and as `learn`.
  */
-export async function prune(model: Model, data: Dataset, options: PruneOptions): Promise<Pruned> {
+export async function prune(
+  model: Model,
+  data: Dataset,
+  options: PruneOptions,
+): Promise<TrainingResult<PruningReport>> {
   const { importance = 'taylor', seed = 0, epochs, onProgress, signal } = options
   const [beforeName, afterName] = options.names ?? ['before', 'after']
   mustAsk(options)

@@ -1,10 +1,10 @@
 import type { Dataset } from '../../data/index.ts'
 import type { PortValue } from '../../engine/index.ts'
 import { feedsOf } from '../../evaluate/index.ts'
-import type { Model, NumericArray, Tensor } from '../../ir/index.ts'
+import type { Model, Tensor } from '../../ir/index.ts'
 import { withWeights } from '../../passes/index.ts'
 import { UserError } from '../../platform/index.ts'
-import type { DistillationReport, Recipe } from '../../report/index.ts'
+import type { DistillationReport } from '../../report/index.ts'
 import { freshWeights } from '../../train/index.ts'
 import { storedAsIn } from '../float32-form.ts'
 import { recipeOf, type Trail } from '../trail.ts'
@@ -26,7 +26,7 @@ import {
 } from './learning-proof.ts'
 import { askTeacher, readRows } from './learning-rows.ts'
 import { ADVERSARY_STEPS } from './moving-rows.ts'
-import { trainedTrail } from './trained-trail.ts'
+import { type TrainingResult, trainedTrail } from './trained-trail.ts'
 
 export interface DistilOptions
   extends ProofOptions,
@@ -48,15 +48,6 @@ export interface DistilOptions
   readonly names?: readonly [teacher: string, student: string]
 }
 
-interface Distilled {
-  readonly model: Model
-  readonly report: DistillationReport
-  /** How the student is made from the teacher, or from the student that was given. */
-  readonly recipe: Recipe
-  /** What the recipe refers to, by digest. */
-  readonly tensors: ReadonlyMap<string, NumericArray>
-}
-
 /**
  * A smaller student that learns a teacher's answers: from soft class scores (Hinton et al. 2015, 1503.02531) or values,
  * and from labels where there are some; it works without. The student is cut from the teacher's own graph, keeping its
@@ -65,7 +56,11 @@ interface Distilled {
  *
  * @throws UserError where outputs do not match, nothing can be cut, or as `learn`.
  */
-export async function distil(teacher: Model, data: Dataset, options: DistilOptions): Promise<Distilled> {
+export async function distil(
+  teacher: Model,
+  data: Dataset,
+  options: DistilOptions,
+): Promise<TrainingResult<DistillationReport>> {
   const { seed = 0, signal } = options
   const [teacherName, studentName] = options.names ?? ['teacher', 'student']
   const shares = sharesOf(options)

@@ -1,5 +1,5 @@
-import { type NumericArray, type Tensor, tensorValues } from '../../ir/index.ts'
-import type { LearnedWeightsReport, Refusal } from '../../report/index.ts'
+import { type Model, type NumericArray, type Tensor, tensorValues } from '../../ir/index.ts'
+import type { LearnedWeightsReport, Recipe, Refusal, Report } from '../../report/index.ts'
 import { losslessSteps } from '../simplify.ts'
 import { TensorStore } from '../tensor-refs.ts'
 import { advance, advanceAll, type Trail } from '../trail.ts'
@@ -8,6 +8,15 @@ import type { Learned } from './learn.ts'
 /** A way of steps, and the numbers that its evidence refers to, by digest. */
 export interface TrainedTrail {
   readonly trail: Trail
+  readonly tensors: ReadonlyMap<string, NumericArray>
+}
+
+/** What a verb that trains makes of a model, with the report of that kind. */
+export interface TrainingResult<R extends Report> {
+  readonly model: Model
+  readonly report: R
+  readonly recipe: Recipe
+  /** What the recipe refers to, by digest. */
   readonly tensors: ReadonlyMap<string, NumericArray>
 }
 
