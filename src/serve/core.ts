@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { ByteTensor } from '../engine/index.ts'
 import type { Departure } from './departure.ts'
 import { type AnswerCache, tensorsDigest } from './model/answer-cache.ts'
+import { countedRows } from './model/batch-rows.ts'
 import { FOR_EVER, type JobOptions, type Run } from './model/batcher.ts'
 import { Loan } from './model/loan.ts'
 import type { ServedVersion } from './model/served-version.ts'
@@ -138,7 +139,7 @@ export class InferenceCore {
       checkSequence(request)
       const { inputs, outputs } = await this.#answer(call, live, request, ran, start)
       const { version, requestId } = ran
-      const rows = inputs[0]?.dims[0] ?? 1
+      const rows = countedRows(inputs)
       const { statistics } = version
       add(statistics.success, performance.now() - start)
       statistics.inferences += rows

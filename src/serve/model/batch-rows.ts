@@ -8,8 +8,11 @@ export const shapeKey = (inputs: readonly ByteTensor[]): string =>
 /** Rows of a request: the first dimension, where all inputs agree on it; null where they do not. */
 export function rowsOf(inputs: readonly ByteTensor[]): number | null {
   const rows = inputs[0]?.dims[0]
-  return rows !== undefined && rows > 0 && inputs.every(({ dims }) => dims[0] === rows) ? rows : null
+  return rows !== undefined && inputs.every(({ dims }) => dims[0] === rows) ? rows : null
 }
+
+/** The same as they are counted: a request without rows of its own is one. */
+export const countedRows = (inputs: readonly ByteTensor[]): number => rowsOf(inputs) ?? 1
 
 /** The inputs of several requests as one, row after row: their bytes follow one another, nothing is copied. */
 export function joinRows(requests: readonly (readonly ByteTensor[])[]): readonly ByteTensor[] {

@@ -196,6 +196,27 @@ describe('a batcher', () => {
     expect(seen).toEqual([[1, 1], [2, 1], [1, 2], [], []])
   })
 
+  test('one that shares its run with nobody does not wait for others while a lane is free', () => {
+    const { staged, run } = batcher({ maxDelayMs: 60_000 })
+    void run([bytesOfValue('x', { dtype: 'float32', dims: [], data: Float32Array.of(7) })])
+    expect(staged.runs).toHaveLength(1)
+  })
+
+  test.each([1, 4])('a run has the rows of its requests, also where at most %i may share it', async (maxBatch) => {
+    const { staged, run, records } = batcher({ maxBatch })
+    const rows = (count: number) => [
+      bytesOfValue('x', { dtype: 'float32', dims: [count, 1], data: new Float32Array(count) }),
+    ]
+    const given: number[] = []
+    for (const count of [3, 0, 9]) {
+      const answer = run(rows(count))
+      staged.runs.at(-1)!.end()
+      given.push((await answer).run.rows)
+    }
+    expect(given).toEqual([3, 0, 9])
+    expect(records.map(({ rows }) => rows)).toEqual([3, 0, 9])
+  })
+
   test('a request larger than a batch runs alone', async () => {
     const { staged, run } = batcher()
     const large = [bytesOfValue('x', { dtype: 'float32', dims: [9, 1], data: new Float32Array(9) })]

@@ -1,7 +1,7 @@
 import { type ByteTensor, bytesIn, type Lanes } from '../../engine/index.ts'
 import type { Departure } from '../departure.ts'
 import { ServeError, timedOut, toServeError } from '../serve-error.ts'
-import { joinRows, rowsOf, shapeKey, splitOutputs } from './batch-rows.ts'
+import { countedRows, joinRows, rowsOf, shapeKey, splitOutputs } from './batch-rows.ts'
 import { FairQueue, type Queued } from './fair-queue.ts'
 import { watchForHang } from './hang.ts'
 import { Loan } from './loan.ts'
@@ -150,7 +150,8 @@ export class Batcher {
       return Promise.reject(
         new ServeError('too-many', `the queue of model '${this.#model}' is full`, { retryAfter: this.#retryAfter() }),
       )
-    const rows = this.#settings.crowdBatch > 1 ? rowsOf(inputs) : null
+    // A request without rows shares its run with nobody.
+    const shares = this.#settings.crowdBatch > 1 && (rowsOf(inputs) ?? 0) > 0
     const limit = options.timeoutMs > 0 ? options.timeoutMs : timeoutMs
     return new Promise((resolve, reject) => {
       let timer: NodeJS.Timeout | undefined
@@ -160,9 +161,8 @@ export class Batcher {
         outputs: options.outputs,
         caller: options.caller,
         priority: options.priority,
-        rows: rows ?? 1,
-        // A request without rows of its own shares its run with nobody.
-        shape: rows === null ? ALONE : shapeKey(inputs),
+        rows: countedRows(inputs),
+        shape: shares ? shapeKey(inputs) : ALONE,
         bytes,
         since,
         runLimitMs: Math.min(runLimitMs, options.runLimitMs ?? runLimitMs),
@@ -248,7 +248,7 @@ export class Batcher {
     const { maxDelayMs, preferred } = this.#settings
     const maxBatch = this.#most()
     const delayMs = Math.max(maxDelayMs, this.#gatherMs())
-    if (maxBatch === 1 || delayMs === 0) return maxBatch
+    if (maxBatch === 1 || delayMs === 0 || head.shape === ALONE) return maxBatch
     const there = this.#queue.rowsOf(head.shape)
     if (there >= maxBatch) return maxBatch
     const size = preferred.filter((one) => one <= there).reduce((a, b) => Math.max(a, b), 0)
