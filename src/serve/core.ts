@@ -148,8 +148,9 @@ export class InferenceCore {
       const answer = { model: call.model, version: version.version, outputs }
       return { request, requestId, answer, release: ran.release, inputsFree: !ran.inputsHeld }
     } catch (error) {
-      add(ran.version.statistics.fail, performance.now() - start)
-      trace(null, toServeError(error, call.model).code)
+      const { code } = toServeError(error, call.model)
+      ran.version.statistics.failed(code, performance.now() - start)
+      trace(null, code)
       throw error
     }
   }
@@ -178,7 +179,7 @@ export class InferenceCore {
     const outputs = await this.#toldOfFailure(sent, ran, running).catch((error: ServeError) => {
       if (version === live || gaveUp(error)) throw error
       // A version on trial has failed, and its client is not on trial: the live one answers, in the time that is left.
-      add(version.statistics.fail, performance.now() - start)
+      version.statistics.failed(error.code, performance.now() - start)
       ran.version = live
       const again: Sent = { ...sent, version: live, inputs: matchInputs(request, live.ports, call.model) }
       const limitMs = terms.timeoutMs || live.batchSettings.timeoutMs

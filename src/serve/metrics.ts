@@ -2,6 +2,7 @@ import type { BodyBudget } from './body-budget.ts'
 import type { AnswerCache } from './model/answer-cache.ts'
 import type { ServedVersion } from './model/served-version.ts'
 import type { ModelRegistry } from './repository/registry.ts'
+import type { ServeErrorCode } from './serve-error.ts'
 
 export type Sample = readonly [labels: Readonly<Record<string, string>>, value: number]
 
@@ -14,7 +15,7 @@ export function metricsText(registry: ModelRegistry, cache: AnswerCache | null, 
   return [
     ...requestFamilies(versions),
     ...runFamilies(versions),
-    ...processFamilies(versions),
+    ...processFamilies(versions, [...registry.failed]),
     ...(cache ? cacheFamilies(cache) : []),
     family('whetstone_held_bytes', 'gauge', 'Memory of bodies and of answers that nobody has taken yet.', [
       [{}, budget.held],
@@ -36,15 +37,24 @@ const labelsOf = ({ name, version }: ServedVersion) => ({ model: name, version }
 
 const seconds = (ns: number) => ns / 1e9
 
+/** Counted from 0 on: of a number that begins with 1, Prometheus sees no increase. */
+const USUAL: readonly ServeErrorCode[] = ['invalid', 'cancelled', 'too-many', 'timeout', 'unavailable', 'internal']
+
+const reasonsOf = ({ statistics: { failures } }: ServedVersion) => {
+  const reasons = new Set([...USUAL, ...failures.keys()])
+  return [...reasons].map((reason) => [reason, failures.get(reason) ?? 0] as const)
+}
+
 const requestFamilies = (versions: Versions): readonly string[] => [
-  family('whetstone_requests_total', 'counter', 'Requests by outcome.', [
+  family('whetstone_requests_total', 'counter', 'Requests by outcome; those that failed by the kind of the error.', [
     ...labelled(
       each(versions, ({ statistics }) => statistics.success.count),
       { outcome: 'success' },
     ),
-    ...labelled(
-      each(versions, ({ statistics }) => statistics.fail.count),
-      { outcome: 'failure' },
+    ...versions.flatMap((version) =>
+      reasonsOf(version).map(
+        ([reason, count]) => [{ ...labelsOf(version), outcome: 'failure', reason }, count] as const,
+      ),
     ),
   ]),
   family(
@@ -104,7 +114,7 @@ const runFamilies = (versions: Versions): readonly string[] => [
   ),
 ]
 
-const processFamilies = (versions: Versions): readonly string[] => [
+const processFamilies = (versions: Versions, failed: readonly string[]): readonly string[] => [
   family(
     'whetstone_lanes_busy',
     'gauge',
@@ -114,8 +124,8 @@ const processFamilies = (versions: Versions): readonly string[] => [
   family(
     'whetstone_model_ready',
     'gauge',
-    '1 where a version answers.',
-    each(versions, ({ ready }) => (ready ? 1 : 0)),
+    '1 where a version answers; 0 without a version where none could be loaded.',
+    [...each(versions, ({ ready }) => (ready ? 1 : 0)), ...failed.map((model) => [{ model, version: '' }, 0] as const)],
   ),
   family(
     'whetstone_model_process_restarts_total',

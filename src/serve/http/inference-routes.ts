@@ -8,7 +8,7 @@ import { writeAnswer } from '../protocol/infer-answer.ts'
 import type { InferRequest } from '../protocol/infer-request.ts'
 import { LARGE_TEXT_BYTES, type LargeJson } from '../protocol/large-json.ts'
 import { rawRequest, readLargeRequest, readRequest } from '../protocol/read-request.ts'
-import { invalid, ServeError } from '../serve-error.ts'
+import { invalid, ServeError, toServeError } from '../serve-error.ts'
 import { encodeBody } from './body.ts'
 import type { Exchange, Route } from './http-face.ts'
 
@@ -68,10 +68,14 @@ const get = (path: string, scope: Route['scope'], handle: Route['handle']): Rout
 async function infer(core: InferenceCore, json: LargeJson, exchange: Exchange): Promise<unknown> {
   const { request, reply, params, caller, departure, holding } = exchange
   const model = params.model!
+  const start = performance.now()
   // Nobody sends a large body for a model that is not there.
-  core.registry.version(model, params.version ?? '')
+  const { statistics } = core.registry.version(model, params.version ?? '')
   const headerLength = headerLengthOf(request.headers[HEADER_LENGTH])
-  const body = await exchange.pieces()
+  const body = await exchange.pieces().catch((error: unknown) => {
+    statistics.failed(toServeError(error, model).code, performance.now() - start)
+    throw error
+  })
   const bodyBytes = bytesIn(body)
   const textBytes = headerLength ?? bodyBytes
   /** Tensors that JSON is made into are held beside the body, those behind it lie in it. */

@@ -1,3 +1,5 @@
+import type { ServeErrorCode } from '../serve-error.ts'
+
 /** A count and the nanoseconds of all that was counted. */
 export interface Duration {
   count: number
@@ -11,6 +13,8 @@ const EXACT_ROWS = 128
 export class VersionStatistics {
   readonly success: Duration = { count: 0, ns: 0 }
   readonly fail: Duration = { count: 0, ns: 0 }
+  /** The same by the kind of the error. */
+  readonly failures = new Map<ServeErrorCode, number>()
   readonly queue: Duration = { count: 0, ns: 0 }
   readonly computeInfer: Duration = { count: 0, ns: 0 }
   /** Moving the tensors to the process and back. */
@@ -28,6 +32,12 @@ export class VersionStatistics {
   restarts = 0
   /** Milliseconds of the longest run that ended well; 0 before the first. */
   slowestRunMs = 0
+
+  /** A request that was not answered, after so long. */
+  failed(code: ServeErrorCode, ms: number): void {
+    add(this.fail, ms)
+    this.failures.set(code, (this.failures.get(code) ?? 0) + 1)
+  }
 
   /** A run that ended well. */
   ran(rows: number, ms: number): void {

@@ -42,7 +42,6 @@ export class ModelRegistry {
   readonly #draining = new Set<Promise<void>>()
   readonly #starting = new Set<ServedVersion>()
   #stopping = false
-  /** What the source offered when the server started and what has not loaded since. */
   readonly #failed = new Set<string>()
   /** Told when a load or unload has changed which version answers for a model; null where none does. */
   moved: (name: string, live: ServedVersion | null) => void = () => {}
@@ -52,6 +51,11 @@ export class ModelRegistry {
     this.#settings = settings
     this.#rehearse = rehearse
     this.#log = log
+  }
+
+  /** Models that the source offered when the server started, and that have not loaded since. */
+  get failed(): Iterable<string> {
+    return this.#failed
   }
 
   get stopping(): boolean {
@@ -182,9 +186,14 @@ export class ModelRegistry {
     })
   }
 
-  /** @throws ServeError where nothing of that name is loaded. */
+  /**
+   * Takes a model out of service; of one that could not be loaded, nobody waits for it any more.
+   *
+   * @throws ServeError where nothing of that name is loaded.
+   */
   unload(name: string): Promise<void> {
     return this.#act(name, async () => {
+      if (this.#failed.delete(name)) return
       const model = this.model(name)
       if (!model.live) throw new ServeError('invalid', `failed to unload '${name}': it is not loaded`)
       model.state = 'UNLOADING'
