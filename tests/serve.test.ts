@@ -93,6 +93,9 @@ test.each([
     /without keys/,
   ],
   [['models', '--http', 'x'], /--http/],
+  // Of a longer timer, Node makes one of a millisecond.
+  [['models', '--timeout', '3600000000'], /--timeout 3600000000: not a number from 0 to 2147483647/],
+  [['models', '--drain', '1e12'], /--drain 1e12: not a number from 0 to 2147483647/],
   [['models', '--http', 'off', '--grpc', 'off'], /nobody can ask\n {2}leave one/],
   [['text.onnx'], /text\.onnx: this is text, .*not ONNX/],
 ])('what can be wrong is said before anything starts: %j', async (words, text) => {

@@ -26,7 +26,7 @@ import { openStore, parseReference, type Store } from '../store/index.ts'
 import { SHAPE, shapesOf, textAt } from './inputs.ts'
 import { rehearseOn } from './rehearse.ts'
 import { openRollouts, stateHome } from './serve-rollouts.ts'
-import type { Arguments, Outcome, Verb } from './verb.ts'
+import { type Arguments, LONGEST_TIMER_MS, type Outcome, type Verb } from './verb.ts'
 
 const PORT = { type: 'string', value: 'PORT' } as const
 
@@ -142,7 +142,7 @@ export const serveVerb: Verb = {
     drain: { type: 'string', value: 'MS', help: `how long requests may take to finish after SIGTERM (${DRAIN_MS})` },
   },
   // Its own --drain bounds it.
-  graceMs: 2 ** 31 - 1,
+  graceMs: LONGEST_TIMER_MS,
   async run([path], options, context) {
     if (options.has('make-key')) return newKey(options)
     if (path === undefined)
@@ -179,7 +179,7 @@ export const serveVerb: Verb = {
       auditPath: auditPath(options, httpPort),
       rehearse: rehearseOn(options.text('samples'), shapesOf(options)),
       tracer: tracerOf(options, log),
-      drainMs: options.number('drain', DRAIN_MS, 0),
+      drainMs: options.number('drain', DRAIN_MS, 0, LONGEST_TIMER_MS),
       signal: context.signal,
       log,
     })
@@ -268,7 +268,7 @@ function settingsOf(options: Arguments): VersionSettings {
       maxDelayMs: options.number('max-delay', batch.maxDelayMs, 0, 60_000),
       preferred: options.integers('preferred-batch', 8, 1, 65_536),
       maxQueue: options.integer('max-queue', batch.maxQueue, 1),
-      timeoutMs: options.number('timeout', batch.timeoutMs, 0),
+      timeoutMs: options.number('timeout', batch.timeoutMs, 0, LONGEST_TIMER_MS),
     },
   }
 }

@@ -1,6 +1,9 @@
 import { didYouMean, sizeOf, UserError } from '../platform/index.ts'
 import type { Report } from '../report/index.ts'
 
+/** Milliseconds: a longer timer would be over at once. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1
+
 /** An option as `parseArgs` takes it, with the words of the help page. */
 export interface OptionSpec {
   readonly type: 'string' | 'boolean'

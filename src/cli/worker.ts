@@ -11,15 +11,13 @@ import { DATABASE, withQueue } from './job.ts'
 import { checkJob } from './job-words.ts'
 import { stateHome } from './serve-rollouts.ts'
 import { ENDS_WITH_PARENT } from './terminal.ts'
-import type { Context, Verb } from './verb.ts'
+import { type Context, LONGEST_TIMER_MS, type Verb } from './verb.ts'
 
 const LOOK_EVERY_MS = 1000
 const LONGEST_WAIT_MS = 30_000
 const KEPT_STDERR = 1 << 14
 /** A verb that was interrupted keeps what it has measured. */
 const GRACE_MS = 10_000
-/** A longer timer would be over at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 export const workerVerb: Verb = {
   name: 'worker',
