@@ -259,6 +259,21 @@ test('several models are made ready side by side, and the server is ready when a
   for (const name of ['a', 'b', 'c']) expect((await infer(body(1, 2), {}, `/v2/models/${name}`)).status).toBe(200)
 }, 120_000)
 
+test('a server stays ready while one more model is loaded', async () => {
+  const folder = modelFolder({ 'scaled.onnx': scaled(2) })
+  const ready = async () => (await ask(server!.http, 'GET', '/v2/health/ready')).status
+  const seen: number[] = []
+  server = await serve(folder, {
+    rehearse: async (_, { model }) => {
+      if (model === 'late') seen.push(await ready(), (await ask(server!.http, 'GET', '/v2/models/late/ready')).status)
+      return { samples: [], invariance: { all: true } }
+    },
+  })
+  writeModelText(join(folder, 'late.onnx'), scaled(3))
+  expect((await act('load', undefined, 'late')).status).toBe(200)
+  expect([...seen, await ready()]).toEqual([200, 503, 200])
+}, 60_000)
+
 test('a folder whose models all fail to load: not ready until one of them does', async () => {
   const folder = modelFolder({})
   writeFileSync(join(folder, 'scaled.onnx'), 'no model')

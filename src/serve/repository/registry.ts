@@ -87,14 +87,14 @@ export class ModelRegistry {
   }
 
   /**
-   * Whether everything that should answer does. A model that does not load stops no others; where it leaves nothing that
-   * answers, the server is not ready, unlike one of an empty folder.
+   * Whether there is what should answer. A model that does not load stops no others, nor does one that comes or goes
+   * while others answer: whoever adds a model must not take the server away from their clients. Where models that do not
+   * load leave nothing that answers, the server is not ready, unlike one of an empty folder.
    */
   get ready(): boolean {
     const models = [...this.#models.values()]
     const lost = this.#failed.size > 0 || models.some(({ live }) => live?.replaced)
-    if (lost && models.every(({ live }) => !live || live.replaced)) return false
-    return models.every(({ state, live }) => state === 'UNAVAILABLE' || live !== null)
+    return !lost || models.some(({ live }) => live !== null && !live.replaced)
   }
 
   /**
