@@ -197,7 +197,11 @@ const streamOf = (seat: Seat) => (call: ServerDuplexStream<ModelInferRequest, Bu
       Undecodable.refuse(message)
       return withAnswer(await infer(seat.core, message, caller, call, departure))
     } catch (error) {
-      return encode('ModelStreamInferResponse', { errorMessage: told(seat, error).details || 'unknown error' })
+      return encode('ModelStreamInferResponse', {
+        errorMessage: told(seat, error).details || 'unknown error',
+        // Clients of a stream find the request by it, as in a good answer. What cannot be read has none.
+        inferResponse: { id: message.id },
+      })
     }
   })
 

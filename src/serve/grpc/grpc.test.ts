@@ -152,7 +152,7 @@ describe('inference', () => {
     expect(Buffer.from(answer.rawOutputContents[0]).subarray(4).toString()).toBe('2:1')
   })
 
-  test('a stream answers each request in its order, errors in the message', async () => {
+  test('a stream answers each request in its order and by its id, errors in the message', async () => {
     const stream = client.makeBidiStreamRequest(
       `/${INFERENCE}/ModelStreamInfer`,
       (message: object) => encode('ModelInferRequest', message),
@@ -160,11 +160,16 @@ describe('inference', () => {
     )
     const seen: unknown[] = []
     const ended = new Promise<void>((resolve, reject) => stream.on('end', resolve).on('error', reject))
-    stream.on('data', ({ errorMessage, inferResponse }: Message) => seen.push(inferResponse?.id ?? errorMessage))
-    for (const request of [raw({ id: 'a' }), raw({ modelName: 'nobody' }), raw({ id: 'c' })]) stream.write(request)
+    stream.on('data', ({ errorMessage, inferResponse }: Message) => seen.push([inferResponse?.id, errorMessage]))
+    const requests = [raw({ id: 'a' }), raw({ id: 'b', modelName: 'nobody' }), raw({ id: 'c' })]
+    for (const request of requests) stream.write(request)
     stream.end()
     await ended
-    expect(seen).toEqual(['a', "Request for unknown model: 'nobody' is not found", 'c'])
+    expect(seen).toEqual([
+      ['a', ''],
+      ['b', "Request for unknown model: 'nobody' is not found"],
+      ['c', ''],
+    ])
   })
 
   test('a stream whose answers nobody reads is not read on, and loses none of them', async () => {
