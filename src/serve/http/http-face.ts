@@ -42,6 +42,8 @@ export interface Route {
   readonly path: string
   /** null: for everybody. */
   readonly scope: Scope | null
+  /** JSON Schema of the object that a request may bring; unless said, it brings none. */
+  readonly takes?: object
   handle(exchange: Exchange): Promise<unknown> | unknown
   /** Told where somebody was not let in. */
   refused?(params: Exchange['params'], knock: Knock, error: ServeError): void

@@ -67,8 +67,18 @@ const SUMMARIES: readonly (readonly [RegExp, string])[] = [
   [/\/config$/, 'How a model is run here'],
   [/\/stats$/, 'What a version has done since it was loaded'],
   [/repository\/index$/, 'The models that there are, and their states'],
-  [/\/load$/, 'Load a model, or the newest version of one'],
+  [/\/load$/, 'Load the newest version of a model, or one that is named'],
   [/\/unload$/, 'Take a model out of service'],
+  [/\/feedback$/, 'Say what was right, for requests that a rollout may have paired'],
+  [/\/rollouts$/, 'Every rollout, the newest first'],
+  [/\/rollouts\/\{model\}$/, 'The last rollout of a model'],
+  [/\/start$/, 'Try a version on real requests'],
+  [/\/stop$/, 'End a rollout by hand'],
+  [/\/incidents$/, 'Every incident, the newest first'],
+  [/\/incidents\/\{id\}$/, 'What was rolled back, and why'],
+  [/\/ack$/, 'Say that an incident was seen'],
+  [/\/drift\/\{model\}$/, 'Whether requests and answers still look as they did'],
+  [/\/drill$/, 'Rehearse a rollback with versions that do not exist'],
   [/\/metrics$/, 'Numbers in the text format of Prometheus'],
   [/models\/\{model\}(\/versions\/\{version\})?$/, 'Inputs and outputs of a model'],
 ]
@@ -76,7 +86,7 @@ const SUMMARIES: readonly (readonly [RegExp, string])[] = [
 /** The description of these routes as OpenAPI 3.1. */
 export function openApi(routes: readonly Route[]) {
   const paths: Record<string, Record<string, unknown>> = {}
-  for (const { method, path, scope } of routes) {
+  for (const { method, path, scope, takes } of routes) {
     const url = path.replace(/:(\w+)/g, '{$1}')
     const summary = SUMMARIES.find(([pattern]) => pattern.test(url))?.[1]
     if (!summary) continue
@@ -119,7 +129,9 @@ export function openApi(routes: readonly Route[]) {
                 },
               },
             }
-          : {}),
+          : takes
+            ? { requestBody: { content: json(takes) } }
+            : {}),
         responses: {
           200: { description: 'done', ...good },
           default: { description: 'what went wrong', content: json(ref('Error')) },

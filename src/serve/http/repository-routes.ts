@@ -23,6 +23,7 @@ export function repositoryRoutes(acts: RepositoryActs): readonly Route[] {
       method: 'POST',
       path: '/v2/repository/index',
       scope: 'read',
+      takes: { type: 'object', properties: { ready: { type: 'boolean' } } },
       async handle(exchange) {
         const { ready } = await bodyOf(exchange)
         if (ready !== undefined && typeof ready !== 'boolean')
@@ -34,6 +35,12 @@ export function repositoryRoutes(acts: RepositoryActs): readonly Route[] {
       method: 'POST',
       path: '/v2/repository/models/:model/load',
       scope: 'admin',
+      takes: {
+        type: 'object',
+        properties: {
+          parameters: { type: 'object', properties: { version: { type: 'string' } }, additionalProperties: false },
+        },
+      },
       refused: refused('load'),
       async handle(exchange) {
         const { parameters } = await bodyOf(exchange)

@@ -18,6 +18,7 @@ export function feedbackRoutes(controller: RolloutController): readonly Route[] 
       method: 'POST',
       path: '/feedback',
       scope: 'infer',
+      takes: { ...LABELLED, properties: { ...LABELLED.properties, feedback: { type: 'array', items: LABELLED } } },
       async handle(exchange) {
         const body = await bodyOf(exchange)
         const items = body.feedback === undefined ? [body] : body.feedback
@@ -46,10 +47,12 @@ export function rolloutRoutes(
     method: Route['method'],
     path: string,
     handle: (exchange: Exchange, body: JsonObject) => Promise<unknown>,
+    takes?: object,
   ): Route => ({
     method,
     path,
     scope: method === 'GET' ? 'read' : 'admin',
+    ...(takes ? { takes } : {}),
     async handle(exchange) {
       exchange.reply.header('content-type', 'application/json')
       return JSON.stringify(await handle(exchange, method === 'GET' ? {} : await bodyOf(exchange)))
@@ -60,12 +63,18 @@ export function rolloutRoutes(
     path: string,
     name: string,
     handle: (exchange: Exchange, body: JsonObject) => Promise<unknown>,
+    takes?: object,
     about: (exchange: Exchange) => Promise<string> | string = ({ params }) => params.model!,
   ): Route => ({
-    ...route('POST', path, async (exchange, body) => {
-      const version = typeof body.candidate === 'string' ? body.candidate : undefined
-      return acts.recorded(name, await about(exchange), actor(exchange), version, () => handle(exchange, body))
-    }),
+    ...route(
+      'POST',
+      path,
+      async (exchange, body) => {
+        const version = typeof body.candidate === 'string' ? body.candidate : undefined
+        return acts.recorded(name, await about(exchange), actor(exchange), version, () => handle(exchange, body))
+      },
+      takes,
+    ),
     refused: refusedAct(acts, name),
   })
   const name = ({ params }: Exchange) => params.model!
@@ -73,8 +82,11 @@ export function rolloutRoutes(
   return [
     route('GET', '/v2/rollouts', () => controller.all()),
     route('GET', '/v2/rollouts/:model', (exchange) => controller.status(name(exchange))),
-    act('/v2/rollouts/:model/start', 'rollout-start', async (exchange, body) =>
-      controller.start(name(exchange), startOf(body), exchange.caller.name),
+    act(
+      '/v2/rollouts/:model/start',
+      'rollout-start',
+      async (exchange, body) => controller.start(name(exchange), startOf(body), exchange.caller.name),
+      STARTS,
     ),
     act('/v2/rollouts/:model/stop', 'rollout-stop', (exchange) =>
       controller.stop(name(exchange), exchange.caller.name),
@@ -93,6 +105,7 @@ export function rolloutRoutes(
           throw invalid("'note' must be a text of at most 10000 units")
         return controller.acknowledge(id(exchange), exchange.caller.name, note)
       },
+      { type: 'object', properties: { note: { type: 'string', maxLength: 10_000 } } },
       (exchange) =>
         controller.incident(id(exchange)).then(
           ({ name }) => name,
@@ -105,10 +118,31 @@ export function rolloutRoutes(
       if (!report) throw new ServeError('not-found', `no request of '${name(exchange)}' was watched yet`)
       return report
     }),
-    route('POST', '/v2/drill', (_exchange, { seed = 1, runs = 100 }) =>
-      drill(state, { seed: whole('seed', seed, 0, 2 ** 31), runs: whole('runs', runs, 1, 1000) }),
+    route(
+      'POST',
+      '/v2/drill',
+      (_exchange, { seed = 1, runs = 100 }) =>
+        drill(state, { seed: whole('seed', seed, ...SEEDS), runs: whole('runs', runs, ...RUNS) }),
+      { type: 'object', properties: { seed: between('integer', SEEDS), runs: between('integer', RUNS) } },
     ),
   ]
+}
+
+type Range = readonly [least: number, most: number]
+const SEEDS: Range = [0, 2 ** 31]
+const RUNS: Range = [1, 1000]
+
+const between = (type: 'integer' | 'number', [minimum, maximum]: Range) => ({ type, minimum, maximum })
+
+const CLASS = { type: ['number', 'string'] }
+/** What a label says; what all of a list share may stand around it. */
+const LABELLED = {
+  type: 'object',
+  properties: {
+    model: { type: 'string' },
+    id: { type: 'string', minLength: 1 },
+    label: { anyOf: [CLASS, { type: 'array', items: CLASS, minItems: 1 }] },
+  },
 }
 
 function labelOf(item: JsonObject, around: JsonObject): { model: string; id: string; label: Label } {
@@ -122,12 +156,28 @@ function labelOf(item: JsonObject, around: JsonObject): { model: string; id: str
 }
 
 /** Least and greatest of each number; α and shares are proper parts of one. */
-const RANGES: Readonly<Record<string, readonly [number, number]>> = {
+const RANGES: Readonly<Record<string, Range>> = {
   share: [0.0001, 1],
   margin: [0.0001, 0.5],
   alpha: [1e-9, 0.5],
   maxDisagreement: [0.0001, 0.99],
   maxErrors: [0.0001, 0.99],
+}
+const SLOWDOWNS: Range = [1, 1000]
+
+/** What {@link startOf} takes. */
+const STARTS = {
+  type: 'object',
+  required: ['candidate'],
+  properties: {
+    candidate: { type: 'string', minLength: 1 },
+    mode: { enum: ['shadow', 'canary'] },
+    ...Object.fromEntries(Object.entries(RANGES).map(([key, range]) => [key, between('number', range)])),
+    maxSlowdown: { ...between('number', SLOWDOWNS), type: ['number', 'null'] },
+    labels: { type: 'boolean' },
+    promote: { type: 'boolean' },
+  },
+  additionalProperties: false,
 }
 
 function startOf(body: JsonObject): StartRequest {
@@ -136,7 +186,7 @@ function startOf(body: JsonObject): StartRequest {
   if (mode !== 'shadow' && mode !== 'canary') throw invalid("'mode' must be 'shadow' or 'canary'")
   const settings: Record<string, unknown> = { mode }
   if (maxSlowdown !== undefined)
-    settings.maxSlowdown = maxSlowdown === null ? null : within('maxSlowdown', maxSlowdown, 1, 1000)
+    settings.maxSlowdown = maxSlowdown === null ? null : within('maxSlowdown', maxSlowdown, ...SLOWDOWNS)
   for (const [key, value] of Object.entries(rest)) {
     const range = Object.hasOwn(RANGES, key) ? RANGES[key] : undefined
     if (range) settings[key] = within(key, value, ...range)
