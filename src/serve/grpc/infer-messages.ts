@@ -2,7 +2,7 @@ import { type ByteTensor, joinStrings } from '../../engine/index.ts'
 import { arrayTypeOf, type DType, elementCount, type NumericArray } from '../../ir/index.ts'
 import { datatypeOf, dtypeOf } from '../protocol/datatype.ts'
 import { type InferAnswer, requestedOutputs } from '../protocol/infer-answer.ts'
-import { checkedDims, type InferRequest, type Parameters } from '../protocol/infer-request.ts'
+import { checkedDims, type InferRequest, MOST_ID, type Parameters } from '../protocol/infer-request.ts'
 import { requestedOutput } from '../protocol/read-request.ts'
 import { invalid } from '../serve-error.ts'
 import { encode, withBytes } from './messages.ts'
@@ -59,7 +59,7 @@ export function requestOfMessage(message: ModelInferRequest): InferRequest {
         `expected ${message.inputs.length} raw_input_contents for model '${model}', one for each input, got ${raw.length}`,
       )
   }
-  if (message.id.length > 256) throw invalid('the id is longer than 256 characters')
+  if (message.id.length > MOST_ID) throw invalid(`the id is longer than ${MOST_ID} characters`)
   return {
     id: message.id,
     parameters: parametersOf(message.parameters),

@@ -17,6 +17,9 @@ export interface RequestedOutput {
   readonly classes: number
 }
 
+/** Characters of the id of a request. */
+export const MOST_ID = 256
+
 /** A request as either face read it: the bytes of each tensor, not yet compared with the model. */
 export interface InferRequest {
   readonly id: string

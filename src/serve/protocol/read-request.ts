@@ -5,6 +5,7 @@ import { dtypeOf, elementBytes } from './datatype.ts'
 import {
   checkedDims,
   type InferRequest,
+  MOST_ID,
   type Parameter,
   type Parameters,
   type RequestedOutput,
@@ -249,7 +250,7 @@ export function requestedOutput(name: string, parameters: Parameters, allBinary:
 function idOf(value: unknown): string {
   if (value === undefined || value === null) return ''
   if (typeof value !== 'string') throw invalid("Unable to parse 'id': expected a string")
-  if (value.length > 256) throw invalid("Unable to parse 'id': longer than 256 characters")
+  if (value.length > MOST_ID) throw invalid(`Unable to parse 'id': longer than ${MOST_ID} characters`)
   return value
 }
 

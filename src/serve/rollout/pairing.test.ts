@@ -64,3 +64,22 @@ test('a label is held against the same output of both, in whatever order they ha
   labels.answered('r', joined)
   expect(labels.labelled('r', 0)).toBe(0)
 })
+
+test('answers and labels that wait are forgotten where they are large together, the oldest first', () => {
+  const inputs: Outcome['inputs'] = []
+  const pairOf = (text: string) => {
+    const outputs = [bytesOfValue('y', { dtype: 'string', dims: [1], data: [text] })]
+    const one = { ...outcome(inputs, { ms: 1, rows: 1 }), outputs }
+    const pairing = new Pairing()
+    pairing.join('base', one)
+    return pairing.join('candidate', one)!
+  }
+  const labels = new LabelJoin()
+  const [short, long] = [pairOf('a'), pairOf('a'.repeat(1 << 23))]
+  for (const id of ['first', 'second', 'third', 'last']) labels.answered(id, long)
+  for (let i = 0; i < 1000; i++) labels.answered(`short ${i}`, short)
+  expect(['first', 'second', 'last', 'short 0'].map((id) => labels.labelled(id, 'a'))).toEqual(['waiting', 0, 0, 0])
+
+  for (const id of ['1', '2', '3', '4']) labels.labelled(id, 'b'.repeat(1 << 22))
+  expect(['1', '2', '4'].map((id) => labels.answered(id, short))).toEqual([null, 0, 0])
+})

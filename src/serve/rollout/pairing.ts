@@ -84,12 +84,15 @@ interface Waiting {
 /** Answers and labels that wait for one another; the oldest are forgotten first. */
 const MOST_ANSWERS = 100_000
 const MOST_LABELS = 10_000
+/** And how many values they may hold together, of eight bytes each: a request may have thousands of rows. */
+const VALUES_OF_ANSWERS = 1 << 24
+const VALUES_OF_LABELS = 1 << 22
 
 /** Joins labels, which come later or before the shadow has answered, with the answers of both versions. */
 export class LabelJoin {
   /** null: the id was used twice, and nobody can say which request a label means. */
-  readonly #answers = new Map<string, Waiting | null>()
-  readonly #labels = new Map<string, Label>()
+  readonly #answers = new Recent<Waiting | null>(MOST_ANSWERS, VALUES_OF_ANSWERS, valuesOfWaiting)
+  readonly #labels = new Recent<Label>(MOST_LABELS, VALUES_OF_LABELS, valuesOfLabel)
 
   /** Loss of the candidate minus that of the baseline where the label is there already; else null. */
   answered(key: string, { base, candidate }: Joined): number | null {
@@ -102,7 +105,7 @@ export class LabelJoin {
       candidate: candidate.outputs && answerOf(inOrderOf(base.outputs ?? [], candidate.outputs)),
       failed: { base: base.outputs === null, candidate: candidate.outputs === null },
     }
-    bounded(this.#answers, key, waiting, MOST_ANSWERS)
+    this.#answers.set(key, waiting)
     const label = this.#labels.get(key)
     if (label === undefined) return null
     this.#labels.delete(key)
@@ -114,7 +117,7 @@ export class LabelJoin {
     const waiting = this.#answers.get(key)
     if (waiting === null) return 'unusable'
     if (waiting === undefined) {
-      bounded(this.#labels, key, label, MOST_LABELS)
+      this.#labels.set(key, label)
       return 'waiting'
     }
     return this.#judge(key, waiting, label) ?? 'unusable'
@@ -136,8 +139,48 @@ function inOrderOf(base: readonly ByteTensor[], outputs: readonly ByteTensor[]):
   return [...shared, ...outputs.filter((output) => !shared.includes(output))]
 }
 
-function bounded<V>(map: Map<string, V>, key: string, value: V, most: number): void {
-  map.delete(key)
-  map.set(key, value)
-  if (map.size > most) map.delete(map.keys().next().value!)
+const valuesOf = (rows: readonly unknown[]): number =>
+  rows.reduce<number>((sum, one) => sum + (typeof one === 'string' ? 1 + one.length / 4 : 1), 0)
+const valuesOfLabel = (label: Label) => valuesOf(typeof label === 'object' ? label : [label])
+const valuesOfWaiting = (waiting: Waiting | null) =>
+  valuesOf(waiting?.base?.rows ?? []) + valuesOf(waiting?.candidate?.rows ?? [])
+
+/** Entries by their keys, the oldest going first: at most so many, with at most so many values together. */
+class Recent<V> {
+  readonly #entries = new Map<string, { readonly value: V; readonly values: number }>()
+  readonly #most: number
+  readonly #mostValues: number
+  readonly #valuesOf: (value: V) => number
+  #values = 0
+
+  constructor(most: number, mostValues: number, valuesOf: (value: V) => number) {
+    this.#most = most
+    this.#mostValues = mostValues
+    this.#valuesOf = valuesOf
+  }
+
+  has(key: string): boolean {
+    return this.#entries.has(key)
+  }
+
+  get(key: string): V | undefined {
+    return this.#entries.get(key)?.value
+  }
+
+  /** It is the youngest from now on. */
+  set(key: string, value: V): void {
+    this.delete(key)
+    const values = this.#valuesOf(value)
+    this.#entries.set(key, { value, values })
+    this.#values += values
+    for (const oldest of this.#entries.keys()) {
+      if (this.#entries.size <= this.#most && this.#values <= this.#mostValues) break
+      this.delete(oldest)
+    }
+  }
+
+  delete(key: string): void {
+    this.#values -= this.#entries.get(key)?.values ?? 0
+    this.#entries.delete(key)
+  }
 }

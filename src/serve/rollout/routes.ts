@@ -2,6 +2,7 @@ import type { RolloutSettings } from '../../report/index.ts'
 import type { State } from '../../state/index.ts'
 import type { Exchange, Route } from '../http/http-face.ts'
 import { actor, bodyOf, refusedAct } from '../http/repository-routes.ts'
+import { MOST_ID } from '../protocol/infer-request.ts'
 import { type JsonObject, objectOf } from '../protocol/json-text.ts'
 import type { RepositoryActs } from '../repository/acts.ts'
 import { checkModel } from '../security/keys.ts'
@@ -140,7 +141,7 @@ const LABELLED = {
   type: 'object',
   properties: {
     model: { type: 'string' },
-    id: { type: 'string', minLength: 1 },
+    id: { type: 'string', minLength: 1, maxLength: MOST_ID },
     label: { anyOf: [CLASS, { type: 'array', items: CLASS, minItems: 1 }] },
   },
 }
@@ -149,6 +150,8 @@ function labelOf(item: JsonObject, around: JsonObject): { model: string; id: str
   const { model = around.model, id, label } = item
   if (typeof model !== 'string' || typeof id !== 'string' || id === '')
     throw invalid("feedback needs 'model', the 'id' of the request and its 'label'")
+  // No request has a longer one, and what waits for its request takes memory.
+  if (id.length > MOST_ID) throw invalid(`the 'id' of a request has at most ${MOST_ID} characters`)
   const one = (value: unknown): value is number | string => typeof value === 'number' || typeof value === 'string'
   if (!one(label) && !(Array.isArray(label) && label.length > 0 && label.every(one)))
     throw invalid("'label' must be a class, a number or a text, or an array with one for each row of the request")
