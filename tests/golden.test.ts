@@ -124,7 +124,9 @@ describe('stored recipes give the digests that they name', () => {
     expect(await refusal([{ ...first, evidence: undefined }])).toBe('step 1 of the recipe is damaged')
     expect(await refusal([first], { 'sha256:1': { kind: 'calibration' } })).toMatch(/evidence sha256:1 .* was changed/)
     const unread = { pass: 'quantizeDynamicInt8', options: { keepFloat: 7 }, input: modelDigest(model), output: 'x' }
-    expect(await refusal([{ ...unread, evidence: [] }])).toMatch(/^step quantizeDynamicInt8 /)
+    expect(await refusal([{ ...unread, evidence: [] }])).toMatch(
+      /^step 1 of the recipe, quantizeDynamicInt8, .*: options.keepFloat is not of type array$/,
+    )
     expect(() => parseRecipe('null', 'r.json')).toThrow('this is no recipe')
   })
 })

@@ -1,5 +1,5 @@
 import type { Model } from '../ir/index.ts'
-import type { Refusal } from '../report/index.ts'
+import { exactly, list, optional, type Refusal, text } from '../report/index.ts'
 import type { Pass } from '../rewrite/index.ts'
 
 /** Rounds settle after two or three; passes that undo each other must not hang the tool. */
@@ -21,6 +21,7 @@ export function settle(passes: readonly Pass[]): Pass<SettleOptions> {
   return {
     id: SETTLE,
     summary: 'Repeats the passes above until none of them finds anything more.',
+    options: exactly<SettleOptions>({ without: optional(list(text)) }),
     async run(before, { without = [] }, evidence) {
       const repeated = passes.filter(({ id }) => !without.includes(id))
       let model = before

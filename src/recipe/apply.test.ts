@@ -32,3 +32,26 @@ test('on another model it is not: without rows nothing is known, with some how f
   expect(renderTerminal(report, plain)).toContain('same answers on 4 samples')
   expect(report.warnings).toEqual([expect.stringMatching(/another model.*whet compare/)])
 })
+
+test.each([
+  ['foldConstants', { rounds: 2 }, 'options.rounds is not known, nor any other'],
+  ['upgradeOpset', { target: 99 }, 'options.target is above 21'],
+  ['quantizeWeights', {}, 'options.bits is missing'],
+  ['quantizeWeights', { bits: 4, blok: 16 }, /^options.blok is not known \(known: bits, block, /],
+  ['quantizeWeights', { bits: 4, block: 33 }, 'options.block is none of 16, 32, 64, 128, 256'],
+  ['quantizeStaticInt8', { keepFloat: 'Gemm' }, 'options.keepFloat is not of type array'],
+  ['quantizeStaticInt8', { equalise: -1 }, 'options.equalise is below 0'],
+  ['pruneChannels', { remove: { a: [0, 1.5] } }, 'options.remove.a[1] is not of type integer'],
+  ['differentiate', { loss: { kind: 'output', output: 'y' }, wrt: 'x' }, 'options.wrt is not of type array'],
+])('%s with %j is refused before any step, on its own model and on another', async (pass, options, problem) => {
+  const { recipe } = await simplify(model(2), { verify: false })
+  const { seal: _, ...unsealed } = recipe
+  const steps = [...recipe.steps, { pass, options, evidence: [], input: '', output: '' }]
+  for (const factor of [2, 3]) {
+    const error = await applyRecipe({ ...unsealed, steps }, model(factor)).catch((caught) => caught)
+    expect(error).toMatchObject({ code: 'bad-argument', hint: expect.stringContaining('edited or damaged') })
+    const start = `step ${steps.length} of the recipe, ${pass}, cannot be done as it is written: `
+    expect(error.message.startsWith(start)).toBe(true)
+    expect(error.message.slice(start.length)).toMatch(problem)
+  }
+})

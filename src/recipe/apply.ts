@@ -4,6 +4,8 @@ import type { Model, NumericArray } from '../ir/index.ts'
 import { modelDigest } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
 import {
+  exactly,
+  misfit,
   type RangeMethod,
   type Recipe,
   type RecipeStep,
@@ -18,7 +20,7 @@ import { sensitivityOf } from './evidence/sensitivity.ts'
 import { firstFeeds } from './first-feeds.ts'
 import { keptAnswers } from './kept-answers.ts'
 import { withTensors } from './quantize/weight-only.ts'
-import { evidenceDigest, recipeOf, sealOf, sizeOf, startTrail } from './trail.ts'
+import { evidenceDigest, passById, recipeOf, sealOf, sizeOf, startTrail } from './trail.ts'
 import { advanceOnThreads } from './weight-threads.ts'
 
 export interface ApplyOptions {
@@ -44,6 +46,11 @@ export async function applyRecipe(
   const own = recipe.steps.length === 0 || modelDigest(model) === recipe.steps[0]!.input
   for (const [digest, report] of Object.entries(recipe.evidence))
     if (evidenceDigest(report as Report) !== digest) throw edited(`the evidence ${digest} of the recipe was changed`)
+  for (const [i, step] of recipe.steps.entries()) {
+    const wrong = misfit(step.options, passById(step.pass).options?.json ?? NO_OPTIONS, 'options')
+    if (wrong === null) continue
+    throw unlike(recipe, `step ${i + 1} of the recipe, ${step.pass}, cannot be done as it is written: ${wrong}`)
+  }
   let trail = startTrail(model)
   for (const step of recipe.steps) {
     const evidence: { report: Report }[] = []
@@ -77,6 +84,8 @@ export async function applyRecipe(
     },
   }
 }
+
+const NO_OPTIONS = exactly<Record<never, never>>({}).json
 
 const ANOTHER =
   'the recipe was made for another model; its evidence was measured anew where it has any, and what it lost by it is not judged: whet compare does'

@@ -1,15 +1,27 @@
 import { allNodes, type Model } from '../ir/index.ts'
-import { lowerOpset, modelBytes, modelDigest, oldestRuntime, upgradeOpset } from '../onnx/index.ts'
+import {
+  lowerOpset,
+  modelBytes,
+  modelDigest,
+  OLDEST_OPSET,
+  oldestRuntime,
+  TARGET_OPSET,
+  upgradeOpset,
+} from '../onnx/index.ts'
 import { passes, SETTLE } from '../passes/index.ts'
 import { letOthersRun, sha256, UserError } from '../platform/index.ts'
 import {
   canonicalJson,
+  exactly,
+  integer,
   type ModelSize,
+  optional,
   type PassRun,
   type Recipe,
   type RecipeStep,
   type Report,
   WHETSTONE_VERSION,
+  within,
 } from '../report/index.ts'
 import type { Evidence, ParallelMap, Pass } from '../rewrite/index.ts'
 
@@ -40,6 +52,10 @@ export interface Trail {
 /** Ids of passes. */
 export type LeftOut = ReadonlySet<string>
 
+interface UpgradeOptions {
+  readonly target?: number
+}
+
 const NONE: LeftOut = new Set()
 
 /** Every pass that a recipe may name; the steps between operator sets live in the `onnx` room and join here. */
@@ -48,14 +64,15 @@ const registry: Readonly<Record<string, Pass<never>>> = {
   upgradeOpset: {
     id: 'upgradeOpset',
     summary: 'raises the standard operator set, so that newer and faster operators may be used',
-    run: (model, options: { target?: number }) => upgradeOpset(model, options?.target),
-  } satisfies Pass<{ target?: number }>,
+    options: exactly<UpgradeOptions>({ target: optional(within(integer, OLDEST_OPSET, TARGET_OPSET)) }),
+    run: (model, { target }) => upgradeOpset(model, target),
+  } satisfies Pass<UpgradeOptions>,
   lowerOpset: {
     id: 'lowerOpset',
     summary:
       'declares an older operator set, which more releases of the runtime take, where nothing needs the newer one',
     run: (model) => lowerOpset(model),
-  } satisfies Pass<unknown>,
+  } satisfies Pass,
 }
 
 /** A model to which nothing has been done yet. */

@@ -24,7 +24,24 @@ export * from './robustness.ts'
 export * from './rollout.ts'
 export * from './rows-wanted.ts'
 export * from './runtime-words.ts'
-export type { Infer, JsonSchema, Schema } from './schema.ts'
+export {
+  boolean,
+  either,
+  exactly,
+  type Infer,
+  integer,
+  type JsonSchema,
+  json,
+  list,
+  number,
+  type OptionsOf,
+  oneOf,
+  optional,
+  record,
+  type Schema,
+  text,
+  within,
+} from './schema.ts'
 export * from './selection.ts'
 export * from './serving.ts'
 export * from './setup.ts'

@@ -2,7 +2,7 @@ import { Ajv } from 'ajv'
 import { expect, test } from 'vitest'
 import { type Kind, kinds, schemaOf } from './kinds.ts'
 import { misfit } from './misfit.ts'
-import type { JsonSchema } from './schema.ts'
+import { exactly, integer, type JsonSchema, oneOf, optional, within } from './schema.ts'
 
 const ajv = new Ajv({ strict: false })
 
@@ -54,11 +54,38 @@ test.each(Object.keys(kinds) as Kind[])('%s: what is refused is what JSON Schema
 test('it says where', () => {
   const schema = schemaOf('latency')
   const whole = sample(schema) as { models: readonly object[] }
-  expect(misfit({ ...whole, models: undefined }, schema)).toBe('models is not of type array')
+  expect(misfit({ ...whole, models: undefined }, schema)).toBe('models is missing')
   const { threads: _, ...rest } = whole as { threads?: number }
   expect(misfit(rest, schema)).toBe('threads is missing')
   expect(misfit({ ...whole, models: [{ ...whole.models[0], p50Ms: 'fast' }] }, schema)).toBe(
     'models[0].p50Ms is not of type number',
   )
   expect(misfit(7, schema)).toBe('the document is not of type object')
+})
+
+test('bounds, choices of numbers and objects without other fields: as JSON Schema has them', () => {
+  const { json } = exactly<{ bits: 4 | 8; times?: number }>({
+    bits: oneOf(4, 8),
+    times: optional(within(integer, 1, 3)),
+  })
+  const isValid = ajv.compile(json as object)
+  const values: readonly unknown[] = [
+    { bits: 4 },
+    { bits: 4, times: 1 },
+    { bits: 8, times: 3 },
+    { bits: 4, times: 0 },
+    { bits: 4, times: 4 },
+  ]
+  const worse: readonly unknown[] = [
+    { bits: 5 },
+    {},
+    { bits: '4' },
+    { bits: 4, times: 1.5 },
+    { bits: 4, time: 1 },
+    { bits: 4, toString: 1 },
+  ]
+  for (const value of [...values, ...worse])
+    expect([value, misfit(value, json) === null]).toEqual([value, isValid(value)])
+  expect(misfit({ bits: 4, time: 1 }, json)).toBe('time is not known (known: bits, times)')
+  expect(misfit({ bits: 4, times: undefined }, json)).toBeNull()
 })

@@ -12,6 +12,8 @@ export interface JsonSchema {
   readonly anyOf?: readonly JsonSchema[]
   readonly minItems?: number
   readonly maxItems?: number
+  readonly minimum?: number
+  readonly maximum?: number
   readonly description?: string
 }
 
@@ -39,12 +41,15 @@ const optionalMark = new WeakSet<Schema<unknown>>()
 export const text = schema<string>({ type: 'string' })
 export const number = schema<number>({ type: 'number' })
 export const integer = schema<number>({ type: 'integer' })
+/** This, from `least` on, and to `most` where it is given, both included. */
+export const within = (inner: Schema<number>, least: number, most?: number): Schema<number> =>
+  schema({ ...inner.json, minimum: least, ...(most === undefined ? {} : { maximum: most }) })
 export const boolean = schema<boolean>({ type: 'boolean' })
 /** Any JSON value: passes' options and the like. */
 export const json = schema<unknown>({})
 
 const literal = <const V extends string | number>(value: V): Schema<V> => schema({ const: value })
-export const oneOf = <const V extends readonly (string | null)[]>(...values: V): Schema<V[number]> =>
+export const oneOf = <const V extends readonly (string | number | null)[]>(...values: V): Schema<V[number]> =>
   schema({ enum: values })
 export const list = <T>(item: Schema<T>): Schema<readonly T[]> => schema({ type: 'array', items: item.json })
 export const pair = <T>(item: Schema<T>): Schema<readonly [T, T]> =>
@@ -69,6 +74,17 @@ export function object<F extends Fields>(fields: F): Schema<ObjectOf<F>> {
     required: entries.filter(([, field]) => !optionalMark.has(field)).map(([name]) => name),
   })
 }
+
+/** What may be any of these. */
+export const either = <T extends readonly unknown[]>(...ones: { [K in keyof T]: Schema<T[K]> }): Schema<T[number]> =>
+  schema({ anyOf: ones.map(({ json }) => json) })
+
+/** What each field of `O` is; none may be left out. */
+export type OptionsOf<O> = { readonly [K in keyof O]-?: Schema<O[K]> }
+
+/** An object with these fields and no others. */
+export const exactly = <O>(fields: OptionsOf<O>): Schema<O> =>
+  schema({ ...object(fields as Fields).json, additionalProperties: false })
 
 /** A report kind: its fields behind `kind` and `version`. */
 export function report<K extends string, F extends Fields>(kind: K, fields: F) {

@@ -1,5 +1,5 @@
 import type { Model, NumericArray } from '../ir/index.ts'
-import type { PassRun, Report } from '../report/index.ts'
+import type { PassRun, Report, Schema } from '../report/index.ts'
 
 /** A report that a pass uses, with the tensors that stand in it as references already resolved, by digest. */
 export interface Evidence {
@@ -23,10 +23,16 @@ export interface PassResult {
  * A transformation of a model. `run` never executes the model: ranges, sensitivities, timings reach it as evidence,
  * so the same model, options and evidence give the same bytes.
  */
-export interface Pass<O = Record<string, never>> {
+export type Pass<O = Record<string, never>> = Transformation<O> &
+  // What takes options says what they may be: recipes are written by hand as well.
+  ([O] extends [Record<string, never>] ? unknown : { readonly options: Schema<O> })
+
+export interface Transformation<O> {
   /** Equal to the file's name in camel case; stands in recipes and reports. */
   readonly id: string
   /** One line for people: what it does and why that is worth doing. */
   readonly summary: string
+  /** What the options may be; absent where there are none. */
+  readonly options?: Schema<unknown>
   run(model: Model, options: O, evidence: readonly Evidence[], map?: ParallelMap): PassResult | Promise<PassResult>
 }

@@ -19,12 +19,12 @@ import {
   type ValueInfo,
   type ValueType,
 } from '../../ir/index.ts'
-import type { Refusal } from '../../report/index.ts'
+import { boolean, either, exactly, list, oneOf, optional, type Refusal, text } from '../../report/index.ts'
 import type { Pass, PassResult } from '../../rewrite/index.ts'
 import { trainingForm } from './batch-training.ts'
 import { goBack } from './go-back.ts'
 import { gradientWriter } from './gradient-writer.ts'
-import type { Loss, LossInput, WrittenLoss } from './loss.ts'
+import { LOSS, type Loss, type LossInput, type WrittenLoss } from './loss.ts'
 import { needed } from './needed.ts'
 import type { Kept } from './recompute.ts'
 import { writeOutRecurrent } from './recurrent-form.ts'
@@ -161,6 +161,15 @@ export function differentiate(before: Model, options: DifferentiateOptions): Dif
 export const differentiatePass: Pass<DifferentiateOptions> = {
   id: 'differentiate',
   summary: 'A model that also computes a loss and its gradients, in standard operators',
+  options: exactly<DifferentiateOptions>({
+    loss: LOSS,
+    wrt: list(text),
+    reduction: optional(oneOf('mean', 'sum')),
+    rounding: optional(oneOf('straight-through', 'exact')),
+    training: optional(boolean),
+    recompute: optional(either(oneOf('auto'), list(text))),
+    keepOutputs: optional(boolean),
+  }),
   run: (model, options) => differentiate(model, options),
 }
 

@@ -1,4 +1,17 @@
 import type { DType, Shape } from '../../ir/index.ts'
+import {
+  boolean,
+  either,
+  exactly,
+  integer,
+  list,
+  number,
+  oneOf,
+  optional,
+  type Schema,
+  text,
+  within,
+} from '../../report/index.ts'
 
 /** Where a loss takes its targets: a value of the model, or a new input of this name. */
 type Target = string
@@ -43,7 +56,45 @@ export type Loss =
   | { readonly kind: 'seeded'; readonly output: string; readonly seed: Target }
   /** An output of one element, taken as it is. */
   | { readonly kind: 'output'; readonly output: string }
-  | { readonly kind: 'sum'; readonly terms: readonly { readonly loss: Loss; readonly weight: number }[] }
+  | { readonly kind: 'sum'; readonly terms: readonly SumTerm[] }
+
+interface SumTerm {
+  readonly loss: Loss
+  readonly weight: number
+}
+
+type LossOf<K extends Loss['kind']> = Extract<Loss, { readonly kind: K }>
+
+const overClasses = { output: text, axis: optional(integer) }
+/** A sum is made of losses, sums among them. */
+const anyLoss: Schema<Loss> = {
+  json: {
+    get anyOf() {
+      return LOSS.json.anyOf!
+    },
+  },
+}
+
+export const LOSS: Schema<Loss> = either(
+  exactly<LossOf<'cross-entropy'>>({
+    kind: oneOf('cross-entropy'),
+    ...overClasses,
+    labels: text,
+    soft: optional(boolean),
+    smoothing: optional(within(number, 0, 1)),
+    ignore: optional(integer),
+  }),
+  exactly<LossOf<'kl'>>({ kind: oneOf('kl'), ...overClasses, teacher: text, temperature: optional(number) }),
+  exactly<LossOf<'mse'>>({ kind: oneOf('mse'), output: text, target: text }),
+  exactly<LossOf<'cosine'>>({ kind: oneOf('cosine'), output: text, target: text, axis: optional(integer) }),
+  exactly<LossOf<'hinge'>>({ kind: oneOf('hinge'), ...overClasses, labels: text }),
+  exactly<LossOf<'dlr'>>({ kind: oneOf('dlr'), ...overClasses, labels: text }),
+  exactly<LossOf<'dlr-targeted'>>({ kind: oneOf('dlr-targeted'), ...overClasses, labels: text, targets: text }),
+  exactly<LossOf<'margin'>>({ kind: oneOf('margin'), ...overClasses, labels: text, targets: text }),
+  exactly<LossOf<'seeded'>>({ kind: oneOf('seeded'), output: text, seed: text }),
+  exactly<LossOf<'output'>>({ kind: oneOf('output'), output: text }),
+  exactly<LossOf<'sum'>>({ kind: oneOf('sum'), terms: list(exactly<SumTerm>({ loss: anyLoss, weight: number })) }),
+)
 
 /** An input that the loss adds to the model. */
 export interface LossInput {

@@ -24,6 +24,7 @@ import {
   tensorOf,
   tensorValues,
 } from '../../ir/index.ts'
+import { boolean, exactly, optional } from '../../report/index.ts'
 import { BLOCK, GraphEditor, type Pass, type PassResult, withGraph } from '../../rewrite/index.ts'
 import { channelGroups } from './channel-groups.ts'
 import { channelAxis, channelsPadded } from './kept-channels.ts'
@@ -37,6 +38,7 @@ export interface FillOptions {
 export const fillChannelBlocks: Pass<FillOptions> = {
   id: 'fillChannelBlocks',
   summary: 'Gives values between convolutions whole blocks of channels, so that they need not change their order.',
+  options: exactly<FillOptions>({ joints: optional(boolean) }),
   run: fill,
 }
 

@@ -29,6 +29,7 @@ import {
   tensorValues,
   toNumbers,
 } from '../../ir/index.ts'
+import { boolean, exactly, optional } from '../../report/index.ts'
 import {
   BLOCK,
   moveRowNs,
@@ -54,6 +55,7 @@ export interface GrowOptions {
 export const growByTiles: Pass<GrowOptions> = {
   id: 'growByTiles',
   summary: 'Convolutions over pictures of repeated pixels make tiles of the small picture.',
+  options: exactly<GrowOptions>({ integers: optional(boolean) }),
   run: (model, { integers = false }: GrowOptions) =>
     runRules(
       model,

@@ -6,6 +6,7 @@
  * Source: a convolution has a weight for each place of its window, and none for places of the picture.
  */
 import { indexGraph, ints, type Model, type Node, readsOf } from '../../ir/index.ts'
+import { exactly, integer, optional, within } from '../../report/index.ts'
 import type { Pass } from '../../rewrite/index.ts'
 
 /**
@@ -47,6 +48,7 @@ export interface HalveGridOptions {
 export const halveGrid: Pass<HalveGridOptions> = {
   id: 'halveGrid',
   summary: 'Lets the first convolutions step twice as far, so that everything behind them has fewer places.',
+  options: exactly<HalveGridOptions>({ times: optional(within(integer, 1)) }),
   run(model, { times = 1 }) {
     const half = onHalfGrid(model, times)
     if (half) return { model: half, report: { id: this.id, applied: 1, refused: [] } }

@@ -7,6 +7,7 @@
  * Source: f taken as 0; Veit et al. 2016, 1605.06431 (residual networks without some of their blocks).
  */
 import { type Graph, indexGraph, inferTypes, type Model, type Node, readsOf } from '../../ir/index.ts'
+import { exactly, list, text } from '../../report/index.ts'
 import type { Pass } from '../../rewrite/index.ts'
 
 /** A residual block: y = f(x) + x, where `around` is x. */
@@ -69,7 +70,8 @@ export interface LeaveOutBlocksOptions {
 export const leaveOutBlocks: Pass<LeaveOutBlocksOptions> = {
   id: 'leaveOutBlocks',
   summary: 'Leaves residual blocks out, so that only what goes around them is left.',
-  run(model, { blocks = [] }) {
+  options: exactly<LeaveOutBlocksOptions>({ blocks: list(text) }),
+  run(model, { blocks }) {
     const known = new Map(residualBlocks(model).map((block) => [block.add.outputs[0]!, block]))
     const found = blocks.flatMap((name) => known.get(name) ?? [])
     const refused = blocks

@@ -7,6 +7,7 @@
  * Source: Li et al. 2017, 1608.08710 (whole filters, with the weights that read what they make).
  */
 import type { Model } from '../../ir/index.ts'
+import { exactly, integer, list, record, within } from '../../report/index.ts'
 import type { Pass } from '../../rewrite/index.ts'
 import { channelGroups } from './channel-groups.ts'
 import { removeChannels } from './remove-channels.ts'
@@ -19,12 +20,13 @@ export interface PruneChannelsOptions {
 export const pruneChannels: Pass<PruneChannelsOptions> = {
   id: 'pruneChannels',
   summary: 'Removes channels for good, so that weights and work shrink.',
+  options: exactly<PruneChannelsOptions>({ remove: record(list(within(integer, 0))) }),
   run(model: Model, options) {
     const found = channelGroups(model)
     const sizes = new Map(found.groups.map(({ id, channels }) => [id, channels.length]))
     const refused: { node: string; reason: string }[] = []
     const removal = new Map<string, ReadonlySet<number>>()
-    for (const [id, places] of Object.entries(options.remove ?? {})) {
+    for (const [id, places] of Object.entries(options.remove)) {
       const size = sizes.get(id)
       const unique = new Set(places)
       if (size === undefined) refused.push({ node: id, reason: 'the model has no such group of channels' })

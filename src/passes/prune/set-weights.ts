@@ -6,6 +6,7 @@
  * Source: whatever trained them; the evidence holds the elements by their digest.
  */
 import { elementCount, type Model, type NumericArray, type Tensor, tensorOf } from '../../ir/index.ts'
+import { exactly, record, text } from '../../report/index.ts'
 import type { Pass } from '../../rewrite/index.ts'
 
 /** Puts weights in, by the name of the initializer; dtype and sizes must be those that stand there. */
@@ -29,11 +30,12 @@ export interface SetWeightsOptions {
 export const setWeights: Pass<SetWeightsOptions> = {
   id: 'setWeights',
   summary: 'Puts trained weights in.',
+  options: exactly<SetWeightsOptions>({ weights: record(text) }),
   run(model, options, evidence) {
     const tensors = new Map<string, NumericArray>(evidence.flatMap((item) => [...(item.tensors ?? [])]))
     const refused: { node: string; reason: string }[] = []
     const weights = new Map<string, Tensor>()
-    for (const [name, digest] of Object.entries(options.weights ?? {})) {
+    for (const [name, digest] of Object.entries(options.weights)) {
       const old = model.graph.initializers.get(name)
       const values = tensors.get(digest)
       const count = old && elementCount(old.dims)

@@ -1,4 +1,8 @@
 import { type Node, operatorName } from '../../ir/index.ts'
+import { list, optional, text } from '../../report/index.ts'
+
+/** The option `keepFloat`: node names, first outputs or operator names. */
+export const KEEP_FLOAT = optional(list(text))
 
 /** The refusal of a node that `keptAsAsked` names. */
 export const KEPT = { refused: 'kept in float as asked' } as const

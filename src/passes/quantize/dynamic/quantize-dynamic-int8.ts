@@ -15,7 +15,7 @@
  * Source: ONNX, DynamicQuantizeLinear and MatMulInteger; ONNX Runtime, contrib operators.
  */
 import { inferTypes, makeNode, type Node, tensorShape } from '../../../ir/index.ts'
-import type { Target } from '../../../report/index.ts'
+import { boolean, exactly, oneOf, optional, TARGETS, type Target } from '../../../report/index.ts'
 import {
   type GraphEditor,
   type Pass,
@@ -26,7 +26,7 @@ import {
 } from '../../../rewrite/index.ts'
 import { dropUnread } from '../drop-unread.ts'
 import { EINSUM_STAYS } from '../einsum-stays.ts'
-import { KEPT, keptAsAsked } from '../kept-as-asked.ts'
+import { KEEP_FLOAT, KEPT, keptAsAsked } from '../kept-as-asked.ts'
 import { tableRule } from '../stored-tables.ts'
 import { dynamicGru } from './dynamic-gru.ts'
 import { dynamicLstm } from './dynamic-lstm.ts'
@@ -50,6 +50,12 @@ export interface DynamicInt8Options {
 export const quantizeDynamicInt8: Pass<DynamicInt8Options> = {
   id: 'quantizeDynamicInt8',
   summary: '8-bit integer weights, activations quantized as they come; for matrix products, LSTM and large GRU',
+  options: exactly<DynamicInt8Options>({
+    keepFloat: KEEP_FLOAT,
+    target: optional(oneOf(...TARGETS)),
+    oneScale: optional(boolean),
+    tables: optional(oneOf('stored')),
+  }),
   run(model, options): PassResult {
     const id = 'quantizeDynamicInt8'
     const opset = model.opsets.get('') ?? 1

@@ -21,9 +21,10 @@ import {
   nodeLabel,
   type Tensor,
 } from '../../../ir/index.ts'
+import { exactly, oneOf, optional } from '../../../report/index.ts'
 import type { Pass, PassResult } from '../../../rewrite/index.ts'
 import { mapNestedGraphs } from '../../../rewrite/index.ts'
-import { keptAsAsked } from '../kept-as-asked.ts'
+import { KEEP_FLOAT, keptAsAsked } from '../kept-as-asked.ts'
 import { computeInHalf } from './float16-compute.ts'
 import { type Conversion, halved } from './float16-constant.ts'
 
@@ -43,6 +44,7 @@ const FEWEST_ELEMENTS = 64
 export const convertFloat16: Pass<Float16Options> = {
   id: 'convertFloat16',
   summary: 'weights in 16-bit floating point: half the size',
+  options: exactly<Float16Options>({ compute: optional(oneOf('float32', 'float16')), keepFloat: KEEP_FLOAT }),
   run(model, options): PassResult {
     const state: Conversion = {
       names: new NameSupply(model.graph),

@@ -21,14 +21,25 @@ import {
   operatorName,
   type Tensor,
 } from '../../../ir/index.ts'
-import type { CalibrationReport, PassRun, Refusal, SensitivityReport, Target } from '../../../report/index.ts'
+import {
+  type CalibrationReport,
+  exactly,
+  oneOf,
+  optional,
+  type PassRun,
+  type Refusal,
+  type SensitivityReport,
+  TARGETS,
+  type Target,
+  text,
+} from '../../../report/index.ts'
 import type { Evidence, Pass, PassResult } from '../../../rewrite/index.ts'
 import { keptAsAsked } from '../kept-as-asked.ts'
 import { learnedWeightsOf } from '../learned-weights.ts'
 import type { UnitCost } from '../placement/kernel-costs.ts'
 import type { MeasuredCosts } from '../placement/price-list.ts'
 import { withStoredTables } from '../stored-tables.ts'
-import type { ObservedChannels, ObservedRange, PlanOptions } from '../units/plan-options.ts'
+import { type ObservedChannels, type ObservedRange, PLAN_OPTIONS, type PlanOptions } from '../units/plan-options.ts'
 import type { NodeFacts } from '../units/quantize-rules.ts'
 import { insertQdq } from './insert-qdq.ts'
 import { type ChannelPlace, channelPlaces, valuesToCalibrate } from './observed-values.ts'
@@ -47,6 +58,12 @@ export interface StaticInt8Options extends PlanOptions {
 export const quantizeStaticInt8: Pass<StaticInt8Options> = {
   id: 'quantizeStaticInt8',
   summary: '8-bit integers for weights and activations, with ranges seen in calibration',
+  options: exactly<StaticInt8Options>({
+    ...PLAN_OPTIONS,
+    target: optional(oneOf(...TARGETS)),
+    calibration: optional(text),
+    tables: optional(oneOf('stored')),
+  }),
   run(model, options, evidence): PassResult {
     const opset = model.opsets.get('') ?? 1
     const base = { id: 'quantizeStaticInt8', options }

@@ -11,10 +11,10 @@
  * Source: G. Xiao et al., SmoothQuant, ICML 2023, equation 4 and section 4.
  */
 import { inferTypes, makeNode, nodeLabel, tensorOf } from '../../../ir/index.ts'
-import type { Refusal } from '../../../report/index.ts'
+import { exactly, number, optional, type Refusal, within } from '../../../report/index.ts'
 import { GraphEditor, type Pass, type PassResult } from '../../../rewrite/index.ts'
 import { dropUnread } from '../drop-unread.ts'
-import { KEPT, keptAsAsked } from '../kept-as-asked.ts'
+import { KEEP_FLOAT, KEPT, keptAsAsked } from '../kept-as-asked.ts'
 import type { ObservedChannels } from '../units/plan-options.ts'
 import { type ScaledReader, scalable, scaleWeights } from '../weights/input-scales.ts'
 import { scaleTaker } from '../weights/scale-taker.ts'
@@ -30,6 +30,7 @@ export interface SmoothOptions {
 export const smoothInputs: Pass<SmoothOptions> = {
   id: 'smoothInputs',
   summary: 'moves channels of outliers from activations into weights, so that both fit into 8 bits (SmoothQuant)',
+  options: exactly<SmoothOptions>({ alpha: optional(within(number, 0, 1)), keepFloat: KEEP_FLOAT }),
   run(model, options, evidence): PassResult {
     const { alpha = 0.5 } = options
     const editor = new GraphEditor(model.graph)

@@ -1,4 +1,6 @@
+import { boolean, number, type OptionsOf, oneOf, optional, within } from '../../../report/index.ts'
 import type { Range } from '../affine.ts'
+import { KEEP_FLOAT } from '../kept-as-asked.ts'
 
 /** What calibration saw of a value; `elements` of one row, where it was counted. */
 export interface ObservedRange extends Range {
@@ -47,6 +49,17 @@ export interface PlanOptions {
    * kernels and their time are those of 8 bits, the weights take half of the place. Needs operator set 21.
    */
   readonly weightBits?: 4 | 8 | undefined
+}
+
+export const PLAN_OPTIONS: OptionsOf<PlanOptions> = {
+  keepFloat: KEEP_FLOAT,
+  placement: optional(oneOf('balanced', 'products', 'everywhere')),
+  noiseBudget: optional(within(number, 0)),
+  depthwise: optional(oneOf('auto', 'float', 'int8')),
+  equalise: optional(within(number, 0, 1)),
+  rounding: optional(oneOf('nearest', 'sums', 'learned')),
+  correctBias: optional(boolean),
+  weightBits: optional(oneOf(4, 8)),
 }
 
 /** The largest magnitude of a weight's code. */

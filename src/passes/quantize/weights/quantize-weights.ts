@@ -20,7 +20,7 @@ import {
   tensorValues,
   transposedMatrix,
 } from '../../../ir/index.ts'
-import type { Target } from '../../../report/index.ts'
+import { boolean, exactly, integer, oneOf, optional, TARGETS, type Target, within } from '../../../report/index.ts'
 import {
   type Evidence,
   GraphEditor,
@@ -34,7 +34,7 @@ import { rangeOf } from '../affine.ts'
 import { dropUnread } from '../drop-unread.ts'
 import { FEWEST_WEIGHTS, withBias } from '../dynamic/dynamic-matmul.ts'
 import { EINSUM_STAYS } from '../einsum-stays.ts'
-import { KEPT, keptAsAsked } from '../kept-as-asked.ts'
+import { KEEP_FLOAT, KEPT, keptAsAsked } from '../kept-as-asked.ts'
 import { learnedWeightsOf } from '../learned-weights.ts'
 import { StoredWeights, storable, storeAsIntegers, storeTurnedTable } from '../stored-weights.ts'
 import { type ReadWindows, readWindows, type WindowMoments, windowMoments } from '../window-codes.ts'
@@ -96,6 +96,18 @@ export interface WeightOptions {
 export const quantizeWeights: Pass<WeightOptions> = {
   id: 'quantizeWeights',
   summary: 'weights in 4 or 8 bits, activations in float: smaller, and faster where reading weights is the cost',
+  options: exactly<WeightOptions>({
+    bits: oneOf(4, 8),
+    block: optional(oneOf(...GROUPS)),
+    symmetric: optional(boolean),
+    rounding: optional(oneOf('rtn', 'hqq', 'gptq', 'learned')),
+    accuracyLevel: optional(oneOf(0, 4)),
+    fewest: optional(within(integer, 0)),
+    target: optional(oneOf(...TARGETS)),
+    keepFloat: KEEP_FLOAT,
+    stored: optional(boolean),
+    products: optional(oneOf('blocks', 'stored')),
+  }),
   run(model, options, evidence, map): PassResult | Promise<PassResult> {
     const block = options.block ?? 32
     const refusal = refusalOf(options, block, evidence) ?? refuseOpset(model, options)

@@ -9,10 +9,12 @@
  * Source: J. Lin et al., AWQ, MLSys 2024, section 3.2.
  */
 import { inferTypes, type NumericArray, nodeLabel } from '../../../ir/index.ts'
+import { boolean, exactly, oneOf, optional } from '../../../report/index.ts'
 import { type Evidence, GraphEditor, outputPower, type Pass, type PassResult } from '../../../rewrite/index.ts'
 import { dropUnread } from '../drop-unread.ts'
-import { KEPT, keptAsAsked } from '../kept-as-asked.ts'
+import { KEEP_FLOAT, KEPT, keptAsAsked } from '../kept-as-asked.ts'
 import { dequantizeBlocks, quantizeBlocks } from './block-codes.ts'
+import { GROUPS } from './block-grid.ts'
 import { type ScaledReader, scalable, scaleWeights } from './input-scales.ts'
 import { scaleTaker } from './scale-taker.ts'
 import type { SourcedProduct } from './tied-table.ts'
@@ -34,6 +36,12 @@ const WIDEST_GRAM = 1024
 export const scaleWeightInputs: Pass<ScaleInputsOptions> = {
   id: 'scaleWeightInputs',
   summary: 'moves the size of large activations into the weights, which then lose less in few bits (AWQ)',
+  options: exactly<ScaleInputsOptions>({
+    bits: oneOf(4, 8),
+    block: optional(oneOf(...GROUPS)),
+    symmetric: optional(boolean),
+    keepFloat: KEEP_FLOAT,
+  }),
   run(model, options, evidence): PassResult {
     const id = 'scaleWeightInputs'
     const observed = momentsOf(evidence)
