@@ -1,6 +1,6 @@
 import type { TensorValue } from '../engine/index.ts'
 import type { ComparisonReport } from '../report/index.ts'
-import { type FoundThings, foundThings } from './metric/found-things.ts'
+import { type DetectionListCheck, detectionListCheck } from './metric/detection-list.ts'
 import { tokenAgreement } from './metric/language.ts'
 import { decibelsOrNull, toDecibels } from './noise/sqnr.ts'
 import { isClassLike, numbersOf, type RowOutputs, topAnswer } from './row-outputs.ts'
@@ -48,7 +48,7 @@ interface RowSums {
 
 interface OverRows extends Sums {
   readonly rows: RowSums[]
-  readonly found: FoundThings
+  readonly found: DetectionListCheck
 }
 
 /** SQNR = 10 log₁₀(Σ base² / Σ (base − candidate)²), over all elements of all rows of an output. */
@@ -65,7 +65,14 @@ export function differences(): Differences {
       let hasClasses = false
       for (const [name, value] of Object.entries(base)) {
         const other = candidate[name]!
-        const of = sums.get(name) ?? { signal: 0, noise: 0, maxAbs: 0, classLike: true, rows: [], found: foundThings() }
+        const of = sums.get(name) ?? {
+          signal: 0,
+          noise: 0,
+          maxAbs: 0,
+          classLike: true,
+          rows: [],
+          found: detectionListCheck(),
+        }
         sums.set(name, of)
         const { signal, noise } = of
         const result = addOutput(of, value, other)

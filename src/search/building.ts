@@ -1,10 +1,10 @@
 import { type CandidateSpec, FORM_SECONDS } from '../recipe/index.ts'
 import type { Budget } from './budget.ts'
 import type { BuildsInTime } from './builds-in-time.ts'
-import { FIRST_LOOKS, lookingSeconds, withinLooks } from './looks.ts'
 import { mostlyProducts } from './mostly-products.ts'
 import { dataFreeSpecs, hasRecurrent, placementSpecs, UNROUNDED } from './plan.ts'
 import type { Pool } from './pool.ts'
+import { FIRST_LOOKS, lookingSeconds, withinLooks } from './time-estimates.ts'
 import type { Trial } from './trial.ts'
 
 /** Share of the time that the first ranges may take. */

@@ -1,9 +1,9 @@
 import { CALIBRATION_ROWS } from '../evaluate/index.ts'
 import type { CandidateSpec } from '../recipe/index.ts'
 import { type Budget, quarteredWithin, TooLong } from './budget.ts'
-import { FEWEST_RANGE_ROWS } from './looks.ts'
 import { onRows, withExtremes } from './plan.ts'
 import type { Pool } from './pool.ts'
+import { FEWEST_RANGE_ROWS } from './time-estimates.ts'
 import type { Trial } from './trial.ts'
 
 /**

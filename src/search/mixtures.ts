@@ -1,7 +1,7 @@
 import { CLOSE_DB, noiseRows } from '../evaluate/index.ts'
 import type { CandidateSpec } from '../recipe/index.ts'
 import type { Budget } from './budget.ts'
-import { Mixing } from './mixing.ts'
+import { MixtureBuilder } from './mixture-builder.ts'
 import { settleNoise } from './noise-budget.ts'
 import type { Pool } from './pool.ts'
 import {
@@ -38,17 +38,17 @@ export class Mixtures {
   readonly #budget: Budget
   /** Candidates whose mixtures there was no time for. */
   readonly leftOut: Trial[] = []
-  readonly #mixing: Mixing
+  readonly #builder: MixtureBuilder
 
   constructor(pool: Pool, budget: Budget) {
     this.#pool = pool
     this.#budget = budget
-    this.#mixing = new Mixing(pool, budget)
+    this.#builder = new MixtureBuilder(pool, budget)
   }
 
   /** Seconds that the first mixture takes at the least. */
   get seconds(): number {
-    return this.#mixing.seconds
+    return this.#builder.seconds
   }
 
   /** The candidate with as much in float as makes it secure, at the least cost; nothing where that cannot be had. */
@@ -66,7 +66,7 @@ export class Mixtures {
       expected,
       trial,
     })
-    const expectedNoise = await this.#mixing.foretold(spec, mixtures)
+    const expectedNoise = await this.#builder.foretold(spec, mixtures)
     if (expectedNoise === null) this.leftOut.push(whole)
     if (expectedNoise === 0 && !pool.warnings.includes(UNKNOWN)) pool.warnings.push(UNKNOWN)
     if (!expectedNoise) return []
@@ -75,7 +75,7 @@ export class Mixtures {
         this.#budget.leaveOut(`more of ${mixtures}`)
         return null
       }
-      const trial = await this.#mixing.build(spec, budget)
+      const trial = await this.#builder.build(spec, budget)
       if (!trial) return null
       pool.note(trial, STEP)
       await pool.climb(trial)
@@ -120,11 +120,11 @@ export class Mixtures {
     const pool = this.#pool
     const { pass } = pool.odds(whole)
     const { spec } = whole.built
-    const foretold = () => this.#mixing.foretold(spec, `a quieter mixture of ${spec.id}`)
+    const foretold = () => this.#builder.foretold(spec, `a quieter mixture of ${spec.id}`)
     if (pass === 0) return this.#fewTell(whole) ? this.#quieter(spec, await foretold()) : []
     if (pass >= SURE || !this.#budget.plenty) return []
     const noise = await foretold()
-    const trial = noise && pool.affords(1) ? await this.#mixing.build(spec, noise * INSURANCE) : null
+    const trial = noise && pool.affords(1) ? await this.#builder.build(spec, noise * INSURANCE) : null
     if (!trial) return []
     await pool.climb(trial)
     if (pool.odds(trial).pass > pass) return [trial]
@@ -145,16 +145,16 @@ export class Mixtures {
     const timed = ({ result }: Trial) => result.p50Ms !== null
     const integers = pool.trials.filter((trial) => trial !== best && isStatic(trial) && pool.secure(trial))
     if (integers.some((trial) => timed(trial) && !pool.hopeless(trial) && farQuieter(trial))) return []
-    const whole = this.#mixing.wholeOf(best)
+    const whole = this.#builder.wholeOf(best)
     const spec = whole ?? best.built.spec
     const steps = integers.filter(
-      (trial) => !timed(trial) && this.#mixing.wholeOf(trial) === spec && (noiseRatioOf(trial) ?? 0) < noise,
+      (trial) => !timed(trial) && this.#builder.wholeOf(trial) === spec && (noiseRatioOf(trial) ?? 0) < noise,
     )
     for (const trial of steps) pool.withdrawNote(trial)
     if (steps.some(farQuieter)) return steps
     const foretold = whole
       ? best.built.expectedNoise
-      : await this.#mixing.foretold(spec, `a quieter mixture of ${spec.id}`)
+      : await this.#builder.foretold(spec, `a quieter mixture of ${spec.id}`)
     return [...steps, ...(await this.#quieter(spec, foretold))]
   }
 
@@ -175,10 +175,10 @@ export class Mixtures {
     const pool = this.#pool
     const budget = expectedNoise * QUIETER
     if (!pool.affords(1)) {
-      this.#budget.leaveOut(this.#mixing.specOf(spec, budget).id)
+      this.#budget.leaveOut(this.#builder.specOf(spec, budget).id)
       return []
     }
-    const built = await this.#mixing.build(spec, budget)
+    const built = await this.#builder.build(spec, budget)
     if (!built) return []
     await pool.climb(built)
     if (pool.secure(built)) return [built]

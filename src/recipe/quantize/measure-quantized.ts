@@ -10,7 +10,7 @@ import type { OpenSessions } from '../open-sessions.ts'
 import type { RunsOn } from '../runs-on.ts'
 import { feedsFrom, samplesFor } from '../samples.ts'
 import { together } from '../together.ts'
-import { rowsToHear } from './rows-to-hear.ts'
+import { rowsForNoise } from './rows-for-noise.ts'
 
 export interface MeasureQuantizedOptions {
   readonly data?: Dataset | undefined
@@ -115,7 +115,7 @@ export async function measureDamage(
   const random = rows === LOOKED_AT ? 0 : rows > 1 ? 1 : rows === 1 ? 2 : undefined
   const { feeds } = await samplesFor(candidate, { data, seed, random })
   const few = feeds.slice(0, LOOKED_AT)
-  const more = data && random === 0 ? await moreRows(candidate, data, rowsToHear(before, few[0]), few.length) : []
+  const more = data && random === 0 ? await moreRows(candidate, data, rowsForNoise(before, few[0]), few.length) : []
   const looked = [...few, ...more]
   const openBase = () => sessions.start(place.open(before, LEAN, { processes }))
   const measuring = together(

@@ -14,7 +14,7 @@ const NUMBER = 32
  * the 21 that it is heard on tell 28.7. What a run costs follows from the model alone, so that one call says the same as
  * the next.
  */
-export function rowsToHear(model: Model, row: Feeds | undefined): number {
+export function rowsForNoise(model: Model, row: Feeds | undefined): number {
   const inputShapes = Object.fromEntries(Object.entries(row ?? {}).map(([name, { dims }]) => [name, dims]))
   const types = inferTypes(model, { inputShapes })
   const made = model.graph.nodes.flatMap(({ outputs }) => outputs.filter((name) => name !== ''))

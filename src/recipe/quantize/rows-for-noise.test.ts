@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { memoryDataset } from '../../data/index.ts'
 import { parseModel, tensorOf } from '../../ir/index.ts'
 import { quantize } from './quantize.ts'
-import { rowsToHear } from './rows-to-hear.ts'
+import { rowsForNoise } from './rows-for-noise.ts'
 
 const convOver = (size: number | string) =>
   parseModel(`<ir_version: 8, opset_import: ["" : 17]>
@@ -13,13 +13,13 @@ const picture = (size: number) => ({
 
 test('small models are heard on more rows; what a run costs is told by the model and the row', () => {
   const weights = { w: { dtype: 'float32' as const, dims: [16, 16, 3, 3], data: new Float32Array() } }
-  expect(rowsToHear(convOver('S'), { ...picture(8), ...weights })).toBe(64)
-  expect(rowsToHear(convOver('S'), { ...picture(64), ...weights })).toBe(64)
-  expect(rowsToHear(convOver('S'), { ...picture(128), ...weights })).toBe(46)
-  expect(rowsToHear(convOver('S'), { ...picture(512), ...weights })).toBe(4)
+  expect(rowsForNoise(convOver('S'), { ...picture(8), ...weights })).toBe(64)
+  expect(rowsForNoise(convOver('S'), { ...picture(64), ...weights })).toBe(64)
+  expect(rowsForNoise(convOver('S'), { ...picture(128), ...weights })).toBe(46)
+  expect(rowsForNoise(convOver('S'), { ...picture(512), ...weights })).toBe(4)
   const unknown = parseModel(`<ir_version: 8, opset_import: ["" : 17, "own" : 1]>
     g (float[N,4] x) => (float[N,4] y) { y = own.Thing(x) }`)
-  expect(rowsToHear(unknown, { x: { dtype: 'float32', dims: [1, 4], data: new Float32Array(4) } })).toBe(4)
+  expect(rowsForNoise(unknown, { x: { dtype: 'float32', dims: [1, 4], data: new Float32Array(4) } })).toBe(4)
 })
 
 test('the noise of inputs with a long tail is that of many rows, not of four', async () => {

@@ -1,8 +1,8 @@
 import { type CandidateSpec, NOISE_RUNS } from '../recipe/index.ts'
 import { type Budget, quarteredWithin, TooLong } from './budget.ts'
-import { followingSeconds, lookingSeconds, mixingSeconds } from './looks.ts'
 import { withNoise } from './plan.ts'
 import type { Pool } from './pool.ts'
+import { followingSeconds, lookingSeconds, mixingSeconds } from './time-estimates.ts'
 import type { Trial } from './trial.ts'
 
 /** A budget of noise that holds everything, for what a candidate as it is would be foretold. */
@@ -14,7 +14,7 @@ const FEWEST_NOISE_RUNS = 8
  * Makes mixtures of float and integers as well as there is time for: how many runs tell what roundings do, and whether
  * kernels are timed for it, is settled by the first and kept for all, so that they can be told apart.
  */
-export class Mixing {
+export class MixtureBuilder {
   readonly #pool: Pool
   readonly #budget: Budget
   readonly #wholes = new Map<Trial, CandidateSpec>()

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { CandidateSpec } from '../recipe/index.ts'
-import { withinLooks } from './looks.ts'
+import { withinLooks } from './time-estimates.ts'
 
 const spec = (id: string, more: Partial<CandidateSpec> = {}): CandidateSpec => ({ id, words: id, ...more })
 const seen = { openMs: 1000, runMs: 100 }

@@ -5,7 +5,7 @@ import { numbersOf } from '../row-outputs.ts'
 const LONG = 8
 
 /** What rows of an output that looks like scores of classes have in common. */
-export interface FoundThings {
+export interface DetectionListCheck {
   add(value: TensorValue): void
   readonly rows: number
   /**
@@ -16,8 +16,8 @@ export interface FoundThings {
   readonly isList: boolean
 }
 
-/** Looks at an output row by row. */
-export function foundThings(): FoundThings {
+/** Tells, row by row, whether an output is a list of what was found. */
+export function detectionListCheck(): DetectionListCheck {
   let [rows, shortest, longest, falls] = [0, Number.POSITIVE_INFINITY, 0, true]
   return {
     add(value) {
