@@ -168,13 +168,15 @@ test('every report kind stands in docs/reports.md with the fields of its schema 
     .sort()
     .map(
       (kind) =>
-        `**${kind}**: ${Object.entries(schemaOf(kind as keyof typeof kinds).properties!)
+        `### ${kind}\n\n${Object.entries(schemaOf(kind as keyof typeof kinds).properties!)
           .slice(2)
-          .map(([name, schema]) => fieldText(name, schema, schemaOf(kind as keyof typeof kinds)))
-          .join(', ')}`,
+          .map(([name, schema]) => `- ${fieldText(name, schema, schemaOf(kind as keyof typeof kinds))}`)
+          .join('\n')}`,
     )
     .join('\n\n')
   const page = textOf('docs/reports.md')
+  const [before] = page.split('## Fields')
+  expect(Object.keys(kinds).filter((kind) => !before!.includes(`\`${kind}\``))).toEqual([])
   const wanted = page.replace(
     /(<!-- fields -->)[\s\S]*(<!-- \/fields -->)/,
     (_, from, to) => `${from}\n\n${fields}\n\n${to}`,
