@@ -8,6 +8,9 @@ import { optimize } from '../search/index.ts'
 import { quantize } from './quantize/quantize.ts'
 import { simplify } from './simplify.ts'
 
+/** Each look for a pass opens a dozen models in processes of their own, which takes long on a busy machine. */
+vi.setConfig({ testTimeout: 300_000 })
+
 afterEach(() => {
   vi.restoreAllMocks()
 })
