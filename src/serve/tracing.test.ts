@@ -79,6 +79,23 @@ test('what is a parent by W3C trace context, and what is not', () => {
     expect(parentOf(wrong), String(wrong)).toBeNull()
 })
 
+test.each([
+  ['x-key=100%', 1],
+  ['other=1,=value', 2],
+  ['Bearer abc', 1],
+  ['other=1, a b=c', 2],
+  ['x-key=a%0ab', 1],
+])('headers for a collector that are none are the mistake of whoever wrote them: %s', (headers, place) => {
+  const make = () => new Tracer({ url: 'http://127.0.0.1:1/', share: 1, headers }, silentLog)
+  expect(make).toThrow(
+    expect.objectContaining({
+      code: 'bad-argument',
+      message: `header ${place} for the collector is no header`,
+      where: 'OTEL_EXPORTER_OTLP_HEADERS',
+    }),
+  )
+})
+
 test('spans go out in batches, are kept where a collector is busy, and dropped where it refuses them', async () => {
   const { got, url } = await collector(503, 200, 400)
   const tracer = new Tracer({ url, share: 1, headers: 'x-key=a%20b, other=1', flushMs: 5 }, silentLog)

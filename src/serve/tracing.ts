@@ -53,7 +53,7 @@ export class Tracer {
   #exported = 0
   #dropped = 0
 
-  /** @throws UserError for an address that is none. */
+  /** @throws UserError for an address that is none, and for headers that are none. */
   constructor({ url, share, headers = '', flushMs = FLUSH_MS }: TracerOptions, log: Log) {
     if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
       throw new UserError('bad-argument', 'the address of the collector is not valid', {
@@ -62,12 +62,7 @@ export class Tracer {
       })
     this.#url = new URL(url)
     this.#share = share
-    this.#headers = Object.fromEntries(
-      headers.split(',').flatMap((pair) => {
-        const at = pair.indexOf('=')
-        return at > 0 ? [[pair.slice(0, at).trim(), decodeURIComponent(pair.slice(at + 1).trim())]] : []
-      }),
-    )
+    this.#headers = headersOf(headers)
     this.#log = log
     this.#timer = setInterval(() => void this.#flush(), flushMs).unref()
   }
@@ -140,6 +135,26 @@ export class Tracer {
     this.#waiting.unshift(...spans.slice(0, room))
     this.#dropped += Math.max(0, spans.length - room)
   }
+}
+
+/** Headers as OpenTelemetry writes them in a variable: `name=value,name=value`, values as in an address. */
+function headersOf(text: string): Readonly<Record<string, string>> {
+  const pairs = text.split(',').filter((pair) => pair.trim() !== '')
+  return Object.fromEntries(
+    pairs.map((pair, i) => {
+      const at = pair.indexOf('=')
+      try {
+        const header = [pair.slice(0, at).trim(), decodeURIComponent(pair.slice(at + 1).trim())] as [string, string]
+        new Headers([header])
+        if (at > 0) return header
+      } catch {}
+      // It may hold a secret.
+      throw new UserError('bad-argument', `header ${i + 1} for the collector is no header`, {
+        where: 'OTEL_EXPORTER_OTLP_HEADERS',
+        hint: 'write name=value,name=value, with %25 for a percent sign and %2C for a comma in a value',
+      })
+    }),
+  )
 }
 
 interface Parent {
