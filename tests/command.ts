@@ -7,7 +7,8 @@ import { parseModel } from '../src/ir/index.ts'
 import { encodeModel } from '../src/onnx/index.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
-const BUILT = join(ROOT, 'dist/whet/main.js')
+/** The built command. */
+export const BUILT = join(ROOT, 'dist/whet/main.js')
 
 /** The built command where it is as new as the sources (`npm test` builds before), else the sources themselves. */
 export const PROGRAM = isFresh()

@@ -1,11 +1,9 @@
+// First: the runtime reads the environment while it loads.
 import './ort-telemetry.ts'
+import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { createSession, type LendingSession, type OrtRuntime } from './ort-native.ts'
-import { requirePackage, runtimeName } from './ort-node-version.ts'
+import { runtimeName } from './ort-node-version.ts'
 import { nativeOptions } from './ort-options.ts'
-
-// The runtime reads the environment while it loads, so what is above must have run: not a static import, which a bundle
-// puts in front of everything.
-const ort: typeof import('onnxruntime-node') = requirePackage('onnxruntime-node')
 
 /**
  * Creates a session of onnxruntime-node from encoded bytes or a path. `options` are the runtime's own (see
@@ -15,7 +13,7 @@ export const createNative = (
   source: string | Uint8Array,
   options: Readonly<Record<string, unknown>>,
   where: string | undefined,
-): Promise<LendingSession> => createSession(ort, runtimeName, source, options, where)
+): Promise<LendingSession> => createSession({ InferenceSession, Tensor }, runtimeName, source, options, where)
 
 /** `g (float[1] x) => (float[1] y) { y = Identity(x) }`, encoded. */
 const SMALLEST = 'CAc6NwoQCgF4EgF5IghJZGVudGl0eRIBZ1oPCgF4EgoKCAgBEgQKAggBYg8KAXkSCgoICAESBAoCCAFCBAoAEA0='
