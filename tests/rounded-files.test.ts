@@ -89,6 +89,49 @@ test('quantize undoes the roundings first, and says against what it measures', a
   expect(plain.warnings.join()).not.toContain('rounds its values')
 })
 
+/** As numpy and scikit-learn have their weights: two layers of 64, in float64 from end to end. */
+const double = parseModel(`<ir_version: 10, opset_import: ["" : 17]>
+  g (double[N,64] x) => (double[N,64] y) <double[64,64] w = ${list(4096, 5, 1)}, double[64] b = ${list(64, 6, 2)}, double[64,64] v = ${list(4096, 7, 1)}, double scale = {7}>
+  { s = Div(x, scale) p = MatMul(s, w) a = Add(p, b) h = Relu(a) y = MatMul(h, v) }`)
+const doubles = await memoryDataset({
+  x: { dtype: 'float64', dims: [ROWS, 64], data: Float64Array.from({ length: ROWS * 64 }, numbers(8)) },
+})
+
+test('a file that multiplies in float64: its candidates are made of float32, between the borders that it has', async () => {
+  const work = await Workbench.open(double, doubles, settings)
+  try {
+    expect((await work.unrounded())?.operators).toMatchObject({ Gemm: 1, MatMul: 1 })
+    const float = await work.build({ id: 'float32', words: '', unrounded: true })
+    expect(float.model.graph.inputs).toEqual(double.graph.inputs)
+    expect(float.model.graph.outputs).toEqual(double.graph.outputs)
+    expect([...float.model.graph.initializers.values()].filter(({ dtype }) => dtype === 'float64')).toEqual([])
+    expect(lowestSqnrDb(await work.judge(float, 'select'))!).toBeGreaterThan(110)
+    const integers = await work.build({ id: 'dynamic-int8', words: '', scheme: 'dynamic-int8' })
+    expect(integers.planned).toMatchObject({ DynamicQuantizeMatMul: 2 })
+    const { model: replayed } = await applyRecipe(integers.recipe, double, { tensors: work.tensors })
+    expect(encodeModel(replayed)).toEqual(encodeModel(integers.model))
+  } finally {
+    await work.close()
+  }
+  const { report } = await quantize(double, { scheme: 'dynamic-int8', data: doubles })
+  expect(report.warnings.join()).toContain('the file multiplies in float64')
+  expect(report.sqnrDb!).toBeGreaterThan(25)
+})
+
+test('float64 inside a file whose products are float32 stays', async () => {
+  const model = modelWith(
+    'g (float[N,8] x) => (float[N,8] y) <int64 axis = {1}> { p = MatMul(x, w) d = Cast<to = 11>(p) s = CumSum(d, axis) y = Cast<to = 1>(s) }',
+    { w: [8, 8] },
+  )
+  const { model: after, report } = await quantize(model, { scheme: 'dynamic-int8', data: await eights() })
+  expect(operators(after)).toContain('Cast')
+  expect(report.warnings.join()).not.toContain('float64')
+})
+const eights = () =>
+  memoryDataset({
+    x: { dtype: 'float32', dims: [ROWS, 8], data: Float32Array.from({ length: ROWS * 8 }, numbers(9)) },
+  })
+
 test('a search hands out what is faster than the file, with float32 among its candidates', async () => {
   writeFileSync(bench.path('rounded.onnx'), encodeModel(rounded))
   const x = Float32Array.from({ length: ROWS * SIDE * SIDE }, numbers(3))

@@ -33,7 +33,7 @@ export interface CandidateSpec {
   readonly pass?: Readonly<Record<string, unknown>>
   /** The placement in the plan of a search that it is a calibration of, by name. */
   readonly placement?: string
-  /** Without the roundings that the file makes, in float; whatever has a scheme is made of that in any case. */
+  /** Without the roundings that the file makes, in float32; whatever has a scheme is made of that in any case. */
   readonly unrounded?: boolean
   /** What it is made of instead of the lossless model: a trained one, or one without spare channels, by its name. */
   readonly base?: string

@@ -112,7 +112,7 @@ export class FloatForms {
     return this.#options.target === 'native' ? filledWherePays(await nativeForm(trail), this.#time) : trail
   }
 
-  /** The model without the roundings that the file makes; null where it makes none. */
+  /** The model without the roundings that the file makes, and without its float64; null where there are none. */
   unrounded(): Promise<Trail | null> {
     this.#unrounded ??= (async () => {
       const plain = await this.#losslessPasses()

@@ -42,16 +42,30 @@ export async function losslessTrail(
 /**
  * The way to a model that rounds nothing in a run: float32 where values were float16 or rounded to integers, with ranges
  * of each run or, with `all`, with any. The same trail where there is nothing of the kind. Answers change by as much as
- * those roundings did to them.
+ * those roundings did to them. Where products are float64, float32 as well: answers change by its 24 bits.
  */
 export async function unroundedTrail(lossless: Trail, which: 'each run' | 'all'): Promise<Trail> {
-  const passes = which === 'all' ? UNDO_ALL : UNDO_EACH_RUN
+  const undo = which === 'all' ? UNDO_ALL : UNDO_EACH_RUN
+  const passes = multipliesInFloat64(lossless.model) ? [NARROW, ...undo] : undo
   const restored = await advanceAll(
     lossless,
     passes.map((pass) => ({ pass })),
   )
   return restored.model === lossless.model ? lossless : advanceAll(restored, losslessSteps)
 }
+
+const NARROW = 'narrowFloat64'
+
+/** Whether a product reads weights of float64, as numpy and scikit-learn have them; a file may need it elsewhere. */
+const multipliesInFloat64 = ({ graph }: Model): boolean =>
+  graph.nodes.some(
+    ({ opType, inputs }) =>
+      PRODUCTS.has(opType) && inputs.some((name) => graph.initializers.get(name)?.dtype === 'float64'),
+  )
+const PRODUCTS: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'MatMul', 'Gemm', 'LSTM', 'GRU', 'RNN'])
+
+/** Whether float64 became float32 along this trail. */
+export const wasNarrowed = ({ strides }: Trail): boolean => strides.some(({ step }) => step.pass === NARROW)
 
 /**
  * PRelu in the operators that are faster than its kernel, where that leaves no more operators than the file had: what

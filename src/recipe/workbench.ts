@@ -186,7 +186,7 @@ export class Workbench {
     return lossless
   }
 
-  /** The model as candidates are made of it, without roundings that the file makes; null where it makes none. */
+  /** The model as candidates are made of it, without roundings that the file makes and its float64; null where there are none. */
   async unrounded(): Promise<InspectionReport | null> {
     const trail = await this.#forms.unrounded()
     return trail && inspect(trail.model)

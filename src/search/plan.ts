@@ -70,10 +70,10 @@ const PLACEMENTS: readonly Placement[] = [
   },
 ]
 
-/** The model in float32, where the file rounds its values. */
+/** The model in float32, where the file rounds its values or multiplies in float64. */
 export const UNROUNDED: CandidateSpec = {
   id: 'float32',
-  words: 'lossless, then float32 throughout, without the roundings that the file makes',
+  words: 'lossless, then float32 throughout, without the roundings that the file makes, or for its float64',
   unrounded: true,
 }
 

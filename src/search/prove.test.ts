@@ -3,7 +3,7 @@ import type { ComparisonReport } from '../report/index.ts'
 import type { Choice } from './choose.ts'
 import type { Contender } from './finalists.ts'
 import type { Pool } from './pool.ts'
-import { decidedAgainst, gainsShown, notSureEnough, untried, whyNotWorthIt } from './prove.ts'
+import { decidedAgainst, gainsShown, judgeUnrounded, notSureEnough, untried, whyNotWorthIt } from './prove.ts'
 import type { Trial } from './trial.ts'
 
 const pool = (goal: string) => ({ goal: { name: goal }, bench: { original: { bytes: 1000 } } }) as unknown as Pool
@@ -79,4 +79,27 @@ test('a finalist that did not stay close on the proof rows is told of, also wher
   expect([close, far, worse].map((proof) => decidedAgainst(proof, handedOut(close)))).toEqual([false, true, true])
   expect([close, far].map((proof) => decidedAgainst(proof, handedOut(made('pass', 'proven'))))).toEqual([true, true])
   expect(decidedAgainst(close, handedOut(null))).toBe(true)
+})
+
+test('float32 alone of a file in another type is judged where nothing that is faster will surely pass', async () => {
+  const one = (id: string, comparison: object | null, unrounded = false) =>
+    ({ built: { spec: { id, unrounded } }, comparison, result: { p50Ms: 1 } }) as unknown as Trial
+  const judged = async (pass: number, float: Trial, affordable = true) => {
+    const seen: string[] = []
+    await judgeUnrounded({
+      trials: [one('int8', { verdict: 'inconclusive', grade: 'close' }), float],
+      bench: { rows: { select: { indices: [1] } } },
+      hopeless: () => false,
+      standing: () => ({ figure: 1, bytes: 1 }),
+      odds: () => ({ pass, close: 1 }),
+      affordsJudging: async () => affordable,
+      judgeFirstRows: async ({ built }: Trial) => void seen.push(built.spec.id),
+    } as unknown as Pool)
+    return seen
+  }
+  expect(await judged(0.2, one('float32', null, true))).toEqual(['float32'])
+  expect(await judged(0.999, one('float32', null, true))).toEqual([])
+  expect(await judged(0.2, one('float32', {}, true))).toEqual([])
+  expect(await judged(0.2, one('float32', null, true), false)).toEqual([])
+  expect(await judged(0.2, one('float16', null))).toEqual([])
 })

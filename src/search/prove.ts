@@ -41,6 +41,7 @@ export async function prove(
   const before = first?.figure ?? pool.figureBefore
   const chosenOf = (limit: number) => finalists(contenders(pool), limit, before)
   await judgeSafer(pool)
+  await judgeUnrounded(pool)
   const all = pool.proofRows
   pool.proofRows = await proofRowsWithin(pool, budget, [
     ...(first ? [lossless!] : []),
@@ -202,6 +203,14 @@ async function judgeSafer(pool: Pool): Promise<void> {
     if (!(await pool.affordsJudging([trial]))) return
     await pool.judgeFirstRows(trial)
   }
+}
+
+/** Float32 alone of a file in another type hardly changes an answer: where all that is faster may fail, it may pass. */
+export async function judgeUnrounded(pool: Pool): Promise<void> {
+  const plain = pool.trials.find(({ built }) => built.spec.unrounded)
+  if (!plain || plain.comparison !== null || plain.result.p50Ms === null || pool.hopeless(plain)) return
+  if (contenders(pool).some(({ odds }) => odds.pass >= SECURE_ODDS)) return
+  if (await pool.affordsJudging([plain])) await pool.judgeFirstRows(plain)
 }
 
 /**

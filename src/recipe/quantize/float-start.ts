@@ -1,5 +1,5 @@
 import type { Model } from '../../ir/index.ts'
-import { losslessTrail, unroundedTrail } from '../simplify.ts'
+import { losslessTrail, unroundedTrail, wasNarrowed } from '../simplify.ts'
 import { type LeftOut, startTrail, type Trail } from '../trail.ts'
 import { forIntegers } from './float-form-choice.ts'
 import { provePortable } from './portable.ts'
@@ -11,8 +11,8 @@ export interface FloatStart {
   readonly float: Trail
   /** What must answer as the file does: what rounds nothing in a run answers otherwise than a file that does. */
   readonly provable: Trail
-  /** Which of the roundings that the file makes were undone: none, those with ranges of each run, or with any. */
-  readonly unrounded: 'none' | 'each run' | 'all'
+  /** Which of the roundings that the file makes were undone: none, those with ranges of each run, or with any; or float64 that is none now. */
+  readonly unrounded: 'none' | 'each run' | 'all' | 'float64'
 }
 
 /**
@@ -32,7 +32,7 @@ export async function floatStart(
   // Codes that leave 16 bits elsewhere are no choice of ranges to be kept.
   const which = target === 'portable' && !provePortable(lossless.model).proven ? 'all' : 'each run'
   const restored = await unroundedTrail(lossless, which)
-  const unrounded = restored === lossless ? 'none' : which
+  const unrounded = restored === lossless ? 'none' : wasNarrowed(restored) ? 'float64' : which
   const float = scheme === 'static-int8' ? await forIntegers(restored, target) : restored
   return { float, provable: unrounded === 'none' ? float : lossless, unrounded }
 }

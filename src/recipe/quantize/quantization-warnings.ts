@@ -80,12 +80,13 @@ const smoothes = ({ id, applied }: PassRun): boolean => id === 'smoothInputs' &&
 const NOT_SMOOTHED =
   'smoothing changed nothing: it moves outlier channels that matrix products read, where a normalization, a Mul or a product in front can take their scales; between convolutions channels are equalised (--equalise)'
 
-const UNDONE =
-  'that was undone first, and what is measured here is against float32; whet compare shows both against each other'
+const AGAINST = 'what is measured here is against float32; whet compare shows both against each other'
+const UNDONE = `that was undone first, and ${AGAINST}`
 
 const ROUNDED_BEFORE = {
   'each run': `the file rounds its values in each run (float16, bfloat16, or integers with ranges of their own): ${UNDONE}`,
   all: `the file came in integers that are not portable, since two neighbours may leave 16 bits: ${UNDONE}`,
+  float64: `the file multiplies in float64, for which there are no such kernels: it was made float32 first, and ${AGAINST}`,
 } as const
 
 const slower = (timing: Outcome['timing']): readonly string[] =>
