@@ -96,7 +96,7 @@ export async function compare(
     declared,
     marginOf: ({ name, field }) => sliceMargins[name] ?? sliceMargins[field] ?? margin,
   }
-  const report = scored.metric
+  const judged = scored.metric
     ? verdictOnLabels(
         scored,
         scored.metric,
@@ -105,6 +105,7 @@ export async function compare(
         rule,
       )
     : verdictOnAgreement(scored, { margin, alpha, clusterField: cluster ?? null }, rule)
+  const report = scored.spread ? { ...judged, labelSpread: scored.spread } : judged
   const tokens = scored.differences.tokens()
   const skipped = [...(report.skipped ?? []), ...data.skipped]
   const settled = {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { ComparisonReport } from '../report/index.ts'
 import { labelDoubts } from './label-doubts.ts'
+import { labelSpread } from './label-spread.ts'
 
 const judged = (value: number, counts: readonly number[], more: Partial<ComparisonReport> = {}) =>
   ({
@@ -45,4 +46,35 @@ test('fewer names than the model has classes may be names of others', () => {
   expect(doubts(named, ['circle', 'triangle'])).toMatch(/scores 3 classes, and the data name 2/)
   expect(doubts(named, ['circle', 'square', 'triangle'])).toBe('')
   expect(doubts(named)).toBe('')
+})
+
+test('a model that is no nearer to the labels than their mean may not belong to them', () => {
+  const of = (metric: string, value: number, n = 800) =>
+    doubts(
+      judged(value, [n], {
+        metric,
+        higherIsBetter: metric === 'r2',
+        flipRates: undefined as never,
+        labelSpread: { mean: -3.25, deviation: 1030 },
+      }),
+    )
+  expect(of('mae', 2782.8)).toMatch(/has 2780 of mae; always answering -3.25, .* would have at most 1030\. .*units/)
+  expect(of('rmse', 1030)).not.toBe('')
+  expect(of('r2', -0.01)).toMatch(/would have 0\./)
+  expect([of('mae', 1029), of('rmse', 12), of('r2', 0.01), of('spearman', 5000), of('mae', 2782.8, 29)]).toEqual(
+    Array(5).fill(''),
+  )
+})
+
+test('the spread of labels is that of all their numbers, and there is none of texts', () => {
+  const of = (...labels: readonly (number | string | Float32Array | BigInt64Array)[]) => {
+    const spread = labelSpread()
+    for (const label of labels) spread.add(label)
+    return spread.result()
+  }
+  expect(of(1, 2, 3, 6)).toEqual({ mean: 3, deviation: Math.sqrt(3.5) })
+  expect(of(Float32Array.of(1, 2), Float32Array.of(3, 6))).toEqual(of(1, 2, 3, 6))
+  expect(of(BigInt64Array.of(1n, 2n, 3n, 6n))).toEqual(of(1, 2, 3, 6))
+  expect(of(1e9 + 1, 1e9 - 1)!.deviation).toBeCloseTo(1, 9)
+  expect([of(1, 'a'), of()]).toEqual([null, null])
 })

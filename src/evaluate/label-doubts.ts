@@ -8,12 +8,26 @@ const ROWS_OF_A_GUESSER = 30
 /** Standard errors that lie above a guess by chance in one case of twenty. */
 const BY_CHANCE = 1.645
 
-type Judged = Pick<ComparisonReport, 'labelled' | 'flipRates' | 'base' | 'n' | 'higherIsBetter' | 'classes' | 'metric'>
+type Judged = Pick<
+  ComparisonReport,
+  'labelled' | 'flipRates' | 'base' | 'n' | 'higherIsBetter' | 'classes' | 'metric' | 'labelSpread'
+>
+
+/** What these metrics are, at worst, where every answer is the mean of the labels, which deviate from it by so much. */
+const OF_THE_MEAN: Readonly<Record<string, (deviation: number) => number>> = {
+  mae: (deviation) => deviation,
+  rmse: (deviation) => deviation,
+  r2: () => 0,
+}
+
+/** Whether the metric holds numbers against numbers, so that the spread of the labels says what a guess would be worth. */
+export const ofNumbers = (metric: { readonly name: string } | null): boolean =>
+  metric !== null && Object.hasOwn(OF_THE_MEAN, metric.name)
 
 /**
  * Why the labels may not be those of the model, which no verdict shows: both models are judged by the same wrong ones.
- * Classes that are numbered otherwise, a base model that is right never, or no more often than one answer to all, and
- * rows that are all of one class, which says something only of rows that are not a first few of `all`.
+ * Classes that are numbered otherwise, a base model that is right never, or no more often (no nearer) than one answer to
+ * all, and rows that are all of one class, which says something only of rows that are not a first few of `all`.
  */
 export function labelDoubts(
   report: Judged,
@@ -21,7 +35,7 @@ export function labelDoubts(
   all = report.n,
 ): readonly string[] {
   const strange = noneRight(report)
-  const guessed = strange.length > 0 ? strange : noBetterThanOneAnswer(report)
+  const guessed = strange.length > 0 ? strange : [...noBetterThanOneAnswer(report), ...noNearerThanTheMean(report)]
   return [...namedInPart(report, classNames), ...guessed, ...(report.n < all ? [] : oneClassAlone(report))]
 }
 
@@ -64,5 +78,20 @@ function noBetterThanOneAnswer({ metric, base, n, classes }: Judged): readonly s
   const percent = (value: number) => `${(value * 100).toFixed(1)} %`
   return [
     `The baseline is right on ${percent(base.value)} of the rows; always answering “${most.name}” would be on ${percent(share)}. Where it is no better than that, a loss hardly shows: do the labels belong to these rows, count the classes as the model does, and are the inputs prepared as it was trained? Where one class is most of the rows, --metric balanced-accuracy sees more.`,
+  ]
+}
+
+/** The same of numbers: labels in other units, of other rows, or probabilities held against logits. */
+function noNearerThanTheMean({ metric, base, n, higherIsBetter, labelSpread }: Judged): readonly string[] {
+  if (!labelSpread || !ofNumbers({ name: metric }) || base.value === null || n < ROWS_OF_A_GUESSER) return []
+  const ofMean = OF_THE_MEAN[metric]!(labelSpread.deviation)
+  if (higherIsBetter ? base.value > ofMean : base.value < ofMean) return []
+  const digits = (value: number) => String(Number(value.toPrecision(3)))
+  // Of several numbers a row `r2` holds each against its own mean.
+  const [answer, bound] = higherIsBetter
+    ? ['with the mean of the labels', digits(ofMean)]
+    : [`${digits(labelSpread.mean)}, the mean of the labels,`, `at most ${digits(ofMean)}`]
+  return [
+    `The baseline has ${digits(base.value)} of ${metric}; always answering ${answer} would have ${bound}. Where it is no better than that, a loss hardly shows: are the labels those of these rows, in what the model answers in (its units; scores or probabilities), and are the inputs prepared as it was trained?`,
   ]
 }

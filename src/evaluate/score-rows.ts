@@ -1,8 +1,11 @@
 import { type Dataset, type Rows, repeatedRows } from '../data/index.ts'
 import type { Session } from '../engine/index.ts'
 import { UserError } from '../platform/index.ts'
+import type { LabelSpread } from '../report/index.ts'
 import { type Differences, differences } from './differences.ts'
 import { type Flip, flipsOf, flipsTogether, idFieldOf, type ScoredPairs } from './flips.ts'
+import { ofNumbers } from './label-doubts.ts'
+import { labelSpread } from './label-spread.ts'
 import { type ClassScores, classScores } from './metric/class-scores.ts'
 import { NO_ANSWER } from './metric/classification.ts'
 import { tokenScoresName } from './metric/language.ts'
@@ -43,6 +46,8 @@ export interface ScoredRows extends ScoredPairs {
   readonly batch: number
   /** Label of every row as text; null where rows have no single label. */
   readonly labels: readonly string[] | null
+  /** Null where the metric does not hold numbers against numbers. */
+  readonly spread: LabelSpread | null
   /** Null where the outputs hold no class probabilities. */
   readonly classes: ClassScores | null
   readonly repeatedIds: RepeatedIds | null
@@ -130,6 +135,7 @@ function rowKeeper(
   const alike = sameThroughout(base.outputs.map(({ name }) => name))
   const repeating = sameThroughout(named)
   const ranges = unlikeRanges()
+  const spread = labelSpread()
   let fitting: readonly string[] = []
   const [rows, indices, labels]: [number[], number[], string[]] = [[], [], []]
   const [changed, different, broken]: [boolean[], boolean[], boolean[]] = [[], [], []]
@@ -150,6 +156,7 @@ function rowKeeper(
       alike.add((name) => outputs[name]?.data)
       repeating.add((name) => fields![name])
       ids.add(fields!)
+      if (ofNumbers(scoredBy)) spread.add(label)
       const shown = labelText(label, data)
       if (shown !== null) labels.push(shown)
       if (scoredBy !== null) flips.scored(pair, rows.length, scoredBy, scores.add(pair, scoredBy))
@@ -168,6 +175,7 @@ function rowKeeper(
       differences: seen,
       flips: flips.result(),
       labels: labels.length === rows.length ? labels : null,
+      spread: spread.result(),
       classes: classes.result(),
       repeatedIds: ids.result(),
       allAlike: alike.result(),

@@ -71,6 +71,10 @@ const flipRates = object({ negative: flips, positive: flips })
 export type FlipRates = Infer<typeof flipRates>
 
 /** Candidate's share of wrong answers over the baseline's; null where the baseline makes no error. `ci` two-sided 1−α. */
+/** Of all numbers of the labels: what one answer to every row is held against. */
+const labelSpread = object({ mean: number, deviation: number })
+export type LabelSpread = Infer<typeof labelSpread>
+
 const errorRatio = object({
   base: number,
   candidate: number,
@@ -227,6 +231,8 @@ export const comparison = report('comparison', {
   story: optional(list(text)),
   flipRates: optional(flipRates),
   errorRatio: optional(errorRatio),
+  /** Where the metric is `mae`, `rmse` or `r2`. */
+  labelSpread: optional(labelSpread),
   divergence: optional(divergence),
   confidence: optional(confidenceCheck),
   /** One entry a class of the labels; a class without rows is inconclusive. */
