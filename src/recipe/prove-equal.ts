@@ -10,14 +10,33 @@ import { sameToOwnRounding } from './own-rounding.ts'
 import { type SampleOptions, samplesFor } from './samples.ts'
 import { together } from './together.ts'
 
-/** A rewrite that must change no answer changed one beyond what roundings do: never an output. */
+/** A rewrite that must change no answer changed one beyond what roundings do, or left none: never an output. */
 export class AnswersChanged extends Error {
-  /** Which output, and by how much. */
-  readonly what: string
+  /** What it did: which output it changed, and by how much, or why the runtime does not take what it made. */
+  readonly deed: string
 
-  constructor(what: string) {
-    super(`internal: a lossless pass changed ${what}; please report the model`)
-    this.what = what
+  constructor(deed: string) {
+    super(`internal: a lossless pass ${deed}; please report the model`)
+    this.deed = deed
+  }
+}
+
+/** The fault of a rewrite, where the runtime refuses what it made of a model that it takes; any other error as it is. */
+const blamed = (error: unknown): unknown =>
+  error instanceof UserError && REFUSALS.has(error.code)
+    ? new AnswersChanged(`made a model that the runtime does not take (${error.message})`)
+    : error
+
+/** Codes of a model that the runtime does not load, has no kernels for, or stops in; no memory is another matter. */
+const REFUSALS: ReadonlySet<string> = new Set(['bad-model', 'unsupported', 'bad-data'])
+
+/** What waits for a rewritten model, which is to blame for a failure only where the `original` has none. */
+async function orBlamed<T>(rewritten: Promise<T>, original: Promise<unknown> | unknown): Promise<T> {
+  try {
+    return await rewritten
+  } catch (error) {
+    await original
+    throw blamed(error)
   }
 }
 
@@ -43,7 +62,7 @@ export async function proveEqualTo(
 ): Promise<Equivalence> {
   const opening = openIsolated(after, LEAN)
   try {
-    const [base, candidate] = await together(before, opening)
+    const [base, candidate] = await together(before, orBlamed(opening, before))
     return await proveSame(await expectedOf(base, options), candidate, original)
   } finally {
     await closeOpened(opening)
@@ -65,9 +84,10 @@ export interface Expected {
   readonly answers: Map<Feeds, Promise<Fetched>>
 }
 
-/** An answer on its way; who waits for it hears of a failure. */
-function answering(session: Session, sample: Feeds): Promise<Fetched> {
-  const answer = session.run(sample)
+/** An answer on its way, perhaps of what a model that gave an `original` one became; who waits hears of a failure. */
+function answering(session: Session, sample: Feeds, original?: Promise<Fetched>): Promise<Fetched> {
+  const run = session.run(sample)
+  const answer = original ? orBlamed(run, original) : run
   answer.catch(() => {})
   return answer
 }
@@ -107,7 +127,7 @@ async function proveSame(expected: Expected, candidate: Session, before: Model):
     },
   }
   // Asked at once, too: it answers the next sample while this process compares one.
-  const asked = new Map(feeds.map((sample) => [sample, answering(candidate, sample)]))
+  const asked = new Map(feeds.map((sample) => [sample, answering(candidate, sample, answers.get(sample))]))
   const other = {
     run(sample: Feeds) {
       const answer = asked.get(sample)!
@@ -121,7 +141,7 @@ async function proveSame(expected: Expected, candidate: Session, before: Model):
   const { equal, equivalence, worst } = strict.equal
     ? strict
     : ((await sameToOwnRounding(before, candidate, steady)) ?? strict)
-  if (!equal) throw new AnswersChanged(`output "${worst?.name}": ${worst?.mismatch}`)
+  if (!equal) throw new AnswersChanged(`changed output "${worst?.name}": ${worst?.mismatch}`)
   return { ...equivalence, realSamples: real }
 }
 
@@ -133,7 +153,7 @@ export async function proveLossless(
   expecting: Promise<Expected>,
 ): Promise<void> {
   const opening = sessions.open(lossless)
-  const [expected, session] = await together(expecting, opening)
+  const [expected, session] = await together(expecting, orBlamed(opening, expecting))
   await proveSame(expected, session, original)
   await sessions.close(opening)
 }

@@ -48,6 +48,31 @@ test('a pass that changes answers is left out, and the others stay', async () =>
   expect(report.equivalence!.maxAbs).toBeLessThan(1e-4)
 })
 
+test.each([
+  ['load', 'Sigmoidal', /Sigmoidal/],
+  ['run', 'ReduceSum', /could not run the model/],
+])(
+  'so is one that makes a model that the runtime does not %s, which is no fault of the file',
+  async (_, other, why) => {
+    spoil('recogniseSilu', 'Sigmoid', other)
+    const { model: after, report } = await simplify(model)
+    expect(report.warnings).toEqual([told('recogniseSilu')])
+    expect(report.warnings![0]).toMatch(/made a model that the runtime does not take \(/)
+    expect(report.warnings![0]).toMatch(why)
+    expect(after.graph.nodes.map(({ opType }) => opType)).toEqual(['Conv', 'Sigmoid', 'Conv', 'Sigmoid'])
+    const { report: quantized } = await quantize(model, { scheme: 'static-int8', data: rows })
+    expect(quantized.warnings).toContainEqual(told('recogniseSilu'))
+  },
+)
+
+test('where the file itself is refused, that is what is said', async () => {
+  const graph = { ...model.graph, nodes: model.graph.nodes.map((node) => ({ ...node, domain: 'nobody' })) }
+  spoil('recogniseSilu', 'Sigmoid', 'Sigmoidal')
+  await expect(simplify({ ...model, graph, opsets: new Map([...model.opsets, ['nobody', 1]]) })).rejects.toMatchObject({
+    code: 'unsupported',
+  })
+})
+
 test('two of them, as well', async () => {
   spoil('recogniseSilu')
   spoil('recogniseHardSwish')

@@ -36,9 +36,9 @@ export async function provenTrail(
 }
 
 /**
- * Does work whose first part is a trail that must change no answer. Where that trail does change one, the pass that did
- * is found and left out, and the work is done anew: a model with one unusual corner comes back faster for all other
- * passes, and not with an error, nor with other answers.
+ * Does work whose first part is a trail that must change no answer. Where that trail does change one, or comes to a model
+ * that the runtime does not take, the pass that did is found and left out, and the work is done anew: a model with one
+ * unusual corner comes back faster for all other passes, and not with an error, nor with other answers.
  *
  * @param work Throws AnswersChanged where its proof fails; the proof may run beside the rest of it.
  * @param trailOf The trail that the work proves, without these passes.
@@ -57,17 +57,17 @@ export async function leavingOut<T>(
       if (!(error instanceof AnswersChanged) || left.passes.size === MOST_LEFT_OUT) throw error
       const changer = await firstChanger(original, await trailOf(left.passes), options)
       if (changer === null) throw error
-      const { pass, changed } = changer
-      const warning = `${pass} was left out: with it a rewrite that must change no answer changed ${changed}; please report the model`
+      const { pass, deed } = changer
+      const warning = `${pass} was left out: with it a rewrite that must change no answer ${deed}; please report the model`
       left = { passes: new Set([...left.passes, pass]), warnings: [...left.warnings, warning] }
     }
   }
 }
 
-/** A pass behind which answers are others: which output, and by how much. */
+/** A pass behind which answers are others, or none: what it did. */
 interface Changer {
   readonly pass: string
-  readonly changed: string
+  readonly deed: string
 }
 
 /** The first one along a trail; null where each step by itself seems to change no answer. */
@@ -79,7 +79,7 @@ async function firstChanger(original: Model, { strides }: Trail, options: Sample
       await proveEqual(original, model, options)
       return null
     } catch (error) {
-      if (error instanceof AnswersChanged) return { pass: steps[count - 1]!.pass, changed: error.what }
+      if (error instanceof AnswersChanged) return { pass: steps[count - 1]!.pass, deed: error.deed }
       throw error
     }
   }
