@@ -199,6 +199,7 @@ test.each([
   [{ files: 3 }, /"files" in .* must be a file or pattern/, null],
   [{ domains: { x: [1, 0] } }, /"domains" in .* must be/, null],
   [{ files: 'rows.jsonl', constants: { srr: 1 } }, /"constants" .* names "srr"/, null],
+  [{ files: 'rows.jsonl', domains: { X: [0, 1] } }, /"domains" .* names "X"/, /It takes "x"/],
   [{ files: 'rows.jsonl', constants: { x: [[1], [2, 3]] } }, /constant "x" .* is no number/, null],
   [{ files: 'rows.jsonl', rename: { z: 'x' } }, /no field "z" to rename/, null],
   [{ files: 'rows.jsonl', slices: ['city'] }, /no slice field "city"/, null],

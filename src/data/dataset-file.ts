@@ -105,7 +105,7 @@ export async function readDatasetFile(file: string): Promise<DatasetFile> {
   } as DatasetFile
 }
 
-/** Refuses domains and constants for names that the set does not know. */
+/** Refuses constants, states and domains for names that the model does not know. */
 export function requireKnown(names: Iterable<string>, known: readonly string[], what: string, where: string): void {
   for (const name of names)
     if (!known.includes(name))

@@ -72,6 +72,7 @@ export async function openDatasetFile(path: string, given: OpenDatasetOptions): 
     const names = given.inputs.map(({ name }) => name)
     requireKnown(Object.keys(file.constants), names, 'constants', path)
     requireKnown(Object.keys(file.state), names, 'state', path)
+    requireKnown(Object.keys(file.domains), names, 'domains', path)
   }
   const listed = file.files?.filter((entry): entry is ListedFile => typeof entry !== 'string')
   if (listed && listed.length > 0 && listed.length < file.files!.length)
