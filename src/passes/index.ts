@@ -193,6 +193,9 @@ export const INTEGER_FORMS: readonly string[] = [
   'eliminateDeadCode',
 ]
 
+/** Whole blocks of channels where integer convolutions of one channel each ask for them; run behind these. */
+export const FILL_FOR_INTEGERS = { pass: layout.fillChannelBlocks.id, options: { integers: true } } as const
+
 /** A float model with its slopes as what is handed out has them, whose kernels are to be timed. */
 export const slopesAsRun = async (model: Model): Promise<Model> =>
   (await layout.slopesAsProducts.run(model, {}, [])).model

@@ -8,6 +8,7 @@ import {
   type Tensor,
 } from '../../ir/index.ts'
 import { BLOCK } from '../../rewrite/index.ts'
+import { aloneWork, type ChannelWork, placesOf, wholeBlocksPay } from './filled-work.ts'
 import { channelAxis, channelsPadded, joinsChannels, keepsChannels, keepsZeros, planarWeight } from './kept-channels.ts'
 
 /** Values that must have the same channels, and how many those of broken blocks shall have. */
@@ -35,6 +36,17 @@ interface Group {
   readonly pads: { readonly input: string; readonly by: number }[]
   /** Channels of zeros stay such. */
   keepsZeros: boolean
+  readonly work: ChannelWork
+  /** Whether filling its channels was found to pay; undefined where nobody asks. */
+  pays?: boolean
+}
+
+/** Which groups are looked for. */
+interface Wanted {
+  /** Also those that Concat joins. */
+  readonly joints: boolean
+  /** The pixels of a value, where only what integer kernels gain by is filled; undefined where they are not known. */
+  readonly pixels?: ((value: string) => number | undefined) | undefined
 }
 
 /**
@@ -45,26 +57,35 @@ export function channelGroups(
   nodes: readonly Node[],
   index: GraphIndex,
   constant: (name: string) => Tensor | undefined,
-  joints: boolean,
+  { joints, pixels }: Wanted,
 ): ChannelGroups {
   const sets = new Groups()
+  const add = (value: string, kind: keyof ChannelWork, each: number) => {
+    sets.of(value).work[kind] += each
+  }
   for (const name of [...index.inputs, ...index.outputs]) sets.of(name).pinned = true
   for (const node of nodes) {
     const output = node.outputs[0]!
     const open = [...readsOf(node)].filter((name) => constant(name) === undefined)
     const weight = operatorName(node) === 'Conv' ? planarWeight(node, open, constant) : undefined
     const padded = channelsPadded(node, constant)
+    // Where a size is not known, so is what is gained.
+    const made = pixels ? (pixels(output) ?? Number.NaN) : 0
     if (weight) {
       const input = node.inputs[0]!
+      const places = placesOf(weight)
       if (intAttribute(node, 'group', 1) === 1) {
         sets.of(input).read = true
         const group = sets.of(output)
         group.made = true
         group.channels.add(weight.dims[0]!)
+        add(input, 'dense', made * places * weight.dims[0]!)
+        add(output, 'dense', made * places * weight.dims[1]!)
         if (index.producer.get(input)?.opType === 'GlobalAveragePool') group.pixel = true
       } else if (isDepthwise(node, weight)) {
         sets.join(input, output)
         sets.of(output).channels.add(weight.dims[0]!)
+        add(output, 'alone', made * aloneWork(places))
       } else for (const name of [input, output]) sets.of(name).pinned = true
     } else if (joints && joinsChannels(node, open)) {
       sets.of(output).made = true
@@ -76,6 +97,9 @@ export function channelGroups(
       sets.of(node.inputs[0]!).read = true
     } else if (keepsChannels(node, open, constant)) {
       for (const input of open) sets.join(input, output)
+      add(output, 'apart', made)
+      // Slopes are a convolution of one tap in integers, and the greater of two.
+      if (operatorName(node) === 'PRelu') add(output, 'alone', made * aloneWork(1))
       for (const input of node.inputs) {
         const tensor = constant(input)
         const axis = channelAxis(tensor)
@@ -84,6 +108,7 @@ export function channelGroups(
       if (!keepsZeros(node, constant)) sets.of(output).keepsZeros = false
     } else for (const name of [...open, ...node.outputs]) sets.of(name).pinned = true
   }
+  if (pixels) for (const group of sets.all()) group.pays = wholeBlocksPay(widthsOf(group, sets) ?? [], group.work)
   pinWhatStays(sets)
   const parts = new Map([...sets.all()].map((group) => [group, openParts(group, sets)]))
   return {
@@ -115,8 +140,8 @@ function widthsOf(group: Group, sets: Groups, above: ReadonlySet<Group> = new Se
 
 /** Whether a group's values can be given whole blocks where they have broken ones. */
 function canFill(group: Group, widths: readonly number[]): boolean {
-  const { made, read, pixel, pinned } = group
-  return !pinned && made && read && widths.every((width) => isWhole(width) || pixel || width >= BLOCK / 2)
+  const { made, read, pixel, pinned, pays = true } = group
+  return !pinned && made && read && pays && widths.every((width) => isWhole(width) || pixel || width >= BLOCK / 2)
 }
 
 /**
@@ -172,6 +197,7 @@ class Groups {
         joints: [],
         pads: [],
         keepsZeros: true,
+        work: { alone: 0, dense: 0, apart: 0 },
       }
       this.#groups.set(root, group)
     }
@@ -200,6 +226,7 @@ class Groups {
     kept.joints.push(...gone.joints)
     kept.pads.push(...gone.pads)
     kept.keepsZeros &&= gone.keepsZeros
+    for (const kind of ['alone', 'dense', 'apart'] as const) kept.work[kind] += gone.work[kind]
   }
 
   #root(name: string): string {

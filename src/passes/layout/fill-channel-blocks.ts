@@ -6,7 +6,8 @@
  * The channels that are added go through everything that keeps channels apart: activations, sums and products of values
  * with the same channels, pools, pictures that grow, convolutions of one channel each. With `joints`, each part of
  * what is joined gets blocks of its own, and what reads them zeros in the same places. A Pad of channels finds its
- * zeros there.
+ * zeros there. With `integers`, only what integer kernels gain by is filled: they have two kernels for convolutions of one
+ * channel each, and the fast one takes whole blocks alone (3×3 at 64×64 over 20 channels 0.19 ms, 24 0.12, 32 0.075).
  * Illegal: anything else reads or makes the value, or it is an input or output of the graph; an activation that is not
  * finite at zero. Left alone below half a block, but behind a global pool, where a pixel costs nothing.
  * Source: what is added is multiplied by zero. Block size and padding: `nchwc_transformer.cc` of ONNX Runtime.
@@ -14,6 +15,7 @@
 import {
   elementCount,
   indexGraph,
+  inferTypes,
   int,
   intAttribute,
   isDepthwise,
@@ -27,12 +29,15 @@ import {
 import { boolean, exactly, optional } from '../../report/index.ts'
 import { BLOCK, GraphEditor, type Pass, type PassResult, withGraph } from '../../rewrite/index.ts'
 import { channelGroups } from './channel-groups.ts'
+import { pixelsOf } from './filled-work.ts'
 import { channelAxis, channelsPadded } from './kept-channels.ts'
 
 /** How far channels are followed. */
 export interface FillOptions {
   /** Through what is joined as well: more may be computed there than changes of layout are spared. */
   readonly joints?: boolean
+  /** Only convolutions of one channel each and what stands around them, where integer kernels gain by it. */
+  readonly integers?: boolean
 }
 
 export const fillChannelBlocks: Pass<FillOptions> = {
@@ -42,10 +47,14 @@ export const fillChannelBlocks: Pass<FillOptions> = {
   run: fill,
 }
 
-function fill(model: Model, { joints = false }: FillOptions): PassResult {
+function fill(model: Model, { joints = false, integers = false }: FillOptions): PassResult {
   const { graph } = model
   const editor = new GraphEditor(graph)
-  const groups = channelGroups(graph.nodes, indexGraph(graph), (name) => editor.constant(name), joints)
+  const types = integers ? inferTypes(model) : undefined
+  const groups = channelGroups(graph.nodes, indexGraph(graph), (name) => editor.constant(name), {
+    joints,
+    pixels: types && ((value) => pixelsOf(types.get(value))),
+  })
   const constants = new Map<string, string>()
   const padded = (name: string, axes: readonly (readonly [axis: number, parts: readonly number[]])[]) => {
     const key = JSON.stringify([name, axes])

@@ -15,7 +15,7 @@ const UNARY: ReadonlySet<string> = new Set(
     ' ',
   ),
 )
-const BINARY: ReadonlySet<string> = new Set(['Add', 'Mul', 'Sub'])
+const BINARY: ReadonlySet<string> = new Set(['Add', 'Mul', 'PRelu', 'Sub'])
 
 /** Height and width, behind rows and channels. */
 const RANK = 4

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { modelWith } from '../../../tests/quantize-kit.ts'
 import { startTrail } from '../trail.ts'
-import { filledWherePays } from './float-form-choice.ts'
+import { filledWherePays, forIntegers } from './float-form-choice.ts'
 
 /** Two halves of broken blocks that are joined, and one value of broken blocks beside them. */
 const joined = modelWith(
@@ -44,4 +44,19 @@ test('a form that is there already is not timed twice', async () => {
     return null
   })
   expect(asked).toEqual(['plain', 'filled'])
+})
+
+test('what integers are made of has whole blocks where single channels are convolved; the web gains nothing by it', async () => {
+  const alone = modelWith(
+    `g (float[1,3,6,5] x) => (float y) {
+       a = Conv(x, w) d = Conv<group = 24, pads = [1, 1, 1, 1]>(a, dw) y = Conv(d, v) }`,
+    { w: [24, 3, 1, 1], dw: [24, 1, 3, 3], v: [5, 24, 1, 1] },
+  )
+  const channels = async (target: 'native' | 'portable' | 'web') => {
+    const { graph } = (await forIntegers(startTrail(alone), target)).model
+    return graph.nodes.map(({ inputs }) => graph.initializers.get(inputs[1]!)!.dims[0])
+  }
+  expect(await channels('native')).toEqual([32, 32, 5])
+  expect(await channels('portable')).toEqual([32, 32, 5])
+  expect(await channels('web')).toEqual([24, 24, 5])
 })

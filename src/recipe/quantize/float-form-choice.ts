@@ -2,6 +2,7 @@ import { modelDigest } from '../../onnx/index.ts'
 import {
   BOUND_MASKS,
   FILL_BLOCKS,
+  FILL_FOR_INTEGERS,
   FILL_JOINTS,
   GROW_IN_INTEGERS,
   INTEGER_FORMS,
@@ -29,7 +30,8 @@ const integerForms = new WeakMap<Trail, Promise<Trail>>()
 /** A float model as static integers are made of it for this target; in WebAssembly nobody gains by it. */
 export async function forIntegers(trail: Trail, target: Target): Promise<Trail> {
   if (target === 'web') return trail
-  const form = integerForms.get(trail) ?? advanceAll(trail, [GROW_IN_INTEGERS, ...stepsOf(INTEGER_FORMS)])
+  const form =
+    integerForms.get(trail) ?? advanceAll(trail, [GROW_IN_INTEGERS, ...stepsOf(INTEGER_FORMS), FILL_FOR_INTEGERS])
   integerForms.set(trail, form)
   return form
 }
