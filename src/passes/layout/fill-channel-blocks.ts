@@ -43,7 +43,7 @@ export interface FillOptions {
 export const fillChannelBlocks: Pass<FillOptions> = {
   id: 'fillChannelBlocks',
   summary: 'Gives values between convolutions whole blocks of channels, so that they need not change their order.',
-  options: exactly<FillOptions>({ joints: optional(boolean) }),
+  options: exactly<FillOptions>({ joints: optional(boolean), integers: optional(boolean) }),
   run: fill,
 }
 
