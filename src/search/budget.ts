@@ -10,8 +10,8 @@ export const CONFIRMING = 1 / 12
 const MOST_CLOSING = 0.1
 /** By so much of its time a search may go beyond it for a proof that is likelier to pass by that, or for one more candidate where none stays close. */
 const OVERTIME = 1 / 2
-/** By so much of its time a search may go beyond it for what is told in the end. */
-const LATE = 0.1
+/** By so much of its time a search may go beyond it for a further finalist, or for what is told in the end. */
+export const LATE = 0.1
 /** What takes less of the time than this is told in any case. */
 const LITTLE = 0.02
 /** Share of the time that the proof may take in any case: so little is saved by fewer rows. */

@@ -1,9 +1,18 @@
 import { expect, test } from 'vitest'
 import type { ComparisonReport } from '../report/index.ts'
+import { Budget } from './budget.ts'
 import type { Choice } from './choose.ts'
 import type { Contender } from './finalists.ts'
 import type { Pool } from './pool.ts'
-import { decidedAgainst, gainsShown, judgeUnrounded, notSureEnough, untried, whyNotWorthIt } from './prove.ts'
+import {
+  decidedAgainst,
+  gainsShown,
+  judgeUnrounded,
+  mostFinalists,
+  notSureEnough,
+  untried,
+  whyNotWorthIt,
+} from './prove.ts'
 import type { Trial } from './trial.ts'
 
 const pool = (goal: string) => ({ goal: { name: goal }, bench: { original: { bytes: 1000 } } }) as unknown as Pool
@@ -102,4 +111,17 @@ test('float32 alone of a file in another type is judged where nothing that is fa
   expect(await judged(0.2, one('float32', {}, true))).toEqual([])
   expect(await judged(0.2, one('float32', null, true), false)).toEqual([])
   expect(await judged(0.2, one('float16', null))).toEqual([])
+})
+
+test.each([
+  ['four, where there is time', { elapsed: 100, rows: 2400, most: 4 }],
+  ['four in a tenth of the time in any case', { elapsed: 400, rows: 600, most: 4 }],
+  ['three a little beyond the time', { elapsed: 260, rows: 1100, most: 3 }],
+  ['two where more would take longer than that', { elapsed: 280, rows: 1100, most: 2 }],
+])('finalists after a search of 300 seconds: %s', (_, { elapsed, rows, most }) => {
+  let seconds = 0
+  const budget = new Budget(300_000, () => 1000 * seconds)
+  budget.keepForProof(rows, { answering: 0.011, judging: 0.009 }, 2)
+  seconds = elapsed
+  expect(mostFinalists({ proofRows: rows }, budget)).toBe(most)
 })

@@ -1,5 +1,5 @@
 import type { ComparisonReport } from '../report/index.ts'
-import { ALWAYS_JUDGED, type Budget, CONFIRMING, FEWEST_FINALISTS } from './budget.ts'
+import { ALWAYS_JUDGED, type Budget, FEWEST_FINALISTS, LATE } from './budget.ts'
 import { whyNotProven } from './choice-words.ts'
 import { type Choice, chooseByProof } from './choose.ts'
 import { type Contender, type Finalists, finalists } from './finalists.ts'
@@ -241,11 +241,13 @@ async function judgeOnMoreRows(pool: Pool, budget: Budget, chosen: () => readonl
   for (const { id } of open()) budget.leaveOut(`all selection rows for ${id}`)
 }
 
-/** As many as there is time to prove beside the lossless model. */
-function mostFinalists(pool: Pool, budget: Budget): number {
-  const seconds = (1 - CONFIRMING) * budget.seconds - budget.elapsed
-  const rows = budget.affordableRows(seconds)
-  const proofs = Math.floor(rows / Math.max(1, pool.proofRows))
+/**
+ * As many as there is time to prove beside the lossless model, or a little more: they are chosen together, and a search
+ * has mostly spent its time by then, whereas the proof of a further one takes seconds, and only where those before passed.
+ */
+export function mostFinalists({ proofRows }: Pick<Pool, 'proofRows'>, budget: Budget): number {
+  const rows = budget.affordableRows(budget.leftToProve(0, LATE))
+  const proofs = Math.floor(rows / Math.max(1, proofRows))
   return Math.min(FINALISTS, Math.max(FEWEST_FINALISTS, proofs - 1))
 }
 
