@@ -117,7 +117,10 @@ function treeOf(
   }
 }
 
-/** Writes the first rows as feeds of the model, an `.npz` that both our command and the Python script read. */
+/**
+ * Writes the first rows as feeds of the model, an `.npz` that both our command and the Python script read: one array an
+ * input, so rows of another shape than the first (the last piece of a text) are left out.
+ */
 export async function writeFeeds(
   path: string,
   data: Dataset,
@@ -126,13 +129,19 @@ export async function writeFeeds(
 ): Promise<void> {
   const columns: Record<string, { dtype: string; dims: number[]; parts: Uint8Array[] }> = {}
   const indices = Array.from({ length: Math.min(rows, data.rows) }, (_, i) => i)
-  for await (const batch of data.read({ indices, batch: 1 }))
-    for (const [name, { dtype, dims, data: values }] of Object.entries(feedsOf(batch, inputs, data))) {
+  let first: string | undefined
+  for await (const batch of data.read({ indices, batch: 1 })) {
+    const feeds = Object.entries(feedsOf(batch, inputs, data))
+    const shape = feeds.map(([, { dims }]) => dims.slice(1)).join('; ')
+    first ??= shape
+    if (shape !== first) continue
+    for (const [name, { dtype, dims, data: values }] of feeds) {
       const { buffer, byteOffset, byteLength } = values as Uint8Array
       const column = (columns[name] ??= { dtype, dims: [0, ...dims.slice(1)], parts: [] })
       column.dims[0]! += dims[0]!
       column.parts.push(new Uint8Array(buffer, byteOffset, byteLength))
     }
+  }
   writeNpz(
     path,
     Object.fromEntries(
