@@ -14,4 +14,4 @@ export async function load(url, context, next) {
   if (errors.length > 0) throw new SyntaxError(errors[0].message)
   return { format: 'module', source: code, shortCircuit: true }
 }`
-register(`data:text/javascript,${encodeURIComponent(hooks)}`)
+if (!process.features.typescript) register(`data:text/javascript,${encodeURIComponent(hooks)}`)
