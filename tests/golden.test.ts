@@ -122,7 +122,19 @@ describe('stored recipes give the digests that they name', () => {
     expect(await refusal([null])).toBe('step 1 of the recipe is damaged')
     expect(await refusal([first, { ...first, options: 'fast' }])).toBe('step 2 of the recipe is damaged')
     expect(await refusal([{ ...first, evidence: undefined }])).toBe('step 1 of the recipe is damaged')
-    expect(await refusal([first], { 'sha256:1': { kind: 'calibration' } })).toMatch(/evidence sha256:1 .* was changed/)
+    const ranges = { kind: 'calibration', version: 1, method: 'minmax', samples: 1, dataDigest: '', unseen: [] }
+    const changed = { 'sha256:1': { ...ranges, ranges: {} } }
+    expect(await refusal([first], changed)).toMatch(/evidence sha256:1 .* was changed/)
+    for (const [hollow, what] of [
+      [null, 'it is no report'],
+      [{}, 'kind is missing'],
+      [{ kind: 'toString' }, 'kind is "toString", which is none'],
+      [{ kind: 'moments', version: 1 }, 'samples is missing'],
+      [ranges, 'ranges is missing'],
+    ] as const)
+      expect(await refusal([first], { 'sha256:1': hollow })).toBe(
+        `the evidence sha256:1 of the recipe is damaged: ${what}`,
+      )
     const unread = { pass: 'quantizeDynamicInt8', options: { keepFloat: 7 }, input: modelDigest(model), output: 'x' }
     expect(await refusal([{ ...unread, evidence: [] }])).toMatch(
       /^step 1 of the recipe, quantizeDynamicInt8, .*: options.keepFloat is not of type array$/,

@@ -5,12 +5,15 @@ import { modelDigest } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
 import {
   exactly,
+  type Kind,
+  kinds,
   misfit,
   type RangeMethod,
   type Recipe,
   type RecipeStep,
   type Report,
   type RewriteReport,
+  schemaOf,
   WHETSTONE_VERSION,
 } from '../report/index.ts'
 import { channelsOf } from './evidence/channels.ts'
@@ -184,10 +187,27 @@ export function parseRecipe(text: string, where: string): Recipe {
       where,
       hint: 'each step has pass, options, evidence, input and output: make the recipe again with whet optimize, or with whet quantize --recipe',
     })
+  for (const [digest, report] of Object.entries(parsed.evidence as Recipe['evidence'])) {
+    const wrong = hollowAt(report)
+    if (wrong === null) continue
+    throw new UserError('bad-argument', `the evidence ${digest} of the recipe is damaged: ${wrong}`, {
+      where,
+      hint: 'make the recipe again with whet optimize, or with whet quantize --recipe',
+    })
+  }
   return parsed as Recipe
 }
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
+/** The first thing in which a piece of evidence is no report, or not as its kind says; null where it is. */
+function hollowAt(report: unknown): string | null {
+  if (!isObject(report)) return 'it is no report'
+  const { kind } = report as { readonly kind?: unknown }
+  if (kind === undefined) return 'kind is missing'
+  if (typeof kind !== 'string' || !Object.hasOwn(kinds, kind)) return `kind is ${JSON.stringify(kind)}, which is none`
+  return misfit(report, schemaOf(kind as Kind))
+}
+
 const isText = (value: unknown) => typeof value === 'string'
 
 const isStep = (step: Partial<RecipeStep> | null): boolean =>
