@@ -94,7 +94,9 @@ export {
   unitCosts,
   unitSignatures,
   type WeightOptions,
+  type WidenedProducts,
   weightsOfCodes,
+  widenedProducts,
 } from './quantize/index.ts'
 export { float32Borders } from './restore/index.ts'
 export { type RoundingProjections, roundingProjections } from './rounding-projections.ts'

@@ -170,7 +170,7 @@ function possibilities(model: Model, weights: readonly Tensor[]): readonly strin
     words.push('already quantized in part: whet quantize leaves those nodes alone, whet optimize tries them anew')
   if (has('Conv')) words.push('static int8 (needs sample data): whet quantize --scheme static-int8 --data D')
   if (has('MatMul', 'Gemm'))
-    words.push('dynamic int8 and weight-only int8 or int4 need no data: whet quantize --scheme weight-int8')
+    words.push('dynamic int8, and weight-only int4 or int8 for size, need no data: whet quantize --scheme dynamic-int8')
   if ((model.opsets.get('') ?? 1) < 13)
     words.push(`operator set ${model.opsets.get('') ?? 1} is old: whet simplify upgrades it`)
   if (has('BatchNormalization', 'Dropout', 'Identity', 'Constant'))

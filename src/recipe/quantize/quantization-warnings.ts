@@ -1,4 +1,4 @@
-import { inputsOf, leftUnseen, omittedOutputs } from '../../engine/index.ts'
+import { type Feeds, inputsOf, leftUnseen, omittedOutputs } from '../../engine/index.ts'
 import { CALIBRATION_ROWS, castNotes } from '../../evaluate/index.ts'
 import type { Model } from '../../ir/index.ts'
 import type { CalibrationReport, PassRun, QuantizationReport, Report } from '../../report/index.ts'
@@ -9,6 +9,7 @@ import { noiseWarning } from './noise-warning.ts'
 import { nothingDone } from './nothing-done.ts'
 import type { QuantizeOptions } from './quantize-options.ts'
 import { isLearned, learnsRoundings } from './quantized-trail.ts'
+import { widenedWarning } from './widened-warning.ts'
 
 /** What a quantization came to, as far as there may be something to warn of. */
 interface Outcome extends Pick<QuantizationReport, 'sqnrDb' | 'sqnrSamples' | 'layers'> {
@@ -16,6 +17,9 @@ interface Outcome extends Pick<QuantizationReport, 'sqnrDb' | 'sqnrSamples' | 'l
   readonly model: Model
   /** What was quantized: the same without the roundings that were undone. */
   readonly float: Model
+  readonly quantized: Model
+  /** A row that the quantized model was looked at with, where it was run. */
+  readonly row: Feeds | undefined
   readonly unrounded: FloatStart['unrounded']
   /** Names that were to stay in float and that the lossless passes took away. */
   readonly gone: readonly string[]
@@ -40,6 +44,7 @@ export function quantizationWarnings(outcome: Outcome, options: QuantizeOptions)
     ...outcome.kernels.warnings,
     ...noiseWarning({ ...outcome, scheme }),
     ...slower(timing),
+    ...widenedWarning(outcome.quantized, outcome.row, options.target),
     ...evidence.flatMap((report) => (report.kind === 'calibration' ? unseen(report) : [])),
     ...(evidence.some(keptNothing) ? [NOTHING_LEARNED] : []),
     ...(evidence.some(keptSums) ? [SUMS_STAY] : []),

@@ -123,7 +123,8 @@ async function quantizeIn(
     stride.evidence.filter(({ kind }) => kind === 'learned-weights' || kind === 'moments'),
   )
   const seen = { evidence: [...evidence, ...rounding], run, passes: trail.runs, everywhere, kernels }
-  const outcome = { model, float: start.model, unrounded, gone, ...seen }
+  const models = { model, float: start.model, quantized: trail.model, row: damage?.feeds[0] }
+  const outcome = { ...models, unrounded, gone, ...seen }
   const report: QuantizationReport = {
     kind: 'quantization',
     version: 1,

@@ -12,7 +12,7 @@ const LEVELS = {
 
 /** A product of 2048×2048 at one row: 12.9 ms, in float 1.03, with level 4 0.23; of 1536×128: 0.25, 0.01 and 0.016. */
 const WIDENS =
-  ', and in 8 bits the native runtime has no kernel for that: it widens all weights in every run, many times as slow as float; accuracy level 4 has a fast one'
+  ', and in 8 bits the native runtime has no kernel for that: it widens all weights in every run, which takes longer than float; accuracy level 4 has a fast one'
 
 /** A product whose rows are shorter than the group that was asked for, and the group that it has. */
 export interface ShortRows {
