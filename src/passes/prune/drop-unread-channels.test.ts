@@ -52,6 +52,23 @@ test('a convolution that multiplies channels by 0 needs none of them, nor what s
 })
 
 test.each([
+  ['that fill a block stay', 20, 0],
+  ['that are whole blocks go', 12, 16],
+] as const)('channels of zeros %s', async (_, used, gone) => {
+  const wide = modelWith(
+    'g (float[1,3,6,5] x) => (float y) { a = Conv(x, w, b) r = Relu(a) d = Conv<group = 32>(r, u, c) y = Conv(d, v) }',
+    { w: [32, 3, 1, 1], b: [32], u: [32, 1, 3, 3], c: [32], v: [5, 32, 1, 1] },
+  )
+  const idle = (each: number) => (i: number) => Math.floor(i / each) % 32 >= used
+  const each = { w: 3, b: 1, u: 9, c: 1, v: 1 }
+  const model = Object.entries(each).reduce((filled, [name, size]) => without(filled, name, idle(size)), wide)
+  const { before, after, report } = await rewriteWith(dropUnreadChannels, model)
+  expect(report.applied).toBe(gone)
+  expect(widthOf(after, 'w')[0]).toBe(32 - gone)
+  await expectEqualModels(before, after)
+})
+
+test.each([
   ['a weight that is not 0', 'y = MatMul(r, v)', (i: number) => i > 0 && i % 3 !== 0],
   ['another reader', 'm = MatMul(r, v) s = Softmax(r) t = ReduceMax(s) y = Add(m, t)', () => true],
   ['the output', 'm = MatMul(r, v) n = ReduceMax(m) y = Add(r, n)', () => true],

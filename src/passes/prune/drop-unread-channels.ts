@@ -2,15 +2,17 @@
  * y = MatMul(f(Conv(x, w)), v)   ⇒   the same without channels that v multiplies by 0 alone
  * A network that takes sound in computes a spectrum of which its filter bank reads the part that speech is in: of 257
  * frequencies it multiplies 135 by nothing but 0. Whatever makes such a channel is left out, with all that depends on it.
- * What is left are whole blocks of channels, so that kernels stay as fast as they were.
+ * What is left are whole blocks of channels, so that kernels stay as fast as they were; channels of zeros that fill the
+ * last of them (`fillChannelBlocks`) stay, or a file that was filled would lose it by going through here again.
  * Illegal: anything but products with constant weights reads the channel; a weight for it is not 0; it is the last one.
  * Source: 0·x = 0 for whatever is finite. Sums of fewer addends may be added in another order.
  */
 import { elementCount, intAttribute, type Model, operatorName, tensorValues } from '../../ir/index.ts'
-import type { Pass } from '../../rewrite/index.ts'
+import { BLOCK, type Pass } from '../../rewrite/index.ts'
 import { blockOf } from './channel-blocks.ts'
-import { channelGroups } from './channel-groups.ts'
+import { type ChannelGroup, channelGroups } from './channel-groups.ts'
 import { type ChannelReader, channelReaders } from './channel-readers.ts'
+import { weightImportance } from './importance.ts'
 import { removeChannels } from './remove-channels.ts'
 
 /** Widest blocks of channels that are kept whole. */
@@ -41,7 +43,7 @@ export const dropUnreadChannels: Pass<Record<string, never>> = {
       if (!groups.has(group.id) || !known.has(group.id)) continue
       const count = group.channels.length
       const unread = [...group.channels.keys()].filter((place) => !read.get(group.id)?.has(place))
-      const block = blockOf(group, WIDEST)
+      const block = isFilled(model, group, unread) ? BLOCK : blockOf(group, WIDEST)
       const kept = Math.min(count, Math.max(1, Math.ceil((count - unread.length) / block)) * block)
       if (kept < count) removal.set(group.id, new Set(unread.slice(unread.length - (count - kept))))
     }
@@ -49,6 +51,13 @@ export const dropUnreadChannels: Pass<Record<string, never>> = {
     const applied = [...removal.values()].reduce((sum, { size }) => sum + size, 0)
     return { model: removeChannels(model, channels, removal), report: { id: this.id, applied, refused: [] } }
   },
+}
+
+/** Whether channels of a group in whole blocks hold nothing but zeros, in what makes them and in what reads them. */
+function isFilled(model: Model, group: ChannelGroup, unread: readonly number[]): boolean {
+  if (group.channels.length % BLOCK !== 0) return false
+  const idle = { ...group, channels: unread.map((place) => group.channels[place]!) }
+  return [...weightImportance(model, [idle]).values()].some((sizes) => sizes.some((size) => size === 0))
 }
 
 /** Whether any product has weights of 0 for a whole channel: mostly none has, and then nothing need be followed. */
