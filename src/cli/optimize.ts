@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os'
 import { didYouMean, UserError } from '../platform/index.ts'
 import { diskCache } from '../recipe/index.ts'
 import { type OptimizationReport, TARGETS } from '../report/index.ts'
@@ -108,6 +107,7 @@ async function settingsOf(options: Arguments): Promise<OptimizeOptions> {
   const metric = await metricOf(options)
   const label = options.text('label')
   const browser = options.text('browser')
+  const workers = options.givenInteger('workers', 2, 1, 64)
   return {
     goal: goalOf(options.text('goal') ?? ('latency' satisfies GoalName)),
     margin: options.number('margin', 0.01, Number.MIN_VALUE),
@@ -115,7 +115,6 @@ async function settingsOf(options: Arguments): Promise<OptimizeOptions> {
     target: options.choice('target', TARGETS, 'native'),
     time: duration(options.text('time') ?? '5m', 'time'),
     threads: options.integer('threads', 1, 1, 256),
-    workers: options.integer('workers', Math.min(2, availableParallelism()), 1, 64),
     seed: options.integer('seed', 0),
     provenOnly: options.flag('proven-only'),
     slices: options.list('slice'),
@@ -124,6 +123,7 @@ async function settingsOf(options: Arguments): Promise<OptimizeOptions> {
     ...(maxRssBytes === undefined ? {} : { maxRssBytes }),
     ...(metric ? { metric } : {}),
     ...(label ? { label } : {}),
+    ...(workers === undefined ? {} : { workers }),
     ...(browser === undefined ? {} : { browser }),
   }
 }

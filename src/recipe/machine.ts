@@ -6,3 +6,6 @@ export function machineOf(): OptimizationReport['machine'] {
   const { cpu, runtime, node, os } = machine()
   return { cpu, runtime, node, os }
 }
+
+/** Processors that this process may keep busy. */
+export const processors = (): number => machine().cores

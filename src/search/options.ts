@@ -1,7 +1,7 @@
 import type { Dataset } from '../data/index.ts'
 import type { Metric } from '../evaluate/index.ts'
 import type { Model } from '../ir/index.ts'
-import { diskCache, type EvidenceCache, type Trained } from '../recipe/index.ts'
+import { diskCache, type EvidenceCache, processors, type Trained } from '../recipe/index.ts'
 import type { OptimizationReport, Recipe, Target } from '../report/index.ts'
 import { type GoalName, goalOf } from './goal.ts'
 
@@ -19,7 +19,7 @@ export interface OptimizeOptions {
   readonly time?: number
   readonly seed?: number
   readonly threads?: number
-  /** Candidates that are built and judged side by side; 1 unless said. Timings run alone in any case. */
+  /** Candidates that are built and judged side by side; 2 where there are as many processors unless said. Timings run alone. */
   readonly workers?: number
   readonly calibration?: Dataset | undefined
   readonly proof?: Dataset | undefined
@@ -48,6 +48,9 @@ type WithDefault =
   | 'provenOnly'
   | 'cache'
 
+/** More would not hurt timings, which run alone, but each worker holds models of its own in memory. */
+const MOST_WORKERS = 2
+
 /** What a search runs with and its report states: whatever has a default is said. */
 export type ResolvedOptions = OptimizeOptions & Required<Pick<OptimizeOptions, WithDefault>>
 
@@ -62,7 +65,7 @@ export function resolvedOptions(options: OptimizeOptions): ResolvedOptions {
     time: options.time ?? 300_000,
     seed: options.seed ?? 0,
     threads: options.threads ?? 1,
-    workers: options.workers ?? 1,
+    workers: options.workers ?? Math.min(MOST_WORKERS, processors()),
     provenOnly: options.provenOnly ?? false,
     cache: options.cache ?? diskCache(),
   }
