@@ -2,6 +2,7 @@ import {
   allNodes,
   type Graph,
   hasNestedGraphs,
+  inferTypes,
   type Model,
   mapGraphs,
   NameSupply,
@@ -23,7 +24,7 @@ export interface RuleContext {
   /** Version of the standard operator set. */
   readonly opset: number
   readonly opsets: ReadonlyMap<string, number>
-  /** Types by value name, inferred when they are first asked for; empty where the pass gave none. */
+  /** Types by value name, inferred when they are first asked for. */
   readonly types: ReadonlyMap<string, ValueType>
 }
 
@@ -44,14 +45,14 @@ const MAX_SWEEPS = 200
 
 /**
  * Runs rules over a model and its nested graphs until nothing applies any more. Refusals are those that still stand
- * at the end. `infer` gives the types where a rule asks for them; most rules do not find their pattern in a model, and
+ * at the end. Types are inferred once, where a rule asks for them; most rules do not find their pattern in a model, and
  * never ask.
  */
 export function runRules(
   model: Model,
   id: string,
   rules: readonly Rule[],
-  infer: () => ReadonlyMap<string, ValueType> = () => new Map(),
+  infer: () => ReadonlyMap<string, ValueType> = () => inferTypes(model),
 ): { model: Model; report: PassRun } {
   const rulesAt = rulesByRoot(rules)
   if (!hasRoot(model.graph, rulesAt)) return { model, report: { id, applied: 0, refused: [] } }

@@ -10,7 +10,6 @@
 import {
   elementCount,
   fromNumbers,
-  inferTypes,
   intAttribute,
   isPadded,
   makeNode,
@@ -26,7 +25,6 @@ export const addEvenPart = rulePass(
   'addEvenPart',
   'What a convolution makes of channels that are the same everywhere is computed once, and added.',
   [{ roots: ['Conv'], apply }],
-  inferTypes,
 )
 
 /** Channels whose products cost more than the sum that takes their place. */

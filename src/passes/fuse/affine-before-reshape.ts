@@ -12,7 +12,6 @@
 import {
   elementCount,
   fromNumbers,
-  inferTypes,
   isFloating,
   type Node,
   type Shape,
@@ -27,7 +26,6 @@ export const affineBeforeReshape = rulePass(
   'affineBeforeReshape',
   'Puts a bias or a scale behind the heads of a product right behind the product, which takes it in.',
   [{ roots: ['Add', 'Sub', 'Mul', 'Div'], apply }],
-  inferTypes,
 )
 
 const MOVES = ['Reshape', 'Transpose', 'Unsqueeze', 'Squeeze'] as const

@@ -12,7 +12,6 @@
  * Source: row m of a is channels k·m to k·m + k − 1, since k divides C.
  */
 import {
-  inferTypes,
   int,
   intAttribute,
   intsAttribute,
@@ -33,7 +32,6 @@ export const dealChannels = rulePass(
     { roots: ['Transpose'], apply: fromRows },
     { roots: ['Slice'], apply: fromSteps },
   ],
-  inferTypes,
 )
 
 /** The first operator set whose Split takes sizes as an input. */

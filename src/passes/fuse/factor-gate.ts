@@ -4,14 +4,13 @@
  * Illegal: g is not known to be smaller than x; the product is read elsewhere or is an output; types that are not float.
  * Source: distributivity, x + x·g = x·(1 + g).
  */
-import { type Dim, fromNumbers, inferTypes, isFloating, makeNode, type Node, type ValueType } from '../../ir/index.ts'
+import { type Dim, fromNumbers, isFloating, makeNode, type Node, type ValueType } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const factorGate = rulePass(
   'factorGate',
   'Moves the addition of a gated residual from the large value to the small gate.',
   [{ roots: ['Add'], apply }],
-  inferTypes,
 )
 
 function apply(node: Node, context: RuleContext): RuleOutcome {

@@ -8,7 +8,7 @@
  * and β of a normalization in pieces, which the runtime fuses as a whole.
  * Source: linearity, A(s·x + t) = (A·s)(x) + A·t.
  */
-import { fromNumbers, inferTypes, makeNode, type Node } from '../../ir/index.ts'
+import { fromNumbers, makeNode, type Node } from '../../ir/index.ts'
 import {
   type Affine,
   affineOf,
@@ -26,7 +26,6 @@ export const fuseAffineBefore = rulePass(
   'fuseAffineBefore',
   'Folds scaling and shifting by constants into the weights of the convolutions or matrix products after it.',
   [{ roots: ['Add', 'Sub', 'Mul', 'Div', 'Neg'], apply }],
-  inferTypes,
 )
 
 function apply(node: Node, context: RuleContext): RuleOutcome {

@@ -208,6 +208,13 @@ test('a factor after MatMul and its bias goes into both', async () => {
   expect((await rewriteEqually(fuseAffineAfter, source)).ops).toEqual(['MatMul', 'Add'])
 })
 
+test('a factor of as many axes as what MatMul makes goes into it, one of more does not', async () => {
+  const source = (axes: string, made: string) => `${head} g (float[N,2,3] x) => (float[${made}] y)
+    <float[3,4] w = ${randomList(12, 9)}, float[${axes}] s = ${randomList(4, 10)}> { a = MatMul(x, w) y = Mul(a, s) }`
+  expect((await rewriteEqually(fuseAffineAfter, source('1,1,4', 'N,2,4'))).ops).toEqual(['MatMul'])
+  expect((await rewriteWith(fuseAffineAfter, source('1,1,1,4', '1,N,2,4'))).report.applied).toBe(0)
+})
+
 test('chains of constants become one Mul and one Add', async () => {
   const model = (body: string) => `${head} g (float[N,3] x) => (float[N,3] y)
     <float s = {2}, float[3] t = {1,2,3}, float[1] u = {0.5}, float[2,1] wide = {1,2}> { ${body} }`

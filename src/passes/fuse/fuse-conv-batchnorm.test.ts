@@ -26,6 +26,15 @@ test('after ConvTranspose and Gemm', async () => {
   expect((await rewriteEqually(fuseConvBatchNorm, gemm)).ops).toEqual(['Gemm'])
 })
 
+test('after MatMul, where no shift remains', async () => {
+  const product = (mean: string, beta: string) => `${head} g (float[N,3] x) => (float[N,4] y)
+    <float[3,4] w = ${randomList(12, 7)}, ${statistics(4)}> { a = MatMul(x, w)
+    y = BatchNormalization<epsilon = 0.001>(a, gamma, ${beta}, ${mean}, variance) }`
+  const centred = product('zero', 'zero').replace('variance =', 'zero = {0,0,0,0}, float[4] variance =')
+  expect((await rewriteEqually(fuseConvBatchNorm, centred)).ops).toEqual(['MatMul'])
+  expect((await rewriteWith(fuseConvBatchNorm, product('mean', 'beta'))).reasons).toEqual(['MatMul holds no bias'])
+})
+
 test('before an unpadded convolution, and refused before a padded one', async () => {
   const model = (attributes: string) => `${head} g (float[N,3,6,5] a) => (float[N,M,P,Q] y)
     <float[4,3,3,3] w = ${randomList(108, 4)}, ${statistics(3)}> { c = ${NORM} y = Conv<${attributes}>(c, w) }`

@@ -5,14 +5,13 @@
  * read elsewhere or is an output; types without a Gemm kernel.
  * Source: ONNX, Gemm: Y = alpha·A·B + beta·C.
  */
-import { inferTypes, makeNode, type Node } from '../../ir/index.ts'
+import { makeNode, type Node } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const fuseMatMulAdd = rulePass(
   'fuseMatMulAdd',
   'Writes a matrix product and its bias as the one operator that they are.',
   [{ roots: ['Add'], apply }],
-  inferTypes,
 )
 
 const TYPES: ReadonlySet<string> = new Set(['float32', 'float64'])

@@ -8,7 +8,6 @@
  */
 import {
   fromNumbers,
-  inferTypes,
   intAttribute,
   ints,
   intsAttribute,
@@ -25,7 +24,6 @@ export const fuseSpaceToDepth = rulePass(
   'fuseSpaceToDepth',
   'Makes slices of every second pixel in front of a convolution a part of the convolution.',
   [{ roots: ['Conv'], apply }],
-  inferTypes,
 )
 
 const FACTOR = 2

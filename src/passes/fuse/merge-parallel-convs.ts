@@ -14,7 +14,6 @@
 import {
   elementCount,
   fromNumbers,
-  inferTypes,
   int,
   intAttribute,
   intsAttribute,
@@ -31,15 +30,10 @@ import {
 } from '../../ir/index.ts'
 import { BLOCK, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
-export const mergeParallelConvs = rulePass(
-  'mergeParallelConvs',
-  'Narrow convolutions side by side become one.',
-  [
-    { roots: ['Conv'], apply: mergeSiblings },
-    { roots: ['Split'], apply: mergeChannelwise },
-  ],
-  inferTypes,
-)
+export const mergeParallelConvs = rulePass('mergeParallelConvs', 'Narrow convolutions side by side become one.', [
+  { roots: ['Conv'], apply: mergeSiblings },
+  { roots: ['Split'], apply: mergeChannelwise },
+])
 
 const blocks = (channels: number) => Math.ceil(channels / BLOCK)
 const blocksSaved = (widths: readonly number[]) =>

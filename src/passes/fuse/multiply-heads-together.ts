@@ -9,23 +9,13 @@
  * Illegal: sizes not known to be those above; heads of a that are not written out. Numbers are summed in the same order.
  * Source: Ainslie et al., "GQA: Training Generalized Multi-Query Transformer Models" (2023); row-major order.
  */
-import {
-  type Dim,
-  inferTypes,
-  intAttribute,
-  intsAttribute,
-  makeNode,
-  type Node,
-  tensorShape,
-  toNumbers,
-} from '../../ir/index.ts'
+import { type Dim, intAttribute, intsAttribute, makeNode, type Node, tensorShape, toNumbers } from '../../ir/index.ts'
 import { piecesOf, type RuleContext, type RuleOutcome, rulePass, scalarValue } from '../../rewrite/index.ts'
 
 export const multiplyHeadsTogether = rulePass(
   'multiplyHeadsTogether',
   'Multiplies the queries of all heads that share keys and values as one matrix, in place of copies of these.',
   [{ roots: ['MatMul'], apply }],
-  inferTypes,
 )
 
 function apply(node: Node, context: RuleContext): RuleOutcome {

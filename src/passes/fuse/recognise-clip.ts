@@ -8,14 +8,13 @@
  * Left alone: what `clipByComparison` wrote behind an integer product; other types than float32.
  * Source: ONNX, Clip: min(max(x, lo), hi).
  */
-import { float, inferTypes, makeNode, type Node, tensorOf, tensorShape } from '../../ir/index.ts'
+import { float, makeNode, type Node, tensorOf, tensorShape } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass, scalarValue } from '../../rewrite/index.ts'
 
 export const recogniseClip = rulePass(
   'recogniseClip',
   'Writes the greater or the less of a value and a number as the Relu or Clip that it is.',
   [{ roots: ['Max', 'Min'], apply }],
-  inferTypes,
 )
 
 function apply(node: Node, { editor, constant, opset, types }: RuleContext): RuleOutcome {

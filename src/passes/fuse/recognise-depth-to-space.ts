@@ -11,14 +11,13 @@
  * the second form alone.
  * Source: ONNX, DepthToSpace.
  */
-import { inferTypes, int, intsAttribute, makeNode, type Node, string, tensorShape } from '../../ir/index.ts'
+import { int, intsAttribute, makeNode, type Node, string, tensorShape } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const recogniseDepthToSpace = rulePass(
   'recogniseDepthToSpace',
   'Writes two Reshapes around a Transpose that lay channels as tiles of pixels as the DepthToSpace that they are.',
   [{ roots: ['Transpose'], apply }],
-  inferTypes,
 )
 
 /** By the order of axes: the mode, and where channels and the two sides of a tile lie in what is moved. */

@@ -7,7 +7,7 @@
  * the durations of a speech network by 0.4 % of the largest.
  * Source: Hendrycks and Gimpel, "Gaussian Error Linear Units" (2016); ONNX, Gelu.
  */
-import { inferTypes, makeNode, type Node, string } from '../../ir/index.ts'
+import { makeNode, type Node, string } from '../../ir/index.ts'
 import {
   any,
   either,
@@ -26,7 +26,6 @@ export const recogniseGelu = rulePass(
   'recogniseGelu',
   'Writes the pieces of a Gaussian error linear unit as the one operator that they are.',
   [{ roots: ['Mul', 'Div'], apply }],
-  inferTypes,
 )
 
 const x = any('x')

@@ -7,7 +7,7 @@
  * Illegal: an inner value is read elsewhere or is an output; other types than float32 (the runtime has no kernel).
  * Source: ONNX, HardSigmoid: y = max(0, min(1, alpha·x + beta)).
  */
-import { float, inferTypes, makeNode, type Node } from '../../ir/index.ts'
+import { float, makeNode, type Node } from '../../ir/index.ts'
 import {
   any,
   either,
@@ -27,7 +27,6 @@ export const recogniseHardSigmoid = rulePass(
   'recogniseHardSigmoid',
   'Writes the pieces of a hard sigmoid as the one operator that they are.',
   [{ roots: ['Div', 'Mul', 'Clip', 'Min', 'Max'], apply }],
-  inferTypes,
 )
 
 const sixths = sixth(clip(op('Add', [any('x'), scalar(3)]), 0, 6))

@@ -7,7 +7,7 @@
  * Illegal: an inner value is read elsewhere or is an output; other types than float32 (the runtime has no kernel).
  * Source: Howard et al., "Searching for MobileNetV3" (2019), section 5.2; ONNX, HardSwish.
  */
-import { float, inferTypes, makeNode, type Node } from '../../ir/index.ts'
+import { float, makeNode, type Node } from '../../ir/index.ts'
 import {
   any,
   either,
@@ -25,7 +25,6 @@ export const recogniseHardSwish = rulePass(
   'recogniseHardSwish',
   'Writes the pieces of a hard swish as the one operator that they are.',
   [{ roots: ['Div', 'Mul'], apply }],
-  inferTypes,
 )
 
 const x = any('x')

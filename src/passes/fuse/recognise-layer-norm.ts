@@ -16,7 +16,6 @@
 import {
   float,
   fromNumbers,
-  inferTypes,
   int,
   ints,
   makeNode,
@@ -44,7 +43,6 @@ export const recogniseLayerNorm = rulePass(
   'recogniseLayerNorm',
   'Writes the pieces of a layer normalization as the one operator that they are.',
   [{ roots: ['Add', 'Mul', 'Div'], apply }],
-  inferTypes,
 )
 
 function apply(node: Node, context: RuleContext): RuleOutcome {

@@ -4,14 +4,13 @@
  * Illegal: slopes that are not constant, or not all equal; of a shape that the runtime would widen x to.
  * Source: ONNX, PRelu and LeakyRelu: y = x where x ≥ 0, else slope · x.
  */
-import { float, inferTypes, makeNode, type Node, tensorShape, tensorValues } from '../../ir/index.ts'
+import { float, makeNode, type Node, tensorShape, tensorValues } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const recogniseLeakyRelu = rulePass(
   'recogniseLeakyRelu',
   'Writes a PRelu of one slope as the LeakyRelu that it is.',
   [{ roots: ['PRelu'], apply }],
-  inferTypes,
 )
 
 function apply(node: Node, { editor, constant, types }: RuleContext): RuleOutcome {

@@ -8,7 +8,6 @@
  */
 import {
   float,
-  inferTypes,
   int,
   intAttribute,
   intsAttribute,
@@ -37,7 +36,6 @@ export const recogniseLrn = rulePass(
   'recogniseLrn',
   'Writes the pieces of a local response normalization as the one operator that they are.',
   [{ roots: ['Div'], apply }],
-  inferTypes,
 )
 
 const x = any('x')

@@ -12,7 +12,7 @@
  * summed, or several columns.
  * Source: ONNX, Einsum, MatMul.
  */
-import { inferTypes, ints, type Node, stringAttribute, tensorShape } from '../../ir/index.ts'
+import { ints, type Node, stringAttribute, tensorShape } from '../../ir/index.ts'
 import { type Pieces, piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { type Contraction, contractionOf, type Lettered } from './contraction.ts'
 
@@ -20,7 +20,6 @@ export const recogniseMatMul = rulePass(
   'recogniseMatMul',
   'Writes an Einsum of two operands as the matrix product that it is.',
   [{ roots: ['Einsum'], apply }],
-  inferTypes,
 )
 
 function apply(node: Node, { editor, types, constant, opset }: RuleContext): RuleOutcome {

@@ -6,16 +6,7 @@
  * Source: the mean is the sum over the number of its terms; ONNX, ReduceSum and ReduceMean (axes are an input of the first
  * from operator set 13, of the second from 18).
  */
-import {
-  type Dim,
-  inferTypes,
-  ints,
-  isFloating,
-  type Node,
-  reducedPlaces,
-  tensorDtype,
-  tensorShape,
-} from '../../ir/index.ts'
+import { type Dim, ints, isFloating, type Node, reducedPlaces, tensorDtype, tensorShape } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass, scalarValue } from '../../rewrite/index.ts'
 import { axesOf } from './last-axis.ts'
 
@@ -23,7 +14,6 @@ export const recogniseMean = rulePass(
   'recogniseMean',
   'Writes a sum over axes that is divided by the number of its terms as the mean that it is.',
   [{ roots: ['Mul', 'Div'], apply }],
-  inferTypes,
 )
 
 function apply(node: Node, context: RuleContext): RuleOutcome {

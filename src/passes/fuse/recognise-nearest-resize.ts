@@ -11,16 +11,7 @@
  * batch apart; other types than float32; operator sets before 13, whose Resize wants a region.
  * Source: ONNX, Resize: asymmetric and floor read pixel ⌊i/s⌋.
  */
-import {
-  fromNumbers,
-  inferTypes,
-  intAttribute,
-  makeNode,
-  type Node,
-  string,
-  tensorShape,
-  toNumbers,
-} from '../../ir/index.ts'
+import { fromNumbers, intAttribute, makeNode, type Node, string, tensorShape, toNumbers } from '../../ir/index.ts'
 import { type GraphEditor, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const recogniseNearestResize = rulePass(
@@ -30,7 +21,6 @@ export const recogniseNearestResize = rulePass(
     { roots: ['Expand', 'Tile'], apply },
     { roots: ['Gather'], apply: takenTwice },
   ],
-  inferTypes,
 )
 
 /** The first operator set whose Resize needs no region. */

@@ -9,7 +9,6 @@
 import {
   type DType,
   fromNumbers,
-  inferTypes,
   intAttribute,
   makeNode,
   type Node,
@@ -20,12 +19,9 @@ import {
 } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
-export const recognisePad = rulePass(
-  'recognisePad',
-  'Writes what is joined with zeros as the padding that it is.',
-  [{ roots: ['Concat'], apply }],
-  inferTypes,
-)
+export const recognisePad = rulePass('recognisePad', 'Writes what is joined with zeros as the padding that it is.', [
+  { roots: ['Concat'], apply },
+])
 
 /** Types that the runtime pads. */
 const PADDED: ReadonlySet<DType> = new Set(['float32', 'float64', 'int32', 'int64', 'int8', 'uint8'])

@@ -15,7 +15,7 @@
  * Illegal: an inner value is read elsewhere; slopes of more axes than x is known to have, or that would widen it.
  * Source: ONNX, PRelu: y = x where x ≥ 0, else slope · x; min(x, 0) = (x − |x|)/2 = −max(−x, 0).
  */
-import { elementCount, inferTypes, makeNode, type Node, type Tensor, tensorOf, tensorValues } from '../../ir/index.ts'
+import { elementCount, makeNode, type Node, type Tensor, tensorOf, tensorValues } from '../../ir/index.ts'
 import {
   any,
   constant,
@@ -38,7 +38,6 @@ export const recognisePRelu = rulePass(
   'recognisePRelu',
   'Writes the pieces of a Relu with slopes below zero as the one operator that they are.',
   [{ roots: ['Add', 'Sub', 'Max', 'Where'], apply }],
-  inferTypes,
 )
 
 const x = any('x')

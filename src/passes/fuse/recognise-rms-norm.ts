@@ -10,7 +10,7 @@
  * that axis not known to have that length (else γ would widen x); a norm in another type than float32.
  * Source: Zhang and Sennrich, "Root Mean Square Layer Normalization" (2019); ONNX, RMSNormalization.
  */
-import { elementType, float, fromNumbers, inferTypes, int, makeNode, type Node, toNumbers } from '../../ir/index.ts'
+import { elementType, float, fromNumbers, int, makeNode, type Node, toNumbers } from '../../ir/index.ts'
 import {
   either,
   type GraphEditor,
@@ -30,7 +30,6 @@ export const recogniseRmsNorm = rulePass(
   'recogniseRmsNorm',
   'Writes the pieces of a root mean square normalization as the one operator that they are.',
   [{ roots: ['Mul'], apply }],
-  inferTypes,
 )
 
 function apply(node: Node, context: RuleContext): RuleOutcome {

@@ -15,7 +15,6 @@
 import {
   type Dim,
   fromNumbers,
-  inferTypes,
   int,
   makeNode,
   type Node,
@@ -48,7 +47,7 @@ export const recogniseRotary: Pass = {
       known.set(context.editor, shared)
       return recognise(node, shared, context)
     }
-    return runRules(model, this.id, [{ roots: ['Add', 'Concat'], apply }], () => inferTypes(model))
+    return runRules(model, this.id, [{ roots: ['Add', 'Concat'], apply }])
   },
 }
 

@@ -7,7 +7,7 @@
  * Illegal: an inner value is read elsewhere or is an output.
  * Source: Elfwing et al., "Sigmoid-weighted linear units" (2017): x·σ(x), σ(x) = 1/(1 + e⁻ˣ).
  */
-import { inferTypes, makeNode, type Node } from '../../ir/index.ts'
+import { makeNode, type Node } from '../../ir/index.ts'
 import {
   any,
   either,
@@ -24,7 +24,6 @@ export const recogniseSilu = rulePass(
   'recogniseSilu',
   'Writes a sigmoid that is spelled with an exponential, alone or as the gate of its own input, as the operator.',
   [{ roots: ['Div', 'Reciprocal'], apply }],
-  inferTypes,
 )
 
 const x = any('x')

@@ -11,7 +11,6 @@
  * passes through; what repeats numbers commutes with every function of them.
  */
 import {
-  inferTypes,
   intAttribute,
   intsAttribute,
   isPointwise,
@@ -32,7 +31,6 @@ export const resizeBehindConv = rulePass(
     { roots: ['Conv'], apply: behindConv },
     { roots: UNARY, apply: behindFunction },
   ],
-  inferTypes,
 )
 
 function behindConv(conv: Node, context: RuleContext): RuleOutcome {

@@ -7,14 +7,13 @@
  * Illegal: an inner value is read elsewhere or is an output; sizes that are not known to come back.
  * Source: channel j·g + i of the result is channel i·c + j of x.
  */
-import { inferTypes, int, intsAttribute, makeNode, type Node, sameSize, tensorOf, tensorShape } from '../../ir/index.ts'
+import { int, intsAttribute, makeNode, type Node, sameSize, tensorOf, tensorShape } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const shuffleByGather = rulePass(
   'shuffleByGather',
   'A shuffle of channels between groups is one Gather instead of two Reshapes and a Transpose.',
   [{ roots: ['Transpose'], apply }],
-  inferTypes,
 )
 
 function apply(node: Node, context: RuleContext): RuleOutcome {

@@ -5,16 +5,13 @@
  * Illegal: the product is read elsewhere or is an output; sizes of axis 1 that are not known to be the same.
  * Source: Σₗ mₗ·eₗ is the product of a row with a matrix.
  */
-import { fromNumbers, inferTypes, intAttribute, ints, makeNode, type Node, type Shape } from '../../ir/index.ts'
+import { fromNumbers, intAttribute, ints, makeNode, type Node, type Shape } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { axesOf } from './last-axis.ts'
 
-export const sumByMask = rulePass(
-  'sumByMask',
-  'Writes a sum of rows that a mask weighs as the product that it is.',
-  [{ roots: ['ReduceSum'], apply }],
-  inferTypes,
-)
+export const sumByMask = rulePass('sumByMask', 'Writes a sum of rows that a mask weighs as the product that it is.', [
+  { roots: ['ReduceSum'], apply },
+])
 
 function apply(sum: Node, context: RuleContext): RuleOutcome {
   const { editor, opset } = context

@@ -8,14 +8,13 @@
  * Left alone: means that anything else reads, as of a normalization, whose differences and ratios codes would blur.
  * Source: Σ x / C = Σ x · (1/C).
  */
-import { inferTypes, intAttribute, makeNode, type Node, reducedPlaces } from '../../ir/index.ts'
+import { intAttribute, makeNode, type Node, reducedPlaces } from '../../ir/index.ts'
 import { piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const averageByConvolution = rulePass(
   'averageByConvolution',
   'A mean over channels that a convolution reads becomes a convolution of one tap, which has an integer kernel.',
   [{ roots: ['ReduceMean'], apply }],
-  inferTypes,
 )
 
 /** Rows, channels, height and width. */

@@ -8,7 +8,7 @@
  * compute.
  * Source: Σ x / C = Σ x · (1/C).
  */
-import { inferTypes, intAttribute, type Node, reducedPlaces } from '../../ir/index.ts'
+import { intAttribute, type Node, reducedPlaces } from '../../ir/index.ts'
 import { piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { isSmall } from './small-values.ts'
 
@@ -16,7 +16,6 @@ export const averageByProduct = rulePass(
   'averageByProduct',
   'An average or a sum over channels becomes a matrix product, which is faster.',
   [{ roots: ['ReduceMean', 'ReduceSum'], apply }],
-  inferTypes,
 )
 
 function apply(node: Node, context: RuleContext): RuleOutcome {

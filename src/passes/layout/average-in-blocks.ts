@@ -13,16 +13,7 @@
  * Source: ONNX, GlobalAveragePool, AveragePool, GlobalMaxPool. Which operators have blocked kernels:
  * `nchwc_transformer.cc` of ONNX Runtime.
  */
-import {
-  averagesPicture,
-  inferTypes,
-  intAttribute,
-  ints,
-  makeNode,
-  type Node,
-  pictureSize,
-  reducedPlaces,
-} from '../../ir/index.ts'
+import { averagesPicture, intAttribute, ints, makeNode, type Node, pictureSize, reducedPlaces } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { channelsInBlocks } from './blocks.ts'
 
@@ -30,7 +21,6 @@ export const averageInBlocks = rulePass(
   'averageInBlocks',
   'A mean or maximum over height and width behind a convolution becomes a pool, which works on blocks of channels and in integers.',
   [{ roots: ['ReduceMean', 'ReduceMax'], apply }],
-  inferTypes,
 )
 
 /** Height and width, behind rows and channels. */

@@ -9,7 +9,7 @@
  * padded places; a single row of scores, as where one token is decoded; few numbers.
  * Source: IEEE 754, subnormal numbers.
  */
-import { inferTypes, intAttribute, ints, type Node, type Shape, tensorValues } from '../../ir/index.ts'
+import { intAttribute, ints, type Node, type Shape, tensorValues } from '../../ir/index.ts'
 import { type GraphEditor, piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { isSmall } from './small-values.ts'
 
@@ -17,7 +17,6 @@ export const boundMaskedSoftmax = rulePass(
   'boundMaskedSoftmax',
   'What a mask hides from a Softmax lies 80 below the greatest of its row, so that no denormal numbers come of it.',
   [{ roots: ['Softmax'], apply }],
-  inferTypes,
 )
 
 /** So far below the greatest, nothing adds to a sum in float32, and nothing is denormal. */

@@ -9,7 +9,7 @@
  * averages; fewer than 16 channels, or no fours of them; large pictures whose blocks of 16 channels are not whole.
  * Source: both are s·x + t a channel.
  */
-import { fromNumbers, inferTypes, int, makeNode, type Node, pictureSize } from '../../ir/index.ts'
+import { fromNumbers, int, makeNode, type Node, pictureSize } from '../../ir/index.ts'
 import {
   type Affine,
   affineOf,
@@ -26,7 +26,6 @@ export const convolveNormalizations = rulePass(
   'convolveNormalizations',
   'Normalizations that fold into no weights become convolutions of one tap, which have fast kernels.',
   [{ roots: ['BatchNormalization', 'Add'], apply }],
-  inferTypes,
 )
 
 const AVERAGES: ReadonlySet<string> = new Set(['AveragePool', 'GlobalAveragePool'])

@@ -13,7 +13,6 @@
  */
 import {
   elementCount,
-  inferTypes,
   int,
   intAttribute,
   isDepthwise,
@@ -31,7 +30,6 @@ export const convolveParts = rulePass(
   'convolveParts',
   'Convolutions whose channels are only split become one for each part, so that parts stay in blocks.',
   [{ roots: ['Split'], apply }],
-  inferTypes,
 )
 
 /** How much longer a multiply-accumulate takes in a kernel that makes so few channels: what it reads serves 64 at once. */

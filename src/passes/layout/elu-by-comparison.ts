@@ -6,7 +6,7 @@
  * where there is little to compute.
  * Source: eˣ − 1 ≥ x, with 0 in place of every x above it.
  */
-import { floatAttribute, inferTypes, type Node } from '../../ir/index.ts'
+import { floatAttribute, type Node } from '../../ir/index.ts'
 import { piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { isSmall } from './small-values.ts'
 
@@ -14,7 +14,6 @@ export const eluByComparison = rulePass(
   'eluByComparison',
   'An Elu is the greater of a number and its exponential less one, which are faster kernels.',
   [{ roots: ['Elu'], apply }],
-  inferTypes,
 )
 
 function apply(node: Node, context: RuleContext): RuleOutcome {

@@ -11,7 +11,7 @@
  * Left alone: sizes that are all known; two axes.
  * Source: matrix products row by row; ONNX, Gemm.
  */
-import { fromNumbers, inferTypes, int, makeNode, type Node, type Tensor } from '../../ir/index.ts'
+import { fromNumbers, int, makeNode, type Node, type Tensor } from '../../ir/index.ts'
 import { type GraphEditor, type Pass, type RuleContext, type RuleOutcome, runRules } from '../../rewrite/index.ts'
 
 /** Rows of a value, by its name. */
@@ -27,7 +27,7 @@ export const flattenProducts: Pass = {
       flattened.set(context.editor, rows)
       return flatten(node, rows, context)
     }
-    return runRules(model, this.id, [{ roots: ['Add'], apply }], () => inferTypes(model))
+    return runRules(model, this.id, [{ roots: ['Add'], apply }])
   },
 }
 

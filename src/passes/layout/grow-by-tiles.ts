@@ -16,7 +16,6 @@
 import {
   fromNumbers,
   hasGaps,
-  inferTypes,
   int,
   intAttribute,
   ints,
@@ -57,12 +56,9 @@ export const growByTiles: Pass<GrowOptions> = {
   summary: 'Convolutions over pictures of repeated pixels make tiles of the small picture.',
   options: exactly<GrowOptions>({ integers: optional(boolean) }),
   run: (model, { integers = false }: GrowOptions) =>
-    runRules(
-      model,
-      'growByTiles',
-      [{ roots: ['Conv'], apply: (node, context) => apply(node, context, integers ? 'integers' : 'float') }],
-      () => inferTypes(model),
-    ),
+    runRules(model, 'growByTiles', [
+      { roots: ['Conv'], apply: (node, context) => apply(node, context, integers ? 'integers' : 'float') },
+    ]),
 }
 
 /** A tile along one axis. */

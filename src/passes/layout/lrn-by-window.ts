@@ -8,7 +8,7 @@
  * Illegal: other types than float32, a bias that is not positive, an unknown rank. Left alone: few numbers.
  * Source: ONNX, LRN: y = x / (bias + alpha / size · Σ x²)^beta over channels c − ⌊(size − 1) / 2⌋ to c + ⌈(size − 1) / 2⌉.
  */
-import { floatAttribute, inferTypes, intAttribute, ints, type Node } from '../../ir/index.ts'
+import { floatAttribute, intAttribute, ints, type Node } from '../../ir/index.ts'
 import { piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { isSmall } from './small-values.ts'
 
@@ -16,7 +16,6 @@ export const lrnByWindow = rulePass(
   'lrnByWindow',
   'A normalization over neighbouring channels is computed from a convolution along them and square roots.',
   [{ roots: ['LRN'], apply }],
-  inferTypes,
 )
 
 function apply(node: Node, context: RuleContext): RuleOutcome {

@@ -6,14 +6,13 @@
  * Illegal: other types than float32; a Softplus that somebody else reads stays for him.
  * Source: with e = eˣ and s = e / (1 + e), tanh(ln(1 + e)) = ((1 + e)² − 1) / ((1 + e)² + 1) = s·(2 − s) / (2 − s·(2 − s)).
  */
-import { inferTypes, type Node } from '../../ir/index.ts'
+import type { Node } from '../../ir/index.ts'
 import { piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const mishBySigmoid = rulePass(
   'mishBySigmoid',
   'The gate of Mish is computed from a sigmoid, which is much faster than a softplus.',
   [{ roots: ['Mish', 'Tanh'], apply }],
-  inferTypes,
 )
 
 function apply(node: Node, { editor, types }: RuleContext): RuleOutcome {

@@ -12,7 +12,6 @@
  */
 import {
   byteLengthOf,
-  inferTypes,
   intAttribute,
   ints,
   intsAttribute,
@@ -28,7 +27,6 @@ export const moveAxesInTurn = rulePass(
   'moveAxesInTurn',
   'Moves one axis after another where the runtime would move number by number.',
   [{ roots: ['DepthToSpace', 'Transpose'], apply }],
-  inferTypes,
 )
 
 function apply(node: Node, { editor, types }: RuleContext): RuleOutcome {

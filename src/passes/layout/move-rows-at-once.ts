@@ -14,7 +14,6 @@ import {
   elementCount,
   evaluateNode,
   fromNumbers,
-  inferTypes,
   int,
   makeNode,
   type Node,
@@ -30,7 +29,6 @@ export const moveRowsAtOnce = rulePass(
   'moveRowsAtOnce',
   'Makes one copy of slices, joints and transposes that follow each other.',
   [{ roots: ['Concat', 'Transpose', 'Reshape', 'Slice'], apply }],
-  inferTypes,
 )
 
 /** Movements that copy, and those that only see the same elements under other sizes. */

@@ -6,15 +6,12 @@
  * Illegal: two sizes or more that are known only when it runs; a size of 0, which a Reshape reads as "as before".
  * Source: row-major order.
  */
-import { inferTypes, intsAttribute, type Node } from '../../ir/index.ts'
+import { intsAttribute, type Node } from '../../ir/index.ts'
 import { piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
-export const reshapeUnitAxes = rulePass(
-  'reshapeUnitAxes',
-  'Moves axes of size 1 without a copy.',
-  [{ roots: ['Transpose'], apply }],
-  inferTypes,
-)
+export const reshapeUnitAxes = rulePass('reshapeUnitAxes', 'Moves axes of size 1 without a copy.', [
+  { roots: ['Transpose'], apply },
+])
 
 function apply(node: Node, { editor, types }: RuleContext): RuleOutcome {
   const type = types.get(node.inputs[0]!)

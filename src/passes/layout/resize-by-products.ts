@@ -11,7 +11,6 @@
 import {
   evaluateNode,
   fromNumbers,
-  inferTypes,
   intAttribute,
   type Node,
   pictureSize,
@@ -29,7 +28,6 @@ export const resizeByProducts = rulePass(
   'resizeByProducts',
   'Pictures of known size are interpolated by matrix products, where these take less time.',
   [{ roots: ['Resize'], apply }],
-  inferTypes,
 )
 
 /** Nanoseconds: an interpolated pixel, one that a product writes, and a multiplication. Products must save a quarter. */

@@ -9,7 +9,6 @@
  * Source: x·1, exact. Which operators have blocked kernels: `nchwc_transformer.cc` of ONNX Runtime.
  */
 import {
-  inferTypes,
   int,
   makeNode,
   type Node,
@@ -28,7 +27,6 @@ export const resizeInBlocks = rulePass(
   'resizeInBlocks',
   'Pictures that grow in front of convolutions are put into blocks of channels first, while they are small.',
   [{ roots: ['Resize'], apply }],
-  inferTypes,
 )
 
 const RANK = 4

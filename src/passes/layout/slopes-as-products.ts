@@ -14,7 +14,7 @@
  * Source: s·x + (1 − s)·max(x, 0) is x where x ≥ 0, and s·x elsewhere; so is max(x, s·x) for s ≤ 1, and there
  * (1 − s)·max(x, 0) = max((1 − s)·x, 0).
  */
-import { inferTypes, type Node, tensorOf, tensorValues } from '../../ir/index.ts'
+import { type Node, tensorOf, tensorValues } from '../../ir/index.ts'
 import { BLOCK, piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { isBlockedConv } from './blocks.ts'
 import { isSmall } from './small-values.ts'
@@ -23,7 +23,6 @@ export const slopesAsProducts = rulePass(
   'slopesAsProducts',
   'A PRelu of a slope a channel becomes products and a sum, which are faster.',
   [{ roots: ['PRelu'], apply }],
-  inferTypes,
 )
 
 function apply(node: Node, context: RuleContext): RuleOutcome {

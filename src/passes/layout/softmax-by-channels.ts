@@ -7,7 +7,7 @@
  * nothing but ones behind the axis, few numbers.
  * Source: ONNX, Softmax 13: exp(x − max) / Σ exp(x − max).
  */
-import { inferTypes, intAttribute, type Node } from '../../ir/index.ts'
+import { intAttribute, type Node } from '../../ir/index.ts'
 import { piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { isSmall } from './small-values.ts'
 
@@ -15,7 +15,6 @@ export const softmaxByChannels = rulePass(
   'softmaxByChannels',
   'A Softmax along another axis than the last one is computed from its pieces, in the order that is there.',
   [{ roots: ['Softmax'], apply }],
-  inferTypes,
 )
 
 function apply(node: Node, context: RuleContext): RuleOutcome {

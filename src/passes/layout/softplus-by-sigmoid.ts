@@ -6,7 +6,7 @@
  * Illegal: other types than float32. Left alone where there is little to compute.
  * Source: ln(1 + eˣ) = max(x, 0) + ln(1 + e⁻|ˣ|) = max(x, 0) − ln σ(|x|); far below zero both round to 1 under the ln.
  */
-import { inferTypes, type Node } from '../../ir/index.ts'
+import type { Node } from '../../ir/index.ts'
 import { piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { isSmall } from './small-values.ts'
 
@@ -14,7 +14,6 @@ export const softplusBySigmoid = rulePass(
   'softplusBySigmoid',
   'A softplus is computed from the logarithm of a sigmoid, which is much faster.',
   [{ roots: ['Softplus'], apply }],
-  inferTypes,
 )
 
 function apply(node: Node, context: RuleContext): RuleOutcome {

@@ -11,15 +11,7 @@
  * Source: a convolution is a sum over its channels. Which numbers of channels have blocked kernels:
  * `nchwc_transformer.cc` of ONNX Runtime.
  */
-import {
-  inferTypes,
-  intAttribute,
-  type Node,
-  type Tensor,
-  tensorOf,
-  tensorShape,
-  tensorValues,
-} from '../../ir/index.ts'
+import { intAttribute, type Node, type Tensor, tensorOf, tensorShape, tensorValues } from '../../ir/index.ts'
 import { BLOCK, piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { QUARTER } from './blocks.ts'
 
@@ -27,7 +19,6 @@ export const splitBrokenJoints = rulePass(
   'splitBrokenJoints',
   'A convolution over channels that break its blocks, joined of several values, becomes a sum of two.',
   [{ roots: ['Conv'], apply }],
-  inferTypes,
 )
 
 /** Fewer channels than a block of the narrowest vectors are read in plain order. */

@@ -6,14 +6,13 @@
  * Left alone: an Add of a constant, which belongs to the product in front of it.
  * Source: ONNX, Sum of two inputs is Add; `SkipLayerNormFusion` of ONNX Runtime.
  */
-import { inferTypes, makeNode, type Node } from '../../ir/index.ts'
+import { makeNode, type Node } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const sumBeforeNormalization = rulePass(
   'sumBeforeNormalization',
   'Keeps a residual sum apart from the normalization behind it, where the runtime would make one slow kernel of both.',
   [{ roots: ['LayerNormalization'], apply }],
-  inferTypes,
 )
 
 function apply(node: Node, context: RuleContext): RuleOutcome {

@@ -13,7 +13,6 @@
  */
 import {
   hasGaps,
-  inferTypes,
   intAttribute,
   ints,
   intsAttribute,
@@ -33,7 +32,6 @@ export const tileNarrowOutputs = rulePass(
   'tileNarrowOutputs',
   'Float convolutions to a few channels make several pixels at once.',
   [{ roots: ['Conv'], apply }],
-  inferTypes,
 )
 
 type Pair = readonly [height: number, width: number]

@@ -11,7 +11,6 @@
  * Source: elementwise operators commute with a reshape of all that they read.
  */
 import {
-  inferTypes,
   int,
   intAttribute,
   intsAttribute,
@@ -28,7 +27,6 @@ export const cancelReshapes = rulePass(
   'cancelReshapes',
   'Takes away reshapes that undo each other around elementwise operators.',
   [{ roots: ['Reshape', 'Unsqueeze', 'Squeeze', 'Transpose'], apply }],
-  inferTypes,
 )
 
 const RESHAPES = ['Reshape', 'Unsqueeze', 'Squeeze', 'Flatten']

@@ -8,7 +8,6 @@
  * Source: the operators' definitions.
  */
 import {
-  inferTypes,
   ints,
   intsAttribute,
   type Node,
@@ -24,7 +23,6 @@ export const cropByPadding = rulePass(
   'cropByPadding',
   'Lets a convolution pad less where what its padding made is cut off behind it.',
   [{ roots: ['Slice'], apply }],
-  inferTypes,
 )
 
 function apply(slice: Node, context: RuleContext): RuleOutcome {

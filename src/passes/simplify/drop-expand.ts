@@ -6,7 +6,7 @@
  * is repeated once for all.
  * Source: ONNX, multidirectional broadcasting.
  */
-import { inferTypes, type Node, sameShape, tensorShape } from '../../ir/index.ts'
+import { type Node, sameShape, tensorShape } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { BROADCASTING } from './repeats-by-itself.ts'
 
@@ -14,7 +14,6 @@ export const dropExpand = rulePass(
   'dropExpand',
   'Leaves out an Expand in front of an operator that repeats what is short by itself.',
   [{ roots: ['Expand'], apply }],
-  inferTypes,
 )
 
 function apply(node: Node, { editor, types }: RuleContext): RuleOutcome {

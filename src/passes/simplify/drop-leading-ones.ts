@@ -8,7 +8,7 @@
  * below 13, where its axes are an attribute.
  * Source: ONNX, MatMul ("behaves like numpy.matmul") and multidirectional broadcasting.
  */
-import { fromNumbers, inferTypes, makeNode, type Node, type Tensor, tensorShape } from '../../ir/index.ts'
+import { fromNumbers, makeNode, type Node, type Tensor, tensorShape } from '../../ir/index.ts'
 import { type GraphEditor, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const dropLeadingOnes = rulePass(
@@ -18,7 +18,6 @@ export const dropLeadingOnes = rulePass(
     { roots: ['MatMul'], apply: narrowWeights },
     { roots: ['Add'], apply: narrowBias },
   ],
-  inferTypes,
 )
 
 const MATRIX = 2

@@ -14,7 +14,6 @@
  */
 import {
   elementCount,
-  inferTypes,
   intAttribute,
   intsAttribute,
   type Node,
@@ -78,7 +77,6 @@ export const eliminateIdentity = rulePass(
   'eliminateIdentity',
   'Takes away nodes that give back their input unchanged.',
   [{ roots: Object.keys(UNCHANGED), apply }],
-  inferTypes,
 )
 
 function apply(node: Node, context: RuleContext): RuleOutcome {

@@ -12,7 +12,6 @@ import {
   evaluateNode,
   fromNumbers,
   hasNestedGraphs,
-  inferTypes,
   isNumeric,
   type Node,
   operatorName,
@@ -35,7 +34,6 @@ export const foldConstants = rulePass(
   'foldConstants',
   'Computes once, ahead of time, what does not depend on the inputs.',
   [{ roots: '*', apply }],
-  inferTypes,
 )
 
 function apply(node: Node, context: RuleContext): RuleOutcome {

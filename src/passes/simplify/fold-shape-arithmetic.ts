@@ -9,7 +9,7 @@
  * of which names alone say that it repeats nothing, where others read it than those that repeat what is short.
  * Source: ONNX, Reshape: 0 copies the input's size, one -1 is inferred.
  */
-import { fromNumbers, inferTypes, intAttribute, type Node, type Tensor } from '../../ir/index.ts'
+import { fromNumbers, intAttribute, type Node, type Tensor } from '../../ir/index.ts'
 import { type GraphEditor, type Pass, type RuleContext, type RuleOutcome, runRules } from '../../rewrite/index.ts'
 import { isRepeatedByReaders } from './repeats-by-itself.ts'
 import { fixFactors } from './resize-factors.ts'
@@ -37,7 +37,7 @@ export const foldShapeArithmetic: Pass = {
       editor.replaceByConstants(node, [constant])
       return true
     }
-    return runRules(model, this.id, [{ roots: '*', apply }], () => inferTypes(model))
+    return runRules(model, this.id, [{ roots: '*', apply }])
   },
 }
 

@@ -7,7 +7,7 @@
  * Illegal: an axis that changes and may end with one pixel.
  * Source: ONNX, Resize, coordinate_transformation_mode.
  */
-import { inferTypes, type Node, sameSize, string, stringAttribute, toNumbers } from '../../ir/index.ts'
+import { type Node, sameSize, string, stringAttribute, toNumbers } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 const MODE = 'coordinate_transformation_mode'
@@ -16,7 +16,6 @@ export const halfPixels = rulePass(
   'halfPixels',
   'Names the coordinates of a Resize as the runtime knows them, where two names mean the same.',
   [{ roots: ['Resize'], apply }],
-  inferTypes,
 )
 
 function apply(node: Node, context: RuleContext): RuleOutcome {

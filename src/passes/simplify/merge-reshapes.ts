@@ -11,7 +11,6 @@
 import {
   type Dim,
   fromNumbers,
-  inferTypes,
   intAttribute,
   intsAttribute,
   type Node,
@@ -27,7 +26,6 @@ export const mergeReshapes = rulePass(
     { roots: ['Reshape'], apply: mergeReshape },
     { roots: ['Squeeze'], apply: cancelSqueeze },
   ],
-  inferTypes,
 )
 
 function mergeReshape(node: Node, context: RuleContext): RuleOutcome {

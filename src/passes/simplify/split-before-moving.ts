@@ -10,7 +10,6 @@
 import {
   type Dim,
   fromNumbers,
-  inferTypes,
   int,
   intAttribute,
   ints,
@@ -27,7 +26,6 @@ export const splitBeforeMoving = rulePass(
   'splitBeforeMoving',
   'Takes what lies side by side apart before it is moved, and not after.',
   [{ roots: ['Reshape'], apply }],
-  inferTypes,
 )
 
 /** An axis of what is moved: its place in the reshaped value, or null for one of size 1 that was put in. */

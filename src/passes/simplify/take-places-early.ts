@@ -14,7 +14,6 @@
 import {
   type Dim,
   fromNumbers,
-  inferTypes,
   int,
   intAttribute,
   intsAttribute,
@@ -31,7 +30,6 @@ export const takePlacesEarly = rulePass(
   'takePlacesEarly',
   'Computes one place alone where one is all that is read, such as the first token or the last.',
   [{ roots: ['Gather', 'Slice'], apply }],
-  inferTypes,
 )
 
 const words = (text: string): ReadonlySet<string> => new Set(text.split(/\s+/))

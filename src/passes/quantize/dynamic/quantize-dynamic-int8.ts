@@ -14,7 +14,7 @@
  * are stored in 8 bits where asked for (`stored-tables.ts`).
  * Source: ONNX, DynamicQuantizeLinear and MatMulInteger; ONNX Runtime, contrib operators.
  */
-import { inferTypes, makeNode, type Node, tensorShape } from '../../../ir/index.ts'
+import { makeNode, type Node, tensorShape } from '../../../ir/index.ts'
 import { boolean, exactly, oneOf, optional, TARGETS, type Target } from '../../../report/index.ts'
 import {
   type GraphEditor,
@@ -65,7 +65,7 @@ export const quantizeDynamicInt8: Pass<DynamicInt8Options> = {
     }
     const products: string[] = []
     const planned: Record<string, number> = {}
-    const result = runRules(model, id, rules(options, products, planned), () => inferTypes(model))
+    const result = runRules(model, id, rules(options, products, planned))
     const shared = new Map<string, number>()
     for (const codes of products) shared.set(codes, (shared.get(codes) ?? 0) + 1)
     for (const users of shared.values()) {

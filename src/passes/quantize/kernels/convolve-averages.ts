@@ -11,7 +11,6 @@
  */
 import {
   fromNumbers,
-  inferTypes,
   int,
   intAttribute,
   intsAttribute,
@@ -28,7 +27,6 @@ export const convolveAverages = rulePass(
   'convolveAverages',
   'Integer averages over windows become convolutions of one channel a group.',
   [{ roots: ['AveragePool'], apply }],
-  inferTypes,
 )
 
 function apply(node: Node, context: RuleContext): RuleOutcome {

@@ -9,16 +9,7 @@
  * Illegal: a number of channels that is not known. Left alone: a pool among integers, which keeps the layout of their kernels.
  * Source: `QDQPropagationTransformer` of ONNX Runtime; ONNX, QuantizeLinear (the same codes element for element).
  */
-import {
-  inferTypes,
-  int,
-  intAttribute,
-  type Node,
-  type Tensor,
-  tensorOf,
-  tensorShape,
-  tensorValues,
-} from '../../../ir/index.ts'
+import { int, intAttribute, type Node, type Tensor, tensorOf, tensorShape, tensorValues } from '../../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../../rewrite/index.ts'
 import { isFromIntegers } from './from-integers.ts'
 
@@ -26,7 +17,6 @@ export const quantizeBehindPools = rulePass(
   'quantizeBehindPools',
   'Float pools stay in the fast layout when codes are made of what they give.',
   [{ roots: ['QuantizeLinear'], apply }],
-  inferTypes,
 )
 
 function apply(node: Node, context: RuleContext): RuleOutcome {

@@ -14,7 +14,6 @@
 import {
   elementCount,
   fromNumbers,
-  inferTypes,
   int,
   intAttribute,
   ints,
@@ -41,7 +40,6 @@ export const readInFours = recoding(
     'readInFours',
     'Integer convolutions over channels that do not come in fours get zeros, or neighbouring pixels, beside them.',
     [{ roots: ['Conv'], apply }],
-    inferTypes,
   ),
 )
 

@@ -14,7 +14,6 @@
  */
 import {
   fromNumbers,
-  inferTypes,
   ints,
   intsAttribute,
   isPlainConv,
@@ -32,12 +31,9 @@ import { convolveInTiles } from './lay-tiles.ts'
 import { inBlocks } from './widen-convolutions.ts'
 
 export const tileOutputs = recoding(
-  rulePass(
-    'tileOutputs',
-    'Integer convolutions to at most 32 channels make several pixels at once.',
-    [{ roots: ['Conv'], apply }],
-    inferTypes,
-  ),
+  rulePass('tileOutputs', 'Integer convolutions to at most 32 channels make several pixels at once.', [
+    { roots: ['Conv'], apply },
+  ]),
 )
 
 type Step = readonly [height: number, width: number]

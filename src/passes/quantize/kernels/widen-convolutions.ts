@@ -11,7 +11,6 @@
 import {
   elementCount,
   fromNumbers,
-  inferTypes,
   intAttribute,
   makeNode,
   type Node,
@@ -27,12 +26,9 @@ import { type CodedWeights, codedWeights, dropCoded, recode } from './coded-weig
 import { BLOCK, GROUP } from './conv-kernel.ts'
 
 export const widenConvolutions = recoding(
-  rulePass(
-    'widenConvolutions',
-    'Integer convolutions of broken blocks of channels get whole ones.',
-    [{ roots: ['Conv'], apply }],
-    inferTypes,
-  ),
+  rulePass('widenConvolutions', 'Integer convolutions of broken blocks of channels get whole ones.', [
+    { roots: ['Conv'], apply },
+  ]),
 )
 
 /** The next number of output channels that the runtime's integer convolution takes as they are. */
