@@ -111,9 +111,12 @@ export class Building {
     return cheapFirst([...(await this.#one(cheapFirst(placements))), ...(small ? others : await this.#one(others))])
   }
 
-  /** Whether timing every kind of candidate and every kernel would take too much of the time, as the first run shows. */
+  /**
+   * Whether timing every kind of candidate and every kernel would take too much, as the first run shows, of the time that
+   * is left beside the proof: else a long proof would leave none for ranges and mixtures.
+   */
   get #hurry(): boolean {
-    return lookingSeconds(this.#pool.bench.seen, TIMED, true) > FIRST_LOOKS * this.#budget.seconds
+    return lookingSeconds(this.#pool.bench.seen, TIMED, true) > FIRST_LOOKS * this.#budget.left
   }
 
   /** Whether so much of the time is over that what was built must be looked at. */

@@ -1,6 +1,6 @@
 import { type CandidateSpec, kernelWork, type Workbench } from '../recipe/index.ts'
 
-/** Share of the time that the first timings and the costs of kernels may take; later the share of what is left. */
+/** Share of what is left beside the proof that timings of new candidates and the costs of kernels may take. */
 export const FIRST_LOOKS = 1 / 3
 /** Rows that ranges are taken from where there is little time. */
 export const FEWEST_RANGE_ROWS = 8

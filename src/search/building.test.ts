@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest'
+import { parseModel } from '../ir/index.ts'
+import { Budget } from './budget.ts'
+import { Building } from './building.ts'
+import type { BuildsInTime } from './builds-in-time.ts'
+import type { Pool } from './pool.ts'
+
+const model = parseModel(`<ir_version: 10, opset_import: ["" : 20]> g (float[1,1,4,4] x) => (float[1,1,4,4] y)
+  <float[1,1,1,1] w = {2}> { y = Conv(x, w) }`)
+
+/** What is built at first in a search of so many seconds, of a model that takes `runMs` a row and proves on so many rows. */
+async function builtFirst(seconds: number, runMs: number, proofRows: number) {
+  const asked: string[] = []
+  const budget = new Budget(1000 * seconds, () => 0)
+  budget.keepForProof(proofRows, { answering: runMs / 1000, judging: (2 * runMs) / 1000 })
+  const pool = {
+    bench: {
+      seen: { openMs: 100, runMs },
+      target: 'native',
+      inspection: { operators: { Conv: 1 } },
+      original: { model },
+      rows: { calibrate: { indices: Array(128).fill(0) } },
+      unrounded: async () => null,
+      hasProducts: async () => true,
+    },
+    goal: { name: 'latency' },
+    warnings: [],
+    build: async () => null,
+  } as unknown as Pool
+  const builds = {
+    async inAnyCase(specs: readonly { readonly id: string }[]) {
+      asked.push(...specs.map(({ id }) => id))
+      return specs
+    },
+  } as unknown as BuildsInTime
+  const building = new Building(pool, budget, builds)
+  await building.first()
+  return { asked, postponed: building.postponed }
+}
+
+test('one kind of integers comes first where the proof would leave no time behind a look at every kind', async () => {
+  // Looking at all takes 13 seconds: of 60 too much where two fifths of them are kept for the proof.
+  const hurried = await builtFirst(60, 41, 300)
+  expect(hurried).toEqual({ asked: ['int8-typical-mse'], postponed: true })
+  const few = await builtFirst(60, 41, 24)
+  expect(few.asked).toContain('int8-everywhere-minmax')
+  expect(few.postponed).toBe(false)
+  expect(await builtFirst(300, 41, 300)).toEqual(few)
+})
