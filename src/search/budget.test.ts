@@ -138,6 +138,21 @@ test('what was left out is told once each, and nothing where nothing was', () =>
   expect(budget.warning).toMatch(/left out: one; two$/)
 })
 
+test('what took far longer than it was given is told, and not what went beyond it for its proof', () => {
+  const { budget, pass } = budgetOf(5)
+  pass(7.5)
+  expect(budget.overrun).toBeNull()
+  pass(10.52)
+  expect(budget.overrun).toMatch(/^the search took 18 s where 5 s were given: /)
+})
+
+test('new candidates that are timed one by one do not take as long each as all of them at once', () => {
+  const { budget } = budgetOf(60)
+  expect([0, 1, 2, 3, 12].map((candidates) => budget.timingOf(candidates))).toEqual([2.5, 2.5, 5, 6, 6])
+  expect(budget.timingOf(3, 4)).toBe(4)
+  expect([1, 2].map((candidates) => budgetOf(600).budget.timingOf(candidates))).toEqual([20, 20])
+})
+
 test('a quarter of the whole, or a quarter of that, within what fits', () => {
   expect([1000, 64, 63.9, 16, 15, 3].map((most) => quarteredWithin(64, most, 4))).toEqual([64, 64, 16, 16, 4, 4])
   expect([128, 127, 31, 0].map((most) => quarteredWithin(128, most, 8))).toEqual([128, 32, 8, 8])

@@ -21,6 +21,9 @@ export const ALWAYS_JUDGED = 3
 /** The longest that one timing may take, in seconds, and of the time. */
 const LONGEST_TIMING = 20
 const TIMING_SHARE = 1 / 6
+/** Share of the time that timing new candidates side by side may take, for each of them and for all. */
+const ONE_CANDIDATE = 1 / 24
+const SIDE_BY_SIDE = 1 / 10
 /** Share of what is left that one refinement may take, so that something is left for those behind it. */
 const REFINING = 1 / 2
 /** The same where none comes behind it: what it gives must be built and judged. */
@@ -179,6 +182,11 @@ export class Budget {
     return Math.min(most, this.seconds * share)
   }
 
+  /** The same for so many new candidates side by side with the original: each alone must not take as long as all at once. */
+  timingOf(candidates: number, most?: number): number {
+    return this.timing(most, Math.min(SIDE_BY_SIDE, Math.max(1, candidates) * ONE_CANDIDATE))
+  }
+
   /** So many rows can be judged in `seconds`. */
   affordableRows(seconds: number): number {
     const rate = this.rate('judging')
@@ -205,12 +213,21 @@ export class Budget {
     if (this.#leftOut.includes(what)) this.#leftOut.splice(this.#leftOut.indexOf(what), 1)
   }
 
+  /** That the search took far longer than it was given, in one sentence; null where it did not. */
+  get overrun(): string | null {
+    if (this.elapsed <= (1 + OVERTIME) * this.seconds) return null
+    return `the search took ${inSeconds(this.elapsed)} where ${inSeconds(this.seconds)} were given: opening and timing the model, building one candidate of a kind and proving on a few rows are never left out`
+  }
+
   /** What was not begun, in one sentence; null where there was time for everything. */
   get warning(): string | null {
     if (this.#leftOut.length === 0) return null
     return `the time was not enough for everything: the same command goes on from there and may choose another candidate; left out: ${this.#leftOut.join('; ')}`
   }
 }
+
+/** Seconds in words, to three figures. */
+const inSeconds = (seconds: number): string => `${Number(seconds.toPrecision(3))} s`
 
 /**
  * All of `whole`, or a quarter of it, or a quarter of that …: the largest that is not above `most`, and at least

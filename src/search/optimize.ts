@@ -23,8 +23,6 @@ import type { Trial } from './trial.ts'
 
 /** Share of the time that training may take. */
 const TRAINING = 0.5
-/** Share of the time that timing all new candidates side by side may take. */
-const SIDE_BY_SIDE = 1 / 10
 /** Share of what is left for a second try. */
 const AGAIN = 1 / 6
 
@@ -137,7 +135,7 @@ class Optimization {
   /** All side by side with the original; then by itself what looks far better than this disturbed moment could show. */
   async #time(trials: readonly Trial[], most?: number): Promise<void> {
     const pool = this.#pool
-    await pool.time(trials, this.#budget.timing(most, SIDE_BY_SIDE))
+    await pool.time(trials, this.#budget.timingOf(trials.length, most))
     const open = pool.inOrder(trials.filter(({ result: { ratio } }) => ratio !== null && undecided(ratio)))
     const best = open.find((trial) => trial !== pool.lossless)
     for (const trial of open.filter((one) => one === best || one === pool.lossless)) {
@@ -171,7 +169,7 @@ class Optimization {
     if (!pool.baseline) await pool.time([], this.#budget.timing(5))
     const { late } = this.#budget
     if (late) this.#budget.leaveOut('where the time goes inside of the models')
-    if (this.#budget.warning) pool.warnings.push(this.#budget.warning)
+    pool.warnings.push(...[this.#budget.overrun, this.#budget.warning].filter((told) => told !== null))
     if (choice.proof && pool.baseline!.metric === null) pool.noteMetric(choice.proof)
     if (pool.baseline!.metric === null && this.#haveScores) await pool.scoreOriginal()
     return reportOn({
