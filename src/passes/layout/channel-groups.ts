@@ -60,17 +60,18 @@ export function channelGroups(
   { joints, pixels }: Wanted,
 ): ChannelGroups {
   const sets = new Groups()
-  const add = (value: string, kind: keyof ChannelWork, each: number) => {
-    sets.of(value).work[kind] += each
-  }
+  // Only who asks what pays needs to know the work; where a size is not known, nor is what is gained.
+  const add = pixels
+    ? (value: string, kind: keyof ChannelWork, made: string, each: number) => {
+        sets.of(value).work[kind] += each * (pixels(made) ?? Number.NaN)
+      }
+    : () => {}
   for (const name of [...index.inputs, ...index.outputs]) sets.of(name).pinned = true
   for (const node of nodes) {
     const output = node.outputs[0]!
     const open = [...readsOf(node)].filter((name) => constant(name) === undefined)
     const weight = operatorName(node) === 'Conv' ? planarWeight(node, open, constant) : undefined
     const padded = channelsPadded(node, constant)
-    // Where a size is not known, so is what is gained.
-    const made = pixels ? (pixels(output) ?? Number.NaN) : 0
     if (weight) {
       const input = node.inputs[0]!
       const places = placesOf(weight)
@@ -79,13 +80,13 @@ export function channelGroups(
         const group = sets.of(output)
         group.made = true
         group.channels.add(weight.dims[0]!)
-        add(input, 'dense', made * places * weight.dims[0]!)
-        add(output, 'dense', made * places * weight.dims[1]!)
+        add(input, 'dense', output, places * weight.dims[0]!)
+        add(output, 'dense', output, places * weight.dims[1]!)
         if (index.producer.get(input)?.opType === 'GlobalAveragePool') group.pixel = true
       } else if (isDepthwise(node, weight)) {
         sets.join(input, output)
         sets.of(output).channels.add(weight.dims[0]!)
-        add(output, 'alone', made * aloneWork(places))
+        add(output, 'alone', output, aloneWork(places))
       } else for (const name of [input, output]) sets.of(name).pinned = true
     } else if (joints && joinsChannels(node, open)) {
       sets.of(output).made = true
@@ -97,9 +98,9 @@ export function channelGroups(
       sets.of(node.inputs[0]!).read = true
     } else if (keepsChannels(node, open, constant)) {
       for (const input of open) sets.join(input, output)
-      add(output, 'apart', made)
+      add(output, 'apart', output, 1)
       // Slopes are a convolution of one tap in integers, and the greater of two.
-      if (operatorName(node) === 'PRelu') add(output, 'alone', made * aloneWork(1))
+      if (operatorName(node) === 'PRelu') add(output, 'alone', output, aloneWork(1))
       for (const input of node.inputs) {
         const tensor = constant(input)
         const axis = channelAxis(tensor)
