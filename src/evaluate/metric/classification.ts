@@ -200,9 +200,15 @@ function isAmongTop(k: number, row: MetricRow, options: ClassOptions): boolean {
   return before < k
 }
 
+/** The label that PyTorch's losses ignore unless another is named. */
+const IGNORED = -100
+
 function badLabel({ row, label }: MetricRow, problem: string): UserError {
   return new UserError('bad-data', `the label ${shownLabel(label)} of row ${row} ${problem}`, {
     where: `row ${row}`,
-    hint: `correct the labels, or name the right field with --label${typeof label === 'string' ? '; names of classes are listed in their order as "classNames" of a dataset.json' : ''}`,
+    hint:
+      label === IGNORED
+        ? `${IGNORED} is what PyTorch does not score: leave such rows out; among the labels of tokens or pixels of a row, those below 0 are not scored here either`
+        : `correct the labels, or name the right field with --label${typeof label === 'string' ? '; names of classes are listed in their order as "classNames" of a dataset.json' : ''}`,
   })
 }

@@ -71,6 +71,9 @@ describe('classification', () => {
     expect(act).toThrow(UserError)
     expect(act).toThrow('the label 3 of row 17 is not a class from 0 to 2')
     expect(() => metricNamed('top1').score(logits([0, 1], -1))).toThrow(/not a class/)
+    const left = expect.objectContaining({ hint: expect.stringMatching(/^-100 .* leave such rows out/) })
+    expect(() => metricNamed('top1').score(logits([0, 1], -100))).toThrow(left)
+    expect(() => metricNamed('top1').score(logits([0, 1], -1))).not.toThrow(left)
     expect(() => metricNamed('top1').score(logits([0, 1], 0.5))).toThrow(/not a class/)
   })
   test('balanced accuracy and macro F1 equal scikit-learn', () => {
