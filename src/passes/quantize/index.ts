@@ -6,6 +6,7 @@ export { type DynamicInt8Options, quantizeDynamicInt8 } from './dynamic/quantize
 export { convertFloat16, type Float16Options } from './float16/convert-float16.ts'
 export { compareKernels, type KernelMismatch, namedAsFound } from './kernels/compare-kernels.ts'
 export { kernelRepairs } from './kernels/kernel-repairs.ts'
+export { signRightCodes } from './kernels/sign-right-codes.ts'
 export { blockModel, type ReconstructionBlock, reconstructionBlocks } from './learned/reconstruction-blocks.ts'
 export { type RoundedValue, type RoundedValues, roundValues } from './learned/round-values.ts'
 export {

@@ -1,4 +1,4 @@
-import { KERNEL_REPAIRS, LAYOUT_REPAIRS, RECURRENT_ONLY } from '../../passes/index.ts'
+import { KERNEL_REPAIRS, LAYOUT_REPAIRS, RECURRENT_ONLY, SATURATING_REPAIRS } from '../../passes/index.ts'
 import type { PassRun, Report, Scheme } from '../../report/index.ts'
 import type { Step, Trail } from '../trail.ts'
 import type { QuantizeOptions } from './quantize-options.ts'
@@ -23,7 +23,8 @@ export function quantizeSteps(options: QuantizeOptions, evidence: readonly Repor
       : []
   // These are about the native kernels; in WebAssembly nobody gains by them.
   const repairs = target === 'web' ? [] : scheme === 'static-int8' ? KERNEL_REPAIRS : LAYOUT_REPAIRS
-  return [step, ...layers, ...repairs.map((pass) => ({ pass }))]
+  const allowed = target === 'portable' ? repairs.filter((pass) => !SATURATING_REPAIRS.includes(pass)) : repairs
+  return [step, ...layers, ...allowed.map((pass) => ({ pass }))]
 }
 
 /** What the scheme's own pass said. */

@@ -11,6 +11,7 @@ import { poolBeforeTables } from './pool-before-tables.ts'
 import { quantizeBehindPools } from './quantize-behind-pools.ts'
 import { readInFours } from './read-in-fours.ts'
 import { repeatCodes } from './repeat-codes.ts'
+import { signRightCodes } from './sign-right-codes.ts'
 import { tileOutputs } from './tile-outputs.ts'
 import { widenConvolutions } from './widen-convolutions.ts'
 
@@ -29,6 +30,7 @@ export const kernelRepairs: readonly Pass[] = [
   poolBeforeTables,
   enterByConvolution,
   quantizeBehindPools,
+  signRightCodes,
 ]
 
 /** All of them, one after the other. */
