@@ -142,6 +142,7 @@ const nativeLayouts = [
   layout.mishBySigmoid,
   layout.softplusBySigmoid,
   layout.eluByComparison,
+  layout.powersByProducts,
   layout.slopesAsProducts,
   layout.splitBrokenJoints,
   layout.convolveParts,

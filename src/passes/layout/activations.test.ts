@@ -3,6 +3,7 @@ import { modelWith, randomValue, runOnce } from '../../../tests/quantize-kit.ts'
 import { expectEqualModels, rewriteWith } from '../../../tests/rewrite-kit.ts'
 import { eluByComparison } from './elu-by-comparison.ts'
 import { mishBySigmoid } from './mish-by-sigmoid.ts'
+import { powersByProducts } from './powers-by-products.ts'
 import { slopesAsProducts } from './slopes-as-products.ts'
 import { softplusBySigmoid } from './softplus-by-sigmoid.ts'
 
@@ -141,4 +142,40 @@ test.each([
 ] as const)('Elu is left alone: %s', async (_, type, input, operator) => {
   const model = modelWith(`g (${input} x) => (${type} y) { y = ${operator}(x) }`, {})
   expect((await rewriteWith(eluByComparison, model)).report.applied).toBe(0)
+})
+
+test.each([
+  [2, ['Mul']],
+  [3, ['Mul', 'Mul']],
+  [4, ['Mul', 'Mul']],
+  [0.5, ['Sqrt']],
+  [-0.5, ['Sqrt', 'Reciprocal']],
+  [-1, ['Reciprocal']],
+  [-2, ['Mul', 'Reciprocal']],
+])('the power %s is made of products and roots', async (exponent, expected) => {
+  const body = `<float e = {${exponent.toFixed(1)}}, float half = {0.5}> { a = Abs(x)  b = Add(a, half)  y = Pow(b, e) }`
+  const { before, after, ops } = await rewriteWith(
+    powersByProducts,
+    modelWith(`g (float[N,4096] x) => (float y) ${body}`, {}),
+  )
+  expect(ops).toEqual(['Abs', 'Add', ...expected])
+  await expectEqualModels(before, after, { scale: 3 })
+})
+
+test('the square of a number below zero is one as well', async () => {
+  const model = modelWith('g (float[N,64] x) => (float y) <int64[1] e = {2}> { y = Pow(x, e) }', {})
+  const { before, after, ops } = await rewriteWith(powersByProducts, model)
+  expect(ops).toEqual(['Mul'])
+  await expectEqualModels(before, after, { scale: 3 })
+})
+
+test.each([
+  ['another exponent', 'float[2,4096]', '<float e = {2.5}> { y = Pow(x, e) }'],
+  ['an exponent of more axes', 'float[4096]', '<float[1,1] e = {2.0}> { y = Pow(x, e) }'],
+  ['exponents of their own', 'float[2,2]', '<float[2] e = {2.0, 2.0}> { y = Pow(x, e) }'],
+  ['a mean of squares', 'float[2,4096]', '<float e = {2.0}> { s = Pow(x, e)  y = ReduceMean(s) }'],
+  ['few numbers, and two nodes for them', 'float[2,8]', '<float e = {3.0}> { y = Pow(x, e) }'],
+])('Pow is left alone: %s', async (_, input, body) => {
+  const model = modelWith(`g (${input} x) => (float y) ${body}`, {})
+  expect((await rewriteWith(powersByProducts, model)).report.applied).toBe(0)
 })
