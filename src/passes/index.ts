@@ -167,7 +167,12 @@ const nativeLayouts = [
 ]
 
 /** The same, but faster for some models or processors only: whether they pay is measured first. */
-const measuredLayouts = [layout.fillChannelBlocks, layout.groupsInBlocks, layout.boundMaskedSoftmax]
+const measuredLayouts = [
+  layout.fillChannelBlocks,
+  layout.groupsInBlocks,
+  layout.boundMaskedSoftmax,
+  layout.foldSymmetricWindows,
+]
 
 /** Exact as well, but slower in float: for what static integers are made of. */
 const integerLayouts = [layout.averageByConvolution]
@@ -206,8 +211,11 @@ export const slopesAsRun = async (model: Model): Promise<Model> =>
 /** To be run before these: pictures that grow, in the form that integer kernels lay fastest. */
 export const GROW_IN_INTEGERS = { pass: layout.growByTiles.id, options: { integers: true } } as const
 
-/** Masks without denormal numbers, which only some processors are slow at. */
-export const BOUND_MASKS: readonly string[] = [layout.boundMaskedSoftmax.id]
+/**
+ * What runs last on a float model where it was measured to pay: masks without denormal numbers, which only some
+ * processors are slow at, and half the products of spectrograms, which pays for frames enough.
+ */
+export const MEASURED_REPAIRS: readonly string[] = [layout.boundMaskedSoftmax.id, layout.foldSymmetricWindows.id]
 
 /** Whole blocks of channels; more of them are computed, so that it shows in the timing whether they pay. */
 export const FILL_BLOCKS: readonly string[] = [

@@ -8,13 +8,13 @@ import { proveEqual, proveEqualTo } from './prove-equal.ts'
 import { type ProvenTrail, provenTrail } from './proven-trail.ts'
 import { readWindows, type Spared, type WithoutSpare, withoutSpare } from './prune/spare.ts'
 import {
-  boundMasksPay,
   filledWherePays,
   forIntegers,
   forNativeKernels,
+  measuredRepairsPay,
   nativeForm,
   type TimeForms,
-  withBoundMasks,
+  withMeasuredRepairs,
 } from './quantize/float-form-choice.ts'
 import type { RowsOf } from './share-rows.ts'
 import { losslessTrail, unroundedTrail } from './simplify.ts'
@@ -46,7 +46,7 @@ export class FloatForms {
   #plain: Promise<Trail> | undefined
   #simple: Promise<Trail> | undefined
   #unrounded: Promise<Trail | null> | undefined
-  #boundMasks: Promise<boolean> | undefined
+  #measuredPay: Promise<boolean> | undefined
   readonly #added = new Map<string, Trail>()
   #spare: Promise<WithoutSpare | null> | undefined
 
@@ -89,12 +89,12 @@ export class FloatForms {
     return this.#options.target === 'native' ? this.finished(await forNativeKernels(base)) : base
   }
 
-  /** What is ready for native kernels, with masks that leave no denormal numbers behind where that was measured to pay. */
+  /** What is ready for native kernels, with the repairs behind it that were measured to pay. */
   async finished(trail: Trail): Promise<Trail> {
-    this.#boundMasks ??= this.#simplified().then(async (plain) =>
-      this.#options.target === 'native' ? boundMasksPay(await forNativeKernels(plain), this.#time) : false,
+    this.#measuredPay ??= this.#simplified().then(async (plain) =>
+      this.#options.target === 'native' ? measuredRepairsPay(await forNativeKernels(plain), this.#time) : false,
     )
-    return (await this.#boundMasks) ? withBoundMasks(trail) : trail
+    return (await this.#measuredPay) ? withMeasuredRepairs(trail) : trail
   }
 
   /** Lossless passes, and whole blocks of channels where they were measured to pay. */

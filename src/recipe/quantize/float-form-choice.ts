@@ -1,12 +1,12 @@
 import { modelDigest } from '../../onnx/index.ts'
 import {
-  BOUND_MASKS,
   FILL_BLOCKS,
   FILL_FOR_INTEGERS,
   FILL_JOINTS,
   GROW_IN_INTEGERS,
   INTEGER_FORMS,
   LAYOUT_REPAIRS,
+  MEASURED_REPAIRS,
   NATIVE_FORMS,
 } from '../../passes/index.ts'
 import type { Target } from '../../report/index.ts'
@@ -69,16 +69,16 @@ export async function filledWherePays(plain: Trail, time: TimeForms): Promise<Tr
   return least < PAYS * times[0]! ? forms[times.indexOf(least)]!.trail : plain
 }
 
-/** The model, ready for native kernels, with masks that leave no denormal numbers behind. */
-export const withBoundMasks = (trail: Trail): Promise<Trail> => advanceAll(trail, stepsOf(BOUND_MASKS))
+/** The model, ready for native kernels, with repairs that pay on some processors, or for some sizes, alone. */
+export const withMeasuredRepairs = (trail: Trail): Promise<Trail> => advanceAll(trail, stepsOf(MEASURED_REPAIRS))
 
-/** Whether `withBoundMasks` was measured to make the model faster here. Not asked where it has no such masks. */
-export async function boundMasksPay(trail: Trail, time: TimeForms): Promise<boolean> {
-  const bound = await withBoundMasks(trail)
-  if (bound.model === trail.model) return false
+/** Whether `withMeasuredRepairs` was measured to make the model faster here. Not asked where none of them finds anything. */
+export async function measuredRepairsPay(trail: Trail, time: TimeForms): Promise<boolean> {
+  const repaired = await withMeasuredRepairs(trail)
+  if (repaired.model === trail.model) return false
   const times = await time([
     { id: 'plain', trail },
-    { id: 'bound', trail: bound },
+    { id: 'repaired', trail: repaired },
   ])
   return times !== null && times[1]! < PAYS * times[0]!
 }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { modelWith } from '../../../tests/quantize-kit.ts'
 import { fromNumbers } from '../../ir/index.ts'
 import { startTrail } from '../trail.ts'
-import { boundMasksPay, withBoundMasks } from './float-form-choice.ts'
+import { measuredRepairsPay, withMeasuredRepairs } from './float-form-choice.ts'
 
 const causal = (hidden: number) => {
   const model = modelWith('g (float[N,4,64,64] x) => (float y) { a = Add(x, m) y = Softmax<axis = -1>(a) }', {})
@@ -14,16 +14,19 @@ const causal = (hidden: number) => {
 test('masks are bounded where that was measured to be faster, and nobody measures where there are none', async () => {
   const pay = (hidden: number, times: readonly number[] | null) => {
     const asked: string[] = []
-    return boundMasksPay(causal(hidden), async (forms) => {
+    return measuredRepairsPay(causal(hidden), async (forms) => {
       asked.push(...forms.map(({ id }) => id))
       return times
     }).then((pays) => [pays, ...asked])
   }
-  expect(await pay(-1e9, [1, 0.6])).toEqual([true, 'plain', 'bound'])
+  expect(await pay(-1e9, [1, 0.6])).toEqual([true, 'plain', 'repaired'])
   // Processors without that penalty pay for three operators more.
-  expect(await pay(-1e9, [1, 1.2])).toEqual([false, 'plain', 'bound'])
-  expect(await pay(-1e9, null)).toEqual([false, 'plain', 'bound'])
+  expect(await pay(-1e9, [1, 1.2])).toEqual([false, 'plain', 'repaired'])
+  expect(await pay(-1e9, null)).toEqual([false, 'plain', 'repaired'])
   expect(await pay(-20, [1, 0.6])).toEqual([false])
-  const { runs } = await withBoundMasks(causal(-1e9))
-  expect(runs.map(({ id, applied }) => [id, applied])).toEqual([['boundMaskedSoftmax', 1]])
+  const { runs } = await withMeasuredRepairs(causal(-1e9))
+  expect(runs.map(({ id, applied }) => [id, applied])).toEqual([
+    ['boundMaskedSoftmax', 1],
+    ['foldSymmetricWindows', 0],
+  ])
 })
