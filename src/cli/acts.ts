@@ -1,5 +1,6 @@
-import { didYouMean, UserError } from '../platform/index.ts'
+import { didYouMean } from '../platform/index.ts'
 import type { Arguments } from './verb.ts'
+import { wrongCall } from './wrong-call.ts'
 
 /** What one act of a verb such as `whet incident show` takes. */
 interface Act {
@@ -23,10 +24,7 @@ export function actOf<A extends string>(
   const names = Object.keys(acts) as A[]
   const name = names.find((one) => one === given)
   if (name === undefined)
-    throw new UserError('bad-argument', `whet ${verb} ${given}: no such act`, {
-      where: 'command line',
-      hint: `${didYouMean(given!, names)}acts are ${names.join(', ')}`,
-    })
+    throw wrongCall(`whet ${verb} ${given}: no such act`, `${didYouMean(given!, names)}acts are ${names.join(', ')}`)
   const act: Act = acts[name]
   const odd = words[act.words]
   if (odd !== undefined) throw notTaken(`whet ${verb} ${name} takes no ${JSON.stringify(odd)}`, verb)
@@ -37,5 +35,4 @@ export function actOf<A extends string>(
   return name
 }
 
-const notTaken = (message: string, verb: string) =>
-  new UserError('bad-argument', message, { where: 'command line', hint: `whet ${verb} --help shows what it takes` })
+const notTaken = (message: string, verb: string) => wrongCall(message, `whet ${verb} --help shows what it takes`)

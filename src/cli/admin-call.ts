@@ -1,6 +1,7 @@
 import { UserError } from '../platform/index.ts'
 import { kinds, type Report } from '../report/index.ts'
 import type { Arguments, OptionSpec } from './verb.ts'
+import { wrongCall } from './wrong-call.ts'
 
 /** Options of the verbs that speak to a running server. */
 export const ADMIN_OPTIONS: Readonly<Record<string, OptionSpec>> = {
@@ -78,10 +79,7 @@ function addressOf(place: string): URL {
     const url = new URL(place.includes('://') ? place : `http://${place}`)
     if (/^https?:$/.test(url.protocol)) return url
   } catch {}
-  throw new UserError('bad-argument', `--admin ${place}: not an address`, {
-    where: 'command line',
-    hint: 'for example --admin http://127.0.0.1:8002',
-  })
+  throw wrongCall(`--admin ${place}: not an address`, 'for example --admin http://127.0.0.1:8002')
 }
 
 const stranger = (url: URL, message: string) =>

@@ -1,10 +1,10 @@
 import type { Stall } from '../engine/index.ts'
 import { DEFAULT_PRICES, type PriceTable, parsePrices, SCENARIOS, type Scenario } from '../evaluate/index.ts'
-import { UserError } from '../platform/index.ts'
 import { bench } from '../recipe/index.ts'
 import { DATA, dataAt, modelAt, READING, SEED, SHAPE, shapesOf, THREADS, textAt } from './inputs.ts'
 import { pageAt, writeOutput } from './output-file.ts'
 import type { Arguments, Verb } from './verb.ts'
+import { wrongCall } from './wrong-call.ts'
 
 export const benchVerb: Verb = {
   name: 'bench',
@@ -113,7 +113,7 @@ export const benchVerb: Verb = {
 function refuseStray(options: Arguments, scenario: Scenario): void {
   const server = scenario === 'server'
   const stray = (name: string, why: string, hint: string) => {
-    throw new UserError('bad-argument', `--${name} ${why}`, { where: 'command line', hint })
+    throw wrongCall(`--${name} ${why}`, hint)
   }
   if (options.has('qps') && !server) stray('qps', `means nothing in ${scenario}`, 'add --scenario server')
   if (options.has('stall') && options.has('browser'))
@@ -128,10 +128,10 @@ function stallOf(options: Arguments): Stall | undefined {
   if (given === undefined) return undefined
   const [ms, every] = (/^(\d*\.?\d+)@(\d+)$/.exec(given)?.slice(1) ?? []).map(Number)
   if (!ms || !every || ms > 60_000)
-    throw new UserError('bad-argument', `--stall ${given}: not milliseconds (at most 60000) and a number of calls`, {
-      where: 'command line',
-      hint: 'for example --stall 10@50: ten milliseconds in every fiftieth call',
-    })
+    throw wrongCall(
+      `--stall ${given}: not milliseconds (at most 60000) and a number of calls`,
+      'for example --stall 10@50: ten milliseconds in every fiftieth call',
+    )
   return { ms, every }
 }
 

@@ -1,6 +1,7 @@
-import { cacheFolder, cacheSize, clearCache, UserError } from '../platform/index.ts'
+import { cacheFolder, cacheSize, clearCache } from '../platform/index.ts'
 import type { CacheReport } from '../report/index.ts'
 import type { Verb } from './verb.ts'
+import { wrongCall } from './wrong-call.ts'
 
 export const cacheVerb: Verb = {
   name: 'cache',
@@ -11,10 +12,7 @@ export const cacheVerb: Verb = {
   options: {},
   async run([action = 'list']) {
     if (action !== 'list' && action !== 'clear')
-      throw new UserError('bad-argument', `cache ${action}: no such action`, {
-        where: 'command line',
-        hint: 'whet cache list, or whet cache clear',
-      })
+      throw wrongCall(`cache ${action}: no such action`, 'whet cache list, or whet cache clear')
     const folder = cacheFolder()
     const deleted = action === 'clear' ? await clearCache(folder) : 0
     const { files, bytes } = await cacheSize(folder)

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { writeModel } from '../onnx/index.ts'
-import { UserError, writeAtomic } from '../platform/index.ts'
+import { writeAtomic } from '../platform/index.ts'
 import { distil, type HintOptions, type HintPair, IMPORTANCE, writeRecipe } from '../recipe/index.ts'
 import { exitOfVerdict } from './exit.ts'
 import { DATA, dataAt, dataFor, modelAt, READING, SEED } from './inputs.ts'
@@ -9,6 +9,7 @@ import { prepareFolder } from './optimize-output.ts'
 import { outputFolder } from './output-file.ts'
 import { rangeOf } from './range.ts'
 import type { Arguments, Verb } from './verb.ts'
+import { wrongCall } from './wrong-call.ts'
 
 export const distilVerb: Verb = {
   name: 'distil',
@@ -125,10 +126,10 @@ function hintsOf(options: Arguments): HintOptions {
   const pairs = options.list('hint').map((pair): HintPair => {
     const parts = pair.split('=')
     if (parts.length !== 2 || parts.includes(''))
-      throw new UserError('bad-argument', `--hint ${pair}: not two values with "=" between them`, {
-        where: 'command line',
-        hint: "the teacher's value first: --hint /layer3/Add_output_0=/layer2/Add_output_0",
-      })
+      throw wrongCall(
+        `--hint ${pair}: not two values with "=" between them`,
+        "the teacher's value first: --hint /layer3/Add_output_0=/layer2/Add_output_0",
+      )
     return [parts[0]!, parts[1]!]
   })
   return {

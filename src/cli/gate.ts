@@ -1,7 +1,7 @@
 import { type GateSpec, parseGate } from '../evaluate/index.ts'
-import { UserError } from '../platform/index.ts'
 import { textAt } from './inputs.ts'
 import type { Arguments, OptionSpec } from './verb.ts'
+import { wrongCall } from './wrong-call.ts'
 
 export const GATE: OptionSpec = {
   type: 'string',
@@ -16,8 +16,8 @@ export const gateAt = (path: string): GateSpec => parseGate(textAt(path), path)
 export function refuseDoubles(gate: GateSpec, options: Arguments): void {
   for (const name of ['margin', 'alpha', 'metric'] as const)
     if (gate[name] !== null && options.has(name))
-      throw new UserError('bad-argument', `--${name} and the ${name} of ${gate.file} cannot both hold`, {
-        where: 'command line',
-        hint: `leave --${name} out, or the line in the gate file`,
-      })
+      throw wrongCall(
+        `--${name} and the ${name} of ${gate.file} cannot both hold`,
+        `leave --${name} out, or the line in the gate file`,
+      )
 }

@@ -1,9 +1,9 @@
-import { UserError } from '../platform/index.ts'
 import { renderIncident } from '../view/index.ts'
 import { actOf } from './acts.ts'
 import { ADMIN_OPTIONS, callAdmin } from './admin-call.ts'
 import { writableFile, writeOutput } from './output-file.ts'
 import type { Verb } from './verb.ts'
+import { wrongCall } from './wrong-call.ts'
 
 const ACTS = {
   list: { words: 0 },
@@ -33,10 +33,7 @@ export const incidentVerb: Verb = {
       return { report: await callAdmin(options, { kind: 'incidents', path: '/v2/incidents', hint: LOG }) }
     const id = words[1]
     if (id === undefined)
-      throw new UserError('bad-argument', `whet incident ${act} needs the id of an incident`, {
-        where: 'command line',
-        hint: 'whet incident list has them',
-      })
+      throw wrongCall(`whet incident ${act} needs the id of an incident`, 'whet incident list has them')
     const file = writableFile(options, 'markdown', 'incident.md')
     const path = `/v2/incidents/${encodeURIComponent(id)}`
     const call = { kind: 'incident', path, hint: 'whet incident list has those that there are' } as const

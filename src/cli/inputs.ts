@@ -3,9 +3,10 @@ import { dirname, join } from 'node:path'
 // What reads models and data is loaded when it is asked for: a verb that starts processes first has them come up meanwhile.
 import type { Dataset } from '../data/index.ts'
 import { fitsShape, type Model, shapeText } from '../ir/index.ts'
-import { didYouMean, explainSystemError, UserError } from '../platform/index.ts'
+import { didYouMean, explainSystemError } from '../platform/index.ts'
 import { refuseReplacing } from './output-file.ts'
 import type { Arguments, OptionSpec } from './verb.ts'
+import { wrongCall } from './wrong-call.ts'
 
 /** Options that several verbs share, said once. */
 export const DATA: OptionSpec = {
@@ -108,22 +109,19 @@ export function shapesOf(options: Arguments, model?: Model): Readonly<Record<str
       .split(',')
       .map(Number)
     if (at <= 0 || dims.some((dim) => !Number.isInteger(dim) || dim < 0))
-      throw new UserError('bad-argument', `--shape ${text}: not INPUT=N,N,…`, {
-        where: 'command line',
-        hint: 'for example --shape x=1,3,224,224',
-      })
+      throw wrongCall(`--shape ${text}: not INPUT=N,N,…`, 'for example --shape x=1,3,224,224')
     if (inputs && !inputs.includes(name))
-      throw new UserError('bad-argument', `--shape ${text}: the model has no input "${name}"`, {
-        where: 'command line',
-        hint: `${didYouMean(name, inputs)}its inputs are ${inputs.join(', ')}`,
-      })
+      throw wrongCall(
+        `--shape ${text}: the model has no input "${name}"`,
+        `${didYouMean(name, inputs)}its inputs are ${inputs.join(', ')}`,
+      )
     const declared = model?.graph.inputs.find((input) => input.name === name)?.type
     // The runtime refuses another size where the model names one, so figures for it would be of no model.
     if (declared?.kind === 'tensor' && declared.shape && !fitsShape(dims, declared.shape))
-      throw new UserError('bad-argument', `--shape ${text}: the model declares ${name}${shapeText(declared.shape)}`, {
-        where: 'command line',
-        hint: 'give as many numbers as it has dimensions, and its own where it names one; only the others are open',
-      })
+      throw wrongCall(
+        `--shape ${text}: the model declares ${name}${shapeText(declared.shape)}`,
+        'give as many numbers as it has dimensions, and its own where it names one; only the others are open',
+      )
     return [name, dims] as const
   })
   return Object.fromEntries(entries)

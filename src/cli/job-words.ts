@@ -1,6 +1,6 @@
-import { UserError } from '../platform/index.ts'
 import { parse } from './parse.ts'
 import type { Verb } from './verb.ts'
+import { wrongCall } from './wrong-call.ts'
 
 /** What a worker does for others. */
 const JOBS: Readonly<Record<string, () => Promise<Verb>>> = {
@@ -18,20 +18,16 @@ export async function checkJob(words: readonly string[]): Promise<void> {
   const [name, ...rest] = words
   const load = name !== undefined && Object.hasOwn(JOBS, name) ? JOBS[name] : undefined
   if (load === undefined)
-    throw new UserError(
-      'bad-argument',
+    throw wrongCall(
       name === undefined ? 'there is no command behind --' : `whet ${name}: no job for a worker`,
-      {
-        where: 'command line',
-        hint: `jobs are ${Object.keys(JOBS).join(' and ')}: whet job submit -- compare base.onnx candidate.onnx --data eval.npz`,
-      },
+      `jobs are ${Object.keys(JOBS).join(' and ')}: whet job submit -- compare base.onnx candidate.onnx --data eval.npz`,
     )
   const outside = rest.find(leadsOut)
   if (outside !== undefined)
-    throw new UserError('bad-argument', `${outside}: leads out of the folder that workers share`, {
-      where: 'command line',
-      hint: 'name files as they lie in that folder: models/a.onnx, not /data/models/a.onnx',
-    })
+    throw wrongCall(
+      `${outside}: leads out of the folder that workers share`,
+      'name files as they lie in that folder: models/a.onnx, not /data/models/a.onnx',
+    )
   parse(await load(), rest)
 }
 

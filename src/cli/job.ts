@@ -5,6 +5,7 @@ import { actOf } from './acts.ts'
 import { EXIT } from './exit-codes.ts'
 import { checkJob } from './job-words.ts'
 import { type Arguments, duration, type OptionSpec, type Outcome, type Verb } from './verb.ts'
+import { wrongCall } from './wrong-call.ts'
 
 const ACTS = {
   submit: { words: Number.POSITIVE_INFINITY, options: ['limit'] },
@@ -44,11 +45,7 @@ export const jobVerb: Verb = {
     return withQueue(options, async (queue) => {
       if (act === 'list') return { report: { kind: 'jobs', version: 1, jobs: [...(await queue.list())] } }
       const id = act === 'submit' ? await queue.submit(rest, limit) : rest[0]
-      if (id === undefined)
-        throw new UserError('bad-argument', `whet job ${act} needs the id of a job`, {
-          where: 'command line',
-          hint: 'whet job list has them',
-        })
+      if (id === undefined) throw wrongCall(`whet job ${act} needs the id of a job`, 'whet job list has them')
       const find = async () => {
         const found = await queue.find(id)
         if (found) return found
@@ -85,10 +82,10 @@ export async function withQueue(
 ): Promise<Outcome> {
   const url = options.text('database') ?? process.env.WHETSTONE_DATABASE
   if (url === undefined)
-    throw new UserError('bad-argument', '--database is missing', {
-      where: 'command line',
-      hint: 'jobs need a PostgreSQL server: --database postgres://user:password@host:5432/whetstone, or WHETSTONE_DATABASE',
-    })
+    throw wrongCall(
+      '--database is missing',
+      'jobs need a PostgreSQL server: --database postgres://user:password@host:5432/whetstone, or WHETSTONE_DATABASE',
+    )
   const queue = new JobQueue(url)
   try {
     return await work(queue, url)

@@ -4,6 +4,7 @@ import { UserError } from '../platform/index.ts'
 import type { LearnSettings } from '../recipe/index.ts'
 import { MARGIN, THREADS } from './inputs.ts'
 import type { Arguments, Context, OptionSpec } from './verb.ts'
+import { wrongCall } from './wrong-call.ts'
 
 /** Options of everything that trains. */
 export const LEARNING: Readonly<Record<string, OptionSpec>> = {
@@ -68,9 +69,9 @@ function augmentations(options: Arguments): readonly Augmentation[] {
   const given = (options.text('augment') ?? '').split(',').map((kind) => kind.trim())
   const wrong = given.find((kind) => kind !== '' && !(AUGMENTATIONS as readonly string[]).includes(kind))
   if (wrong !== undefined)
-    throw new UserError('bad-argument', `--augment ${wrong}: no such change of rows`, {
-      where: 'command line',
-      hint: `choices: ${AUGMENTATIONS.join(', ')}, with commas between them`,
-    })
+    throw wrongCall(
+      `--augment ${wrong}: no such change of rows`,
+      `choices: ${AUGMENTATIONS.join(', ')}, with commas between them`,
+    )
   return AUGMENTATIONS.filter((kind) => given.includes(kind))
 }

@@ -2,6 +2,7 @@ import { accessSync, constants, lstatSync, realpathSync, type Stats, statSync } 
 import { basename, dirname, join, resolve, sep } from 'node:path'
 import { checkReplaceable, explainSystemError, UserError, writeAtomic } from '../platform/index.ts'
 import type { Arguments, Context } from './verb.ts'
+import { wrongCall } from './wrong-call.ts'
 
 /**
  * The `-o FILE` of a verb. Looked at before any work is done, so that a wrong path costs no one an hour.
@@ -24,10 +25,10 @@ export function outputFile(options: Arguments, example: string): string {
 export function outputFolder(options: Arguments, written: readonly string[] = []): string {
   const path = options.required('output', 'say where to put the results: -o out')
   if (/\.onnx$/i.test(path))
-    throw new UserError('bad-argument', `-o ${path}: this verb writes a folder of files`, {
-      where: 'command line',
-      hint: `name the folder: -o ${path.replace(/\.onnx$/i, '')}`,
-    })
+    throw wrongCall(
+      `-o ${path}: this verb writes a folder of files`,
+      `name the folder: -o ${path.replace(/\.onnx$/i, '')}`,
+    )
   let there: Stats | undefined
   try {
     there = statSync(path, { throwIfNoEntry: false })
@@ -49,10 +50,10 @@ export function writableFile(options: Arguments, option: string, example: string
   const named = options.text(option)
   if (named === undefined) return undefined
   if (named === '-')
-    throw new UserError('bad-argument', 'cannot write to stdout: that is where the report goes', {
-      where: 'command line',
-      hint: `name a file, such as ${example}; ./- where it is to be called -`,
-    })
+    throw wrongCall(
+      'cannot write to stdout: that is where the report goes',
+      `name a file, such as ${example}; ./- where it is to be called -`,
+    )
   const path = behindLink(named)
   const folder = dirname(path)
   if (/[\\/]$/.test(path) || isFolder(path))
@@ -147,8 +148,5 @@ export function pageAt(
   const path = options.text('output')
   if (path === undefined) return null
   if (/\.html?$/i.test(path)) return writableFile(options, 'output', example)!
-  throw new UserError('bad-argument', `-o ${path}: the report is written as a page, FILE.html`, {
-    where: 'command line',
-    hint,
-  })
+  throw wrongCall(`-o ${path}: the report is written as a page, FILE.html`, hint)
 }

@@ -5,6 +5,7 @@ import { fitsShape, inferTypes, type Model, type Shape, shapeText } from '../ir/
 import { UserError } from '../platform/index.ts'
 import { dataFor } from './inputs.ts'
 import type { Arguments, OptionSpec } from './verb.ts'
+import { wrongCall } from './wrong-call.ts'
 
 export const DATA_FOR: OptionSpec = {
   type: 'string',
@@ -41,10 +42,10 @@ export function ownPaths(
         ? ''
         : text.slice(text.startsWith(`${model}=`) ? model.length + 1 : basename(model).length + 1)
     if (model === undefined || path === '')
-      throw new UserError('bad-argument', `--data-for ${text}: not MODEL=D2 of a model in this call`, {
-        where: 'command line',
-        hint: `for example --data-for ${basename(models.at(-1)!)}=rows.npz`,
-      })
+      throw wrongCall(
+        `--data-for ${text}: not MODEL=D2 of a model in this call`,
+        `for example --data-for ${basename(models.at(-1)!)}=rows.npz`,
+      )
     add(model, path, 'command line')
   }
   // A gate file outlives the models of one call: it may name others as well.

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { nearestName, UserError } from '../platform/index.ts'
 import { Arguments, COMMON, type OptionSpec, type Values, type Verb } from './verb.ts'
+import { wrongCall } from './wrong-call.ts'
 
 /** Splits a verb's words into positionals and options; an unknown option is a UserError with the nearest one. */
 export function parse(verb: Verb, words: readonly string[]): { positionals: readonly string[]; options: Arguments } {
@@ -22,10 +23,10 @@ export function parse(verb: Verb, words: readonly string[]): { positionals: read
     refuseTwice(tokens, specs)
     const { min, max, names } = verb.positionals
     if (values.help !== true && (positionals.length < min || positionals.length > max))
-      throw new UserError('bad-argument', `whet ${verb.name} takes ${names}, got ${positionals.length || 'none'}`, {
-        where: 'command line',
-        hint: `usage: whet ${verb.usage}`,
-      })
+      throw wrongCall(
+        `whet ${verb.name} takes ${names}, got ${positionals.length || 'none'}`,
+        `usage: whet ${verb.usage}`,
+      )
     if (values.help !== true) refuseAlone(values as Values, specs)
     return { positionals, options: new Arguments(values as Values, positionals) }
   } catch (error) {
@@ -48,10 +49,7 @@ function refuseTwice(tokens: Tokens, specs: Readonly<Record<string, OptionSpec>>
     if (token.kind !== 'option' || token.value === undefined || specs[token.name]?.multiple) continue
     const before = given.get(token.name)
     if (before !== undefined)
-      throw new UserError('bad-argument', `--${token.name} is given twice: ${before} and ${token.value}`, {
-        where: 'command line',
-        hint: 'give it once',
-      })
+      throw wrongCall(`--${token.name} is given twice: ${before} and ${token.value}`, 'give it once')
     given.set(token.name, token.value)
   }
 }
@@ -62,10 +60,10 @@ function refuseAlone(values: Values, specs: Readonly<Record<string, OptionSpec>>
     const other = specs[name]?.with
     if (other === undefined || values[other] !== undefined) continue
     const value = specs[other]?.value
-    throw new UserError('bad-argument', `--${name} means nothing without --${other}`, {
-      where: 'command line',
-      hint: `add --${other}${value ? ` ${value}` : ''}, or leave --${name} out`,
-    })
+    throw wrongCall(
+      `--${name} means nothing without --${other}`,
+      `add --${other}${value ? ` ${value}` : ''}, or leave --${name} out`,
+    )
   }
 }
 

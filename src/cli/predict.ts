@@ -3,7 +3,7 @@ import type { Dataset } from '../data/index.ts'
 import { leftUnseen, openIsolated, type Session } from '../engine/index.ts'
 import { predictRows, safeBatch } from '../evaluate/index.ts'
 import { modelDigest } from '../onnx/index.ts'
-import { sha256, UserError, withLock } from '../platform/index.ts'
+import { sha256, withLock } from '../platform/index.ts'
 import type { PredictionReport } from '../report/index.ts'
 import { DATA, dataFor, modelAt, READING, SLICE, THREADS } from './inputs.ts'
 import { outputFile } from './output-file.ts'
@@ -16,6 +16,7 @@ import {
 } from './prediction-file.ts'
 import { PredictionSpool } from './prediction-spool.ts'
 import type { Context, Verb } from './verb.ts'
+import { wrongCall } from './wrong-call.ts'
 
 /** Milliseconds between the points from which an interrupted run goes on. */
 const SAFE_MS = 1000
@@ -47,13 +48,9 @@ export const predictVerb: Verb = {
     const path = outputFile(options, 'answers.jsonl')
     const name = extname(path).slice(1) as FormatName
     if (!FORMATS.includes(name))
-      throw new UserError(
-        'bad-argument',
+      throw wrongCall(
         `-o ${path}: answers are written as ${FORMATS.map((one) => `.${one}`).join(', ')}`,
-        {
-          where: 'command line',
-          hint: 'for example -o answers.jsonl',
-        },
+        'for example -o answers.jsonl',
       )
     const dataPath = options.required('data', 'say which rows: --data D')
     const model = await modelAt(modelPath!, options)

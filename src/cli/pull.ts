@@ -1,9 +1,9 @@
-import { UserError } from '../platform/index.ts'
 import { copyVersion, describeVersion, openStore, parseReference, readPublicKey } from '../store/index.ts'
 import { EXIT } from './exit-codes.ts'
 import { outputFolder } from './output-file.ts'
 import { KEY, STORE_OPTIONS, storeOf } from './store-options.ts'
 import type { Verb } from './verb.ts'
+import { wrongCall } from './wrong-call.ts'
 
 export const pullVerb: Verb = {
   name: 'pull',
@@ -24,10 +24,7 @@ export const pullVerb: Verb = {
   async run([reference], options, context) {
     const [out, into] = [options.text('output'), options.text('into')]
     if ((out === undefined) === (into === undefined))
-      throw new UserError('bad-argument', 'say where to write it, once', {
-        where: 'command line',
-        hint: 'with -o DIR or --into STORE',
-      })
+      throw wrongCall('say where to write it, once', 'with -o DIR or --into STORE')
     const folder = out === undefined ? undefined : outputFolder(options)
     const store = storeOf(options)
     const version = await store.resolve(reference!)

@@ -17,6 +17,7 @@ import {
 import { textAt } from './inputs.ts'
 import { STORE_OPTIONS, storeOf } from './store-options.ts'
 import type { Arguments, Verb } from './verb.ts'
+import { wrongCall } from './wrong-call.ts'
 
 const ALLOWANCES: readonly string[] = ['unexplained', 'size-bomb', 'endless-loop'] satisfies Allowance[]
 
@@ -46,18 +47,10 @@ export const pushVerb: Verb = {
   },
   async run([path, reference], options, context) {
     const { name, tag = DEFAULT_TAG, digest } = parseReference(reference!)
-    if (digest !== undefined)
-      throw new UserError('bad-argument', 'a digest is given by the content, not chosen', {
-        where: 'command line',
-        hint: `push to ${name}:TAG`,
-      })
+    if (digest !== undefined) throw wrongCall('a digest is given by the content, not chosen', `push to ${name}:TAG`)
     const allow = options.list('allow')
     const unknown = allow.find((word) => !ALLOWANCES.includes(word))
-    if (unknown !== undefined)
-      throw new UserError('bad-argument', `--allow ${unknown}: no such thing`, {
-        where: 'command line',
-        hint: `choices: ${ALLOWANCES.join(', ')}`,
-      })
+    if (unknown !== undefined) throw wrongCall(`--allow ${unknown}: no such thing`, `choices: ${ALLOWANCES.join(', ')}`)
     const store = storeOf(options)
     if (leavesEvidence(path!, options))
       context.say(

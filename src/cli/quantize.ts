@@ -19,6 +19,7 @@ import {
   writeTransformersLayout,
 } from './transformers-layout.ts'
 import type { Arguments, Context, OptionSpec, Verb } from './verb.ts'
+import { wrongCall } from './wrong-call.ts'
 
 /** The runtime reads shapes and axes while it loads, and from the model's own file alone; what we write for it has them there. */
 const hasSmallOutside = ({ graph }: Model) =>
@@ -33,15 +34,12 @@ function weightChoices(options: Arguments, scheme: string) {
     (name) => options.has(name) && !(name === 'rounding' && learned && scheme === 'static-int8'),
   )
   if (given.length > 0 && !scheme.startsWith('weight'))
-    throw new UserError('bad-argument', `--${given[0]} is an option of the weight-only schemes, not of ${scheme}`, {
-      where: 'command line',
-      hint: 'use it with --scheme weight-int4 or weight-int8',
-    })
+    throw wrongCall(
+      `--${given[0]} is an option of the weight-only schemes, not of ${scheme}`,
+      'use it with --scheme weight-int4 or weight-int8',
+    )
   if (options.flag('symmetric') && options.flag('asymmetric'))
-    throw new UserError('bad-argument', '--symmetric and --asymmetric exclude each other', {
-      where: 'command line',
-      hint: 'leave one of them out',
-    })
+    throw wrongCall('--symmetric and --asymmetric exclude each other', 'leave one of them out')
   const level = options.choice('accuracy-level', ['0', '4'], '0')
   return {
     rounding: options.choice('rounding', ['rtn', 'hqq', 'gptq', 'awq', 'learned'], 'rtn'),
@@ -63,10 +61,7 @@ export const weightBitsOf = (options: Arguments): 4 | 8 =>
 /** What the command line chooses of the library's options; what does not belong to the scheme is refused. */
 function choicesOf(options: Arguments) {
   if (!options.has('scheme'))
-    throw new UserError('bad-argument', '--scheme is missing', {
-      where: 'command line',
-      hint: `choices: ${SCHEMES.join(', ')}; whet optimize tries them all`,
-    })
+    throw wrongCall('--scheme is missing', `choices: ${SCHEMES.join(', ')}; whet optimize tries them all`)
   const scheme = options.choice('scheme', SCHEMES, 'static-int8')
   const calibration = options.choice('calibration', RANGE_METHODS, 'minmax')
   const target = options.choice('target', TARGETS, 'native')
@@ -75,10 +70,10 @@ function choicesOf(options: Arguments) {
   const weights = weightChoices(options, scheme)
   const integers = ['calibration', 'smooth', 'equalise', 'weight-bits'].find((name) => options.has(name))
   if (integers && scheme !== 'static-int8')
-    throw new UserError('bad-argument', `--${integers} is an option of static-int8, not of ${scheme}`, {
-      where: 'command line',
-      hint: 'leave it out, or use it with --scheme static-int8',
-    })
+    throw wrongCall(
+      `--${integers} is an option of static-int8, not of ${scheme}`,
+      'leave it out, or use it with --scheme static-int8',
+    )
   const pass = {
     ...(weightBitsOf(options) === 4 ? { weightBits: 4 } : {}),
     ...(options.has('equalise') ? { equalise: options.number('equalise', 1, 0, 1) } : {}),

@@ -1,5 +1,5 @@
-import { UserError } from '../platform/index.ts'
 import type { Arguments } from './verb.ts'
+import { wrongCall } from './wrong-call.ts'
 
 /** The valid values of an input as `--range LOW,HIGH` gives them. */
 export function rangeOf(options: Arguments): readonly [number, number] | undefined {
@@ -7,8 +7,5 @@ export function rangeOf(options: Arguments): readonly [number, number] | undefin
   if (given === undefined) return undefined
   const [low, high, ...more] = given.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)))
   if (more.length === 0 && Number.isFinite(low) && Number.isFinite(high) && low! < high!) return [low!, high!]
-  throw new UserError('bad-argument', `--range ${given}: not two numbers, the lower first`, {
-    where: 'command line',
-    hint: 'for example --range 0,1 or --range=-1,1',
-  })
+  throw wrongCall(`--range ${given}: not two numbers, the lower first`, 'for example --range 0,1 or --range=-1,1')
 }

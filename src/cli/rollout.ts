@@ -1,9 +1,9 @@
-import { UserError } from '../platform/index.ts'
 import type { RolloutReport } from '../report/index.ts'
 import { actOf } from './acts.ts'
 import { ADMIN_OPTIONS, callAdmin } from './admin-call.ts'
 import { EXIT } from './exit-codes.ts'
 import type { Arguments, Outcome, Verb } from './verb.ts'
+import { wrongCall } from './wrong-call.ts'
 
 const STARTS =
   'whet log NAME lists the versions of a store, whet rollout status NAME tells what is going on, --help has the settings'
@@ -72,10 +72,10 @@ function settings(options: Arguments): object {
   const slowdown = options.text('max-slowdown')
   const mode = options.choice('mode', ['shadow', 'canary'], 'shadow')
   if (mode === 'shadow' && options.has('share'))
-    throw new UserError('bad-argument', '--share is for a canary: in the shadow a candidate answers nobody', {
-      where: 'command line',
-      hint: 'leave it out, or let the candidate answer that share: --mode canary',
-    })
+    throw wrongCall(
+      '--share is for a canary: in the shadow a candidate answers nobody',
+      'leave it out, or let the candidate answer that share: --mode canary',
+    )
   return {
     candidate: options.required('candidate', 'name the version to try: --candidate v2'),
     mode,

@@ -1,4 +1,3 @@
-import { UserError } from '../platform/index.ts'
 import { selectModels } from '../recipe/index.ts'
 import { exitOfWorst } from './exit.ts'
 import { EXIT } from './exit-codes.ts'
@@ -8,6 +7,7 @@ import { metricOf } from './metric.ts'
 import { pageAt, writeOutput } from './output-file.ts'
 import { DATA_FOR, ownData, ownPaths } from './own-data.ts'
 import type { Verb } from './verb.ts'
+import { wrongCall } from './wrong-call.ts'
 
 export const selectVerb: Verb = {
   name: 'select',
@@ -36,10 +36,7 @@ export const selectVerb: Verb = {
     const page = pageAt(options, 'selection.html')
     const gates = options.list('gate').map(gateAt)
     if (gates.length === 0)
-      throw new UserError('bad-argument', '--gate is missing', {
-        where: 'command line',
-        hint: 'say what a model must keep: --gate whetstone.gate.yaml',
-      })
+      throw wrongCall('--gate is missing', 'say what a model must keep: --gate whetstone.gate.yaml')
     for (const gate of gates) refuseDoubles(gate, options)
     const settings = {
       threads: options.integer('threads', 1, 1, 256),

@@ -27,6 +27,7 @@ import { SHAPE, shapesOf, textAt } from './inputs.ts'
 import { rehearseOn } from './rehearse.ts'
 import { openRollouts, stateHome } from './serve-rollouts.ts'
 import { type Arguments, LONGEST_TIMER_MS, type Outcome, type Verb } from './verb.ts'
+import { wrongCall } from './wrong-call.ts'
 
 const PORT = { type: 'string', value: 'PORT' } as const
 
@@ -146,10 +147,10 @@ export const serveVerb: Verb = {
   async run([path], options, context) {
     if (options.has('make-key')) return newKey(options)
     if (path === undefined)
-      throw new UserError('bad-argument', 'there is nothing to serve', {
-        where: 'command line',
-        hint: 'name a store, a folder of models or an .onnx file: whet serve model.onnx',
-      })
+      throw wrongCall(
+        'there is nothing to serve',
+        'name a store, a folder of models or an .onnx file: whet serve model.onnx',
+      )
     const begun = performance.now()
     const write = (line: string) => process.stderr.write(`${line}\n`)
     const log = jsonLog(write)
@@ -157,10 +158,7 @@ export const serveVerb: Verb = {
     const httpPort = port(options, 'http', 8000)
     const grpcPort = port(options, 'grpc', 8001)
     if (httpPort === null && grpcPort === null)
-      throw new UserError('bad-argument', 'with --http off and --grpc off nobody can ask', {
-        where: 'command line',
-        hint: 'leave one of them on',
-      })
+      throw wrongCall('with --http off and --grpc off nobody can ask', 'leave one of them on')
     const { source, store } = await sourceOf(path, options.text('store'))
     const extension = await openRollouts(options, source, store, httpPort, log)
     const server = await startServer({
@@ -289,11 +287,7 @@ async function newKey(options: Arguments): Promise<Outcome> {
   const name = options.required('make-key', 'name the key')
   const scopes = options.list('scope')
   const unknown = scopes.find((scope) => !SCOPES.includes(scope as Scope))
-  if (unknown !== undefined)
-    throw new UserError('bad-argument', `--scope ${unknown}: no such scope`, {
-      where: 'command line',
-      hint: `scopes are ${SCOPES.join(', ')}`,
-    })
+  if (unknown !== undefined) throw wrongCall(`--scope ${unknown}: no such scope`, `scopes are ${SCOPES.join(', ')}`)
   const known = existsSync(file) ? readKeys(file) : []
   if (known.some((key) => key.name === name))
     throw new UserError('bad-argument', `there is a key named "${name}" already`, {

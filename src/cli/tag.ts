@@ -1,7 +1,7 @@
-import { UserError } from '../platform/index.ts'
 import { describeVersion, parseReference } from '../store/index.ts'
 import { STORE_OPTIONS, storeOf } from './store-options.ts'
 import type { Verb } from './verb.ts'
+import { wrongCall } from './wrong-call.ts'
 
 export const tagVerb: Verb = {
   name: 'tag',
@@ -19,10 +19,10 @@ export const tagVerb: Verb = {
     const remove = options.flag('delete')
     const { name, tag: old } = parseReference(reference!)
     if (remove ? tag !== undefined || old === undefined : tag === undefined)
-      throw new UserError('bad-argument', remove ? '--delete takes NAME:TAG alone' : 'say which tag to set', {
-        where: 'command line',
-        hint: remove ? `whet tag ${name}:TAG --delete` : `whet tag ${reference} live`,
-      })
+      throw wrongCall(
+        remove ? '--delete takes NAME:TAG alone' : 'say which tag to set',
+        remove ? `whet tag ${name}:TAG --delete` : `whet tag ${reference} live`,
+      )
     const expect = options.text('expect')
     const version = await store.resolve(reference!)
     await store.tag(name, remove ? old! : tag!, remove ? null : version.digest, expect)

@@ -1,10 +1,11 @@
 import { rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { allNodes, intAttribute, type Model } from '../ir/index.ts'
-import { makeFolder, UserError } from '../platform/index.ts'
+import { makeFolder } from '../platform/index.ts'
 import type { OptimizationReport, Recipe } from '../report/index.ts'
 import { copyCompanions, tellExternalData } from './transformers-companions.ts'
 import type { OptionSpec } from './verb.ts'
+import { wrongCall } from './wrong-call.ts'
 
 export const LAYOUT: OptionSpec = {
   type: 'string',
@@ -125,10 +126,7 @@ export async function writeTransformersLayout(
 /** The one layout that there is. UserError for another word. */
 export function layoutOf(name: string | undefined): 'transformers.js' | undefined {
   if (name === undefined || name === 'transformers.js') return name
-  throw new UserError('bad-argument', `--layout ${name}: there is no such layout`, {
-    where: 'command line',
-    hint: 'choices: transformers.js',
-  })
+  throw wrongCall(`--layout ${name}: there is no such layout`, 'choices: transformers.js')
 }
 
 /**

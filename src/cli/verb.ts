@@ -1,5 +1,6 @@
-import { didYouMean, sizeOf, UserError } from '../platform/index.ts'
+import { didYouMean, sizeOf } from '../platform/index.ts'
 import type { Report } from '../report/index.ts'
+import { wrongCall } from './wrong-call.ts'
 
 /** Milliseconds: a longer timer would be over at once. */
 export const LONGEST_TIMER_MS = 2 ** 31 - 1
@@ -106,8 +107,7 @@ export class Arguments {
 
   required(name: string, hint: string): string {
     const value = this.text(name)
-    if (value === undefined || value === '')
-      throw new UserError('bad-argument', `--${name} is missing`, { where: 'command line', hint })
+    if (value === undefined || value === '') throw wrongCall(`--${name} is missing`, hint)
     return value
   }
 
@@ -140,13 +140,9 @@ export class Arguments {
     if (given === undefined) return undefined
     const bytes = sizeOf(given, plain)
     if (bytes === null || bytes < min || bytes > max)
-      throw new UserError(
-        'bad-argument',
+      throw wrongCall(
         `--${name} ${given}: not a size ${range(min, max)}${max === Number.MAX_SAFE_INTEGER ? '' : ' bytes'}`,
-        {
-          where: 'command line',
-          hint: `for example --${name} 5MB, 200MiB or 64k`,
-        },
+        `for example --${name} 5MB, 200MiB or 64k`,
       )
     return bytes
   }
@@ -166,10 +162,10 @@ export class Arguments {
     if (given === undefined) return fallback
     const found = choices.find((choice) => choice === given)
     if (found === undefined)
-      throw new UserError('bad-argument', `--${name} ${given}: no such choice`, {
-        where: 'command line',
-        hint: `${didYouMean(given, choices)}choices: ${choices.join(', ')}`,
-      })
+      throw wrongCall(
+        `--${name} ${given}: no such choice`,
+        `${didYouMean(given, choices)}choices: ${choices.join(', ')}`,
+      )
     return found
   }
 }
@@ -187,10 +183,7 @@ function read(name: string, given: string, kind: Kind, example: number, min: num
   const value = Number(given)
   const isKind = given.trim() !== '' && (kind === 'number' ? Number.isFinite(value) : Number.isInteger(value))
   if (!isKind || value < min || value > max)
-    throw new UserError('bad-argument', `--${name} ${given}: not a ${kind} ${range(min, max)}`, {
-      where: 'command line',
-      hint: `for example --${name} ${example}`,
-    })
+    throw wrongCall(`--${name} ${given}: not a ${kind} ${range(min, max)}`, `for example --${name} ${example}`)
   return value
 }
 
@@ -205,9 +198,6 @@ export function duration(text: string, option: string, { orNone = false } = {}):
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text.trim())
   const unit = { ms: 1, s: 1e3, m: 6e4, h: 36e5 }
   if (!match || (Number(match[1]) === 0 && !orNone))
-    throw new UserError('bad-argument', `--${option} ${text}: not a duration`, {
-      where: 'command line',
-      hint: 'for example 90s, 5m or 1h',
-    })
+    throw wrongCall(`--${option} ${text}: not a duration`, 'for example 90s, 5m or 1h')
   return Number(match[1]) * unit[(match[2] ?? 's') as keyof typeof unit]
 }
