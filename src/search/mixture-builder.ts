@@ -2,13 +2,15 @@ import { type CandidateSpec, NOISE_RUNS } from '../recipe/index.ts'
 import { type Budget, quarteredWithin, TooLong } from './budget.ts'
 import { withNoise } from './plan.ts'
 import type { Pool } from './pool.ts'
-import { followingSeconds, lookingSeconds, mixingSeconds } from './time-estimates.ts'
+import { followingSeconds, mixingSeconds } from './time-estimates.ts'
 import type { Trial } from './trial.ts'
 
 /** A budget of noise that holds everything, for what a candidate as it is would be foretold. */
 const UNLIMITED = 1e9
 /** The fewest runs that still tell what roundings do: each to ±50 %. */
 const FEWEST_NOISE_RUNS = 8
+/** Share of what is left that mixing may take where kernels are timed for it: what they tell must be built and judged. */
+const BY_KERNELS = 3 / 4
 
 /**
  * Makes mixtures of float and integers as well as there is time for: how many runs tell what roundings do, and whether
@@ -48,9 +50,10 @@ export class MixtureBuilder {
   /** The mixture of a budget of noise, before it is built. */
   specOf(whole: CandidateSpec, budget: number): CandidateSpec {
     const { seen } = this.#pool.bench
-    const { refining } = this.#budget
+    const { refining, left } = this.#budget
     if (this.#measuredCosts === undefined) {
-      this.#measuredCosts = this.#costsAreSeen || lookingSeconds(seen, 0, true) <= refining
+      const byKernels = mixingSeconds(seen, FEWEST_NOISE_RUNS, true)
+      this.#measuredCosts = this.#costsAreSeen || byKernels <= BY_KERNELS * left
       if (!this.#measuredCosts) this.#budget.leaveOut('mixtures by what kernels take here')
     }
     const fitting = () => quarteredWithin(NOISE_RUNS, refining / followingSeconds(seen, 1), FEWEST_NOISE_RUNS)
