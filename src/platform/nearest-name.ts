@@ -14,7 +14,8 @@ export function editDistance<T>(from: readonly T[], to: readonly T[]): number {
 
 /**
  * The name among `known` that is fewest edits away from `asked`, letter case aside, where it is near enough to be a
- * slip: at most half of the letters differ, or one.
+ * slip: at most half of the letters differ, or one; else the longest that begins with the words asked for, or that they
+ * begin with, as `time` for `time-budget`.
  */
 export function nearestName(asked: string, known: readonly string[]): string | undefined {
   const wanted = [...asked.toLowerCase()]
@@ -24,7 +25,11 @@ export function nearestName(asked: string, known: readonly string[]): string | u
     const edits = editDistance(wanted, [...name.toLowerCase()])
     if (edits < least) [nearest, least] = [name, edits]
   }
-  return nearest
+  if (nearest !== undefined) return nearest
+  const begins = (long: string, short: string) => long.toLowerCase().startsWith(`${short.toLowerCase()}-`)
+  return known
+    .filter((name) => name !== '' && (begins(asked, name) || begins(name, asked)))
+    .reduce<string | undefined>((best, name) => (best && best.length >= name.length ? best : name), undefined)
 }
 
 /** `did you mean "x"? `, the beginning of a hint; empty where no name is near. */

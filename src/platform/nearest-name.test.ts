@@ -1,0 +1,14 @@
+import { expect, test } from 'vitest'
+import { nearestName } from './nearest-name.ts'
+
+test.each([
+  ['jsn', 'json'],
+  ['time-budget', 'time'],
+  ['accuracy', 'accuracy-level'],
+  ['data-for-all-models-here', 'data-for'],
+  ['timely', 'time'],
+  ['budget', undefined],
+  ['', undefined],
+])('%s: %s', (asked, near) => {
+  expect(nearestName(asked, ['json', 'time', 'accuracy-level', 'data', 'data-for'])).toBe(near)
+})
