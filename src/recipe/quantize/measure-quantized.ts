@@ -1,7 +1,7 @@
 import { type Dataset, spreadRows } from '../../data/index.ts'
 import { type Feeds, openPair, ortNode, type Session } from '../../engine/index.ts'
 import { comparedValues, measureBatchInvariance, measureLayers } from '../../evaluate/index.ts'
-import type { Model } from '../../ir/index.ts'
+import { allNodes, type Model } from '../../ir/index.ts'
 import { compareKernels, namedAsFound } from '../../passes/index.ts'
 import { letOthersRun } from '../../platform/index.ts'
 import type { QuantizationReport, Report, Target } from '../../report/index.ts'
@@ -66,6 +66,8 @@ function kernelsOf(
 /** What quantization did to the answers, and the kernels that it runs in. */
 export interface Damage extends Pick<QuantizationReport, 'sqnrDb' | 'layers' | 'batchInvariant'> {
   readonly sqnrSamples: number
+  /** Outputs whose rows depend on the rows beside them in float as well. */
+  readonly dependedBefore: readonly string[]
   readonly kernels: ReadKernels
   /** The inputs that it was seen on. */
   readonly feeds: readonly Feeds[]
@@ -115,19 +117,25 @@ export async function measureDamage(
   const random = rows === LOOKED_AT ? 0 : rows > 1 ? 1 : rows === 1 ? 2 : undefined
   const { feeds } = await samplesFor(candidate, { data, seed, random })
   const few = feeds.slice(0, LOOKED_AT)
+  const rowsTogether = few.slice(0, neighboursAmong(evidence))
   const more = data && random === 0 ? await moreRows(candidate, data, rowsForNoise(before, few[0]), few.length) : []
   const looked = [...few, ...more]
   const openBase = () => sessions.start(place.open(before, LEAN, { processes }))
   const measuring = together(
     measureLayers(openBase, candidate, before, after, looked, pairing),
-    measureBatchInvariance(candidate, few.slice(0, neighboursAmong(evidence))),
+    measureBatchInvariance(candidate, rowsTogether),
   )
   measuring.catch(() => {})
   // The first runs are asked for before this process has something else to do.
   await letOthersRun()
   meanwhile?.()
   const [{ sqnrDb, layers }, batchInvariant] = await measuring
+  // Scales of a whole run make every row depend on the others; what float does there need not be asked.
+  const explained = batchInvariant.all || [...allNodes(after.graph)].some(({ opType }) => /^Dynamic/.test(opType))
+  const own = explained ? null : await measureBatchInvariance(await openBase(), rowsTogether)
+  const differs = (name: string) => batchInvariant.outputs[name] === false && own?.outputs[name] === false
   return {
+    dependedBefore: Object.keys(batchInvariant.outputs).filter(differs),
     sqnrDb,
     sqnrSamples: looked.length,
     layers,

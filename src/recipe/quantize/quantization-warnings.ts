@@ -20,6 +20,8 @@ interface Outcome extends Pick<QuantizationReport, 'sqnrDb' | 'sqnrSamples' | 'l
   readonly quantized: Model
   /** A row that the quantized model was looked at with, where it was run. */
   readonly row: Feeds | undefined
+  /** Outputs whose rows depended on the rows beside them before. */
+  readonly dependedBefore: readonly string[]
   readonly unrounded: FloatStart['unrounded']
   /** Names that were to stay in float and that the lossless passes took away. */
   readonly gone: readonly string[]
@@ -44,6 +46,7 @@ export function quantizationWarnings(outcome: Outcome, options: QuantizeOptions)
     ...outcome.kernels.warnings,
     ...noiseWarning({ ...outcome, scheme }),
     ...slower(timing),
+    ...ownDependence(outcome.dependedBefore),
     ...widenedWarning(outcome.quantized, outcome.row, options.target),
     ...evidence.flatMap((report) => (report.kind === 'calibration' ? unseen(report) : [])),
     ...(evidence.some(keptNothing) ? [NOTHING_LEARNED] : []),
@@ -100,6 +103,13 @@ const slower = (timing: Outcome['timing']): readonly string[] =>
         `slower than float in ${timing.runtime}: ${timing.p50Ms.toFixed(2)} ms against ${timing.floatP50Ms.toFixed(2)} ms`,
       ]
     : []
+
+const ownDependence = (names: readonly string[]): readonly string[] =>
+  names.length === 0
+    ? []
+    : [
+        `it is not the rounding that makes a row's answer depend on the rows beside it: in float it does too (${names.join(', ')})`,
+      ]
 
 const unseen = ({ unseen }: CalibrationReport): readonly string[] =>
   unseen.length === 0

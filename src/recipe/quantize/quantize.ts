@@ -124,7 +124,8 @@ async function quantizeIn(
   )
   const seen = { evidence: [...evidence, ...rounding], run, passes: trail.runs, everywhere, kernels }
   const models = { model, float: start.model, quantized: trail.model, row: damage?.feeds[0] }
-  const outcome = { ...models, unrounded, gone, ...seen }
+  const dependedBefore = damage?.dependedBefore ?? []
+  const outcome = { ...models, dependedBefore, unrounded, gone, ...seen }
   const report: QuantizationReport = {
     kind: 'quantization',
     version: 1,
