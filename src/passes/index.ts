@@ -215,7 +215,12 @@ export const GROW_IN_INTEGERS = { pass: layout.growByTiles.id, options: { intege
  * What runs last on a float model where it was measured to pay: masks without denormal numbers, which only some
  * processors are slow at, and half the products of spectrograms, which pays for frames enough.
  */
-export const MEASURED_REPAIRS: readonly string[] = [layout.boundMaskedSoftmax.id, layout.foldSymmetricWindows.id]
+export const MEASURED_REPAIRS: readonly string[] = [
+  layout.boundMaskedSoftmax.id,
+  layout.foldSymmetricWindows.id,
+  // Whole windows that nobody reads any more.
+  'eliminateDeadCode',
+]
 
 /** Whole blocks of channels; more of them are computed, so that it shows in the timing whether they pay. */
 export const FILL_BLOCKS: readonly string[] = [

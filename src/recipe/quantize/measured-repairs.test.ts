@@ -28,5 +28,17 @@ test('masks are bounded where that was measured to be faster, and nobody measure
   expect(runs.map(({ id, applied }) => [id, applied])).toEqual([
     ['boundMaskedSoftmax', 1],
     ['foldSymmetricWindows', 0],
+    ['eliminateDeadCode', 0],
   ])
+})
+
+test('windows that were folded leave the model', async () => {
+  const body = 'y = Conv<strides = [160]>(x, w)'
+  const model = modelWith(`g (float[N,1,16000] x) => (float y) { ${body} }`, {})
+  const cosines = Array.from({ length: 320 * 400 }, (_, i) => Math.cos(Math.floor(i / 400) * ((i % 400) - 199.5)))
+  const initializers = new Map([['w', fromNumbers('float32', [320, 1, 400], cosines)] as const])
+  const trail = await withMeasuredRepairs(startTrail({ ...model, graph: { ...model.graph, initializers } }))
+  expect(trail.runs.map(({ id, applied }) => [id, applied])).toContainEqual(['foldSymmetricWindows', 1])
+  expect([...trail.model.graph.initializers.values()].map(({ dims }) => dims)).toContainEqual([320, 200])
+  expect(trail.model.graph.initializers.has('w')).toBe(false)
 })
