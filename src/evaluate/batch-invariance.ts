@@ -43,17 +43,20 @@ const OUTLIERS = [8, -8] as const
 export async function measureBatchInvariance(session: Session, given: readonly Feeds[]): Promise<BatchInvariance> {
   const names = session.outputs.map((output) => output.name)
   const axes = new Map(session.inputs.map((input) => [input.name, rowAxis(input)]))
-  const every = (value: boolean) => Object.fromEntries(names.map((name) => [name, value]))
+  const invariant = (reason: string) => ({
+    all: true,
+    outputs: Object.fromEntries(names.map((name) => [name, true])),
+    reason,
+  })
   if ([...axes.values()].every((axis) => axis < 0))
-    return { all: true, outputs: every(true), reason: 'the model takes one row a run: its first dimension is fixed' }
+    return invariant('the model takes one row a run: its first dimension is fixed')
   if (given.length < 2)
     throw new UserError('bad-data', 'Batch invariance needs at least two rows.', { hint: 'Give more rows.' })
   // Inputs that are not per row must be the same for all, or they would be the difference.
   const shared = Object.fromEntries(Object.entries(given[0] as Feeds).filter(([name]) => (axes.get(name) ?? -1) < 0))
   // Only rows of one shape can share a batch: texts differ in length.
   const rows = given.filter((row) => sameShapes(row, given[0] as Feeds)).map((row) => ({ ...row, ...shared }))
-  if (rows.length < 2)
-    return { all: true, outputs: every(true), reason: 'no two of the rows have the same shape, so none share a batch' }
+  if (rows.length < 2) return invariant('no two of the rows have the same shape, so none share a batch')
   const alone: Fetched[] = []
   for (const row of rows) alone.push(await session.run(row))
   const notes = new Map<string, string>()
@@ -72,7 +75,7 @@ export async function measureBatchInvariance(session: Session, given: readonly F
       if (!(error instanceof UserError) || error.code !== 'bad-data') throw error
       if (members.some(({ scale }) => scale !== 1)) continue
       if (compared > 0) throw error
-      return { all: true, outputs: every(true), reason: ONE_ROW_ONLY }
+      return invariant(ONE_ROW_ONLY)
     }
     compared++
     for (const name of names)

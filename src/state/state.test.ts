@@ -36,8 +36,7 @@ async function everything(state: State, database: Database) {
   })
   // A snapshot that was under way comes too late.
   await state.keep({ rollout: rollout('r1', 'digits', 'running', { pairs: 2 }) })
-  expect(await state.rollouts(null, 'running')).toEqual([])
-  expect(await state.rollouts('digits', 'rolled-back')).toEqual([rollout('r1', 'digits', 'rolled-back', { pairs: 3 })])
+  expect(await state.rollouts(null)).toEqual([rollout('r1', 'digits', 'rolled-back', { pairs: 3 })])
   expect(await state.liveVersions()).toEqual([{ name: 'digits', version: 'v1', known: ['v1', 'v2'] }])
 
   expect(await state.incidents()).toEqual([incident])

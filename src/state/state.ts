@@ -130,12 +130,12 @@ export class State {
   }
 
   /** Rollouts of a model, or of all, the newest first. */
-  async rollouts(name: string | null, state: string | null = null): Promise<readonly KeptRollout[]> {
+  async rollouts(name: string | null): Promise<readonly KeptRollout[]> {
     const [rows] = await this.#run([
       {
         sql: `SELECT id, name, state, started, body FROM rollouts
-          WHERE ($1::text IS NULL OR name = $1) AND ($2::text IS NULL OR state = $2) ORDER BY n DESC`,
-        parameters: [name, state],
+          WHERE $1::text IS NULL OR name = $1 ORDER BY n DESC`,
+        parameters: [name],
       },
     ])
     return rows as unknown as readonly KeptRollout[]

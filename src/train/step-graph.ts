@@ -11,15 +11,12 @@ import {
 import { feedWeights, floatInput } from './fed-weights.ts'
 import type { WeightLayout } from './weight-layout.ts'
 
+/** How much of AdamW's first and second moment stays in a step, and what keeps its root off zero: the paper's figures. */
+export const [BETA1, BETA2, EPSILON] = [0.9, 0.999, 1e-8] as const
+
 /** AdamW (Loshchilov and Hutter 2019, 1711.05101), or SGD with momentum; both with decay apart from the gradient. */
 export type Optimizer =
-  | {
-      readonly kind: 'adamw'
-      readonly beta1?: number
-      readonly beta2?: number
-      readonly epsilon?: number
-      readonly decay?: number
-    }
+  | { readonly kind: 'adamw'; readonly decay?: number }
   | { readonly kind: 'sgd'; readonly momentum?: number; readonly decay?: number }
 
 /** A model that computes its gradients: what `differentiate` made. */
@@ -159,13 +156,12 @@ function directionOf(optimizer: Optimizer, gradient: string, { op, number }: Ste
     const { momentum = 0.9 } = optimizer
     return op('Add', [op('Mul', [STEP.moment1, number(momentum)]), gradient], nextOf(STEP.moment1))
   }
-  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = optimizer
   const mixed = (old: string, share: number, now: string) =>
     op('Add', [op('Mul', [old, number(share)]), op('Mul', [now, number(1 - share)])], nextOf(old))
-  const first = mixed(STEP.moment1, beta1, gradient)
-  const second = mixed(STEP.moment2, beta2, op('Mul', [gradient, gradient]))
+  const first = mixed(STEP.moment1, BETA1, gradient)
+  const second = mixed(STEP.moment2, BETA2, op('Mul', [gradient, gradient]))
   const root = op('Sqrt', [op('Mul', [second, STEP.correction2])])
-  return op('Div', [op('Mul', [first, STEP.correction1]), op('Add', [root, number(epsilon)])])
+  return op('Div', [op('Mul', [first, STEP.correction1]), op('Add', [root, number(EPSILON)])])
 }
 
 /** The arrays that a step moves. */

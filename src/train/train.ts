@@ -5,7 +5,7 @@ import { firstNotFinite, placeOf } from './first-not-finite.ts'
 import { epochsWithin, type Length, overdue } from './pace.ts'
 import { rateAt, type Schedule } from './schedule.ts'
 import { epochOrder } from './shuffle.ts'
-import { nextOf, STEP, type StepGraph, stateArrays } from './step-graph.ts'
+import { BETA1, BETA2, nextOf, STEP, type StepGraph, stateArrays } from './step-graph.ts'
 
 /** Feeds of consecutive rows, in the order asked for, at most `batch` at a time, as they are in this epoch. */
 export type ReadBatches = (
@@ -242,8 +242,8 @@ function scalarsAt(done: number, schedule: Schedule, { optimizer }: StepGraph): 
     [STEP.keep]: scalar(Math.min(AVERAGE, t / (t + 9))),
   }
   if (optimizer.kind === 'adamw') {
-    feeds[STEP.correction1] = scalar(1 / (1 - (optimizer.beta1 ?? 0.9) ** t))
-    feeds[STEP.correction2] = scalar(1 / (1 - (optimizer.beta2 ?? 0.999) ** t))
+    feeds[STEP.correction1] = scalar(1 / (1 - BETA1 ** t))
+    feeds[STEP.correction2] = scalar(1 / (1 - BETA2 ** t))
   }
   return feeds
 }

@@ -86,11 +86,9 @@ export interface Labels {
   readonly binaryThreshold?: number
 }
 
-/**
- * The labels of a classifier, from its attributes of these names: an empty list of strings says that they are numbers.
- */
-export function labelsOf(call: Call, strings: string, ints: string): Labels {
-  const texts = stringsOf(call, strings)
+/** The labels of a classifier: an empty list of strings says that they are numbers, in the attribute of this name. */
+export function labelsOf(call: Call, ints: string): Labels {
+  const texts = stringsOf(call, 'classlabels_strings')
   return { strings: texts && texts.length > 0 ? texts : undefined, ints: intsOf(call, ints) }
 }
 
@@ -235,7 +233,7 @@ export const machineLearning: Kernels = {
   },
   'ai.onnx.ml.LabelEncoder': labelEncoder,
   'ai.onnx.ml.LinearClassifier': (call) => {
-    const labels = labelsOf(call, 'classlabels_strings', 'classlabels_ints')
+    const labels = labelsOf(call, 'classlabels_ints')
     const targets = floatsOf(call, 'intercepts')?.length ?? (labels.strings ?? labels.ints ?? []).length
     return classified(call, linearScores(call, targets), labels)
   },

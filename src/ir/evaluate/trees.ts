@@ -135,7 +135,7 @@ function scored(x: Nd, { nodes, roots }: Ensemble, targets: number, how: string,
 }
 
 function classifier(call: Call): Nd[] {
-  const labels = labelsOf(call, 'classlabels_strings', 'classlabels_int64s')
+  const labels = labelsOf(call, 'classlabels_int64s')
   const classes = (labels.strings ?? labels.ints ?? []).length
   const base = numbers(call, 'base_values') ?? []
   const used = new Set(intsOf(call, 'class_ids'))

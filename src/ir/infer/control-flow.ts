@@ -36,15 +36,15 @@ const branch: Rule = (call) => {
   })
 }
 
-/** Shapes that an iteration changes are unknown: the body is read again with what both readings share. */
-function settled(call: Call, body: Graph, inputs: readonly (Known | undefined)[], carried: number, from: number) {
+/** What stands behind count and condition is carried; shapes that an iteration changes are unknown: the body is read again with what both readings share. */
+function settled(call: Call, body: Graph, inputs: readonly (Known | undefined)[], carried: number) {
   const outputs = call.graph(body, inputs)
-  const first = inputs.slice(from, from + carried)
+  const first = inputs.slice(2, 2 + carried)
   const states = first.map((state, i) => known(commonType(state?.type, outputs[i + 1]?.type)))
   const same = states.every((state, i) => JSON.stringify(state?.type) === JSON.stringify(first[i]?.type))
   const plain = first.every((state) => state?.elements === undefined)
   if (same && plain) return outputs
-  return call.graph(body, [...inputs.slice(0, from), ...states, ...inputs.slice(from + carried)])
+  return call.graph(body, [...inputs.slice(0, 2), ...states, ...inputs.slice(2 + carried)])
 }
 
 const loop: Rule = (call) => {
@@ -56,7 +56,7 @@ const loop: Rule = (call) => {
   const count = has(call, 1) ? null : trips
   const start = [tensor('int64', []), tensor('bool', []), ...call.inputs.slice(2)]
   const states = call.inputs.slice(2, 2 + carried)
-  const outputs = settled(call, body, start, carried, 2)
+  const outputs = settled(call, body, start, carried)
   return call.node.outputs.map((_, i) => {
     const value = outputs[i + 1]?.type
     if (i < carried) return known(commonType(states[i]?.type, value))

@@ -61,14 +61,12 @@ export function exactInts(node: Node, name: string): readonly bigint[] | undefin
   return attribute?.type === 'ints' && attribute.value.length > 0 ? attribute.value : undefined
 }
 
-/** Moves an ints attribute into an input at `index`; where it is absent or empty the input is omitted. */
-export function intsToInput(attribute: string, index: number): Adapter {
+/** Moves an ints attribute into the second input; where it is absent or empty the input is omitted. */
+export function intsToInput(attribute: string): Adapter {
   return (node, around) => {
     const values = exactInts(node, attribute)
     if (!values) return [changed(node, { drop: [attribute] })]
-    const inputs = [...node.inputs]
-    while (inputs.length < index) inputs.push('')
-    inputs[index] = around.addConstant(int64s(values), attribute)
+    const inputs = [node.inputs[0] ?? '', around.addConstant(int64s(values), attribute), ...node.inputs.slice(2)]
     return [changed(node, { drop: [attribute], inputs })]
   }
 }

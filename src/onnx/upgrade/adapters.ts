@@ -80,7 +80,7 @@ const renamed = (opType: string): Adapter => {
   return (node) => [changed(node, { opType })]
 }
 
-const axesInput = intsToInput('axes', 1)
+const axesInput = intsToInput('axes')
 const reductions = ['L1', 'L2', 'LogSum', 'LogSumExp', 'Max', 'Mean', 'Min', 'Prod', 'SumSquare'] as const
 
 /**
@@ -107,7 +107,7 @@ export const ADAPTERS: Readonly<Record<string, Readonly<Record<number, Adapter>>
   Scatter: { 11: renamed('ScatterElements') },
   Slice: { 10: sliceInputs },
   Softmax: { 13: alongOneAxis },
-  Split: { 13: intsToInput('split', 1), 18: statedParts },
+  Split: { 13: intsToInput('split'), 18: statedParts },
   Squeeze: { 13: axesInput },
   TopK: { 10: countToInput },
   Unsqueeze: { 13: axesInput },

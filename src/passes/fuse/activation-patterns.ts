@@ -12,16 +12,15 @@ import {
   scalarValue,
 } from '../../rewrite/index.ts'
 
-/** `min(max(v, low), high)` as Clip, or as Min and Max in either order. */
-export function clip(inner: Pattern, low: number, high: number): Pattern {
-  const minMax = op('Min', [op('Max', [inner, scalar(low)]), scalar(high)])
-  const maxMin = op('Max', [op('Min', [inner, scalar(high)]), scalar(low)])
+/** `min(max(v, 0), high)` as Clip, or as Min and Max in either order. */
+export function clip(inner: Pattern, high: number): Pattern {
+  const minMax = op('Min', [op('Max', [inner, scalar(0)]), scalar(high)])
+  const maxMin = op('Max', [op('Min', [inner, scalar(high)]), scalar(0)])
   return (value, matching) => {
     const node = matching.editor.producer(value, 'Clip')
     if (!node) return minMax(value, matching) || maxMin(value, matching)
     const bounds = clipBounds(node, (name) => matching.editor.constant(name))
-    if (!bounds || Math.abs(bounds.low - low) > 1e-6 || Math.abs(bounds.high - high) > 1e-5 * Math.abs(high))
-      return false
+    if (!bounds || Math.abs(bounds.low) > 1e-6 || Math.abs(bounds.high - high) > 1e-5 * high) return false
     matching.nodes.push(node)
     if (inner(node.inputs[0]!, matching)) return true
     matching.nodes.pop()

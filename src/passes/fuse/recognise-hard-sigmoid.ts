@@ -29,12 +29,12 @@ export const recogniseHardSigmoid = rulePass(
   [{ roots: ['Div', 'Mul', 'Clip', 'Min', 'Max'], apply }],
 )
 
-const sixths = sixth(clip(op('Add', [any('x'), scalar(3)]), 0, 6))
+const sixths = sixth(clip(op('Add', [any('x'), scalar(3)]), 6))
 const affine = either(
   op('Add', [op('Mul', [any('x'), scalarNamed('alpha')]), scalarNamed('beta')]),
   op('Add', [op('Div', [any('x'), scalarNamed('divisor')]), scalarNamed('beta')]),
 )
-const clipped = clip(affine, 0, 1)
+const clipped = clip(affine, 1)
 
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor } = context

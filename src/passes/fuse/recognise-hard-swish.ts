@@ -28,7 +28,7 @@ export const recogniseHardSwish = rulePass(
 )
 
 const x = any('x')
-const relu6 = clip(op('Add', [x, scalar(3)]), 0, 6)
+const relu6 = clip(op('Add', [x, scalar(3)]), 6)
 const spelled = either(sixth(op('Mul', [x, relu6])), op('Mul', [x, sixth(relu6)]), op('Mul', [sixth(x), relu6]))
 const gated = op('Mul', [x, hardSigmoidNode(x)])
 
