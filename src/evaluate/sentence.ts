@@ -1,6 +1,6 @@
 import type { ComparisonReport } from '../report/index.ts'
 import { CLOSE_DB } from './agreement.ts'
-import type { Judgement } from './judge.ts'
+import type { Judgement } from './judge/judge.ts'
 import type { Metric } from './metric/metric.ts'
 
 /** What a sentence is made of besides the judgement. */

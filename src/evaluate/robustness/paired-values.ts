@@ -1,7 +1,7 @@
 import type { RobustnessChange, RowScores } from '../../report/index.ts'
-import { judge } from '../judge.ts'
+import { judge } from '../judge/judge.ts'
+import { type Addition, pairedScores, type ScoredModel } from '../judge/paired-scores.ts'
 import type { Metric } from '../metric/metric.ts'
-import { type Addition, pairedScores, type ScoredModel } from '../paired-scores.ts'
 
 /** What turns row scores into values of a metric, and two models' scores into a change. */
 export interface Yardstick extends Addition {

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { binomialPmf, normalSurvival, randomSource, standardNormal } from '../statistics/index.ts'
-import { judge, type PairedScores } from './judge.ts'
-import { levelsOfDraws, orderOf } from './metric/levels.ts'
-import { averagePrecision } from './metric/ranked-scores.ts'
-import { pairedScores } from './paired-scores.ts'
+import { binomialPmf, normalSurvival, randomSource, standardNormal } from '../../statistics/index.ts'
+import { levelsOfDraws, orderOf } from '../metric/levels.ts'
+import { averagePrecision } from '../metric/ranked-scores.ts'
+import { judge } from './judge.ts'
+import { type PairedScores, pairedScores } from './paired-scores.ts'
 import { rowsToSettle, verdictOf } from './verdict.ts'
 
 /** Right-or-wrong scores with these counts, the rest right in both. */

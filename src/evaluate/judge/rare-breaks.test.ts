@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { randomSource, standardNormal } from '../statistics/index.ts'
+import { randomSource, standardNormal } from '../../statistics/index.ts'
+import type { Metric } from '../metric/metric.ts'
+import { metricNamed } from '../metric/metrics.ts'
 import { judge } from './judge.ts'
-import type { Metric } from './metric/metric.ts'
-import { metricNamed } from './metric/metrics.ts'
 import { type PairedScores, pairedScores } from './paired-scores.ts'
 
 const ALPHA = 0.05

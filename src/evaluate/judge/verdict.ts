@@ -1,5 +1,5 @@
-import type { Verdict } from '../report/index.ts'
-import { normalQuantile, requiredN } from '../statistics/index.ts'
+import type { Verdict } from '../../report/index.ts'
+import { normalQuantile, requiredN } from '../../statistics/index.ts'
 
 /** What is known of δ = candidate − baseline, higher being better. Bounds are one-sided 1−α. */
 interface Bounds {

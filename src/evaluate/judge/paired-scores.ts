@@ -1,4 +1,4 @@
-import type { Company, Flattery, Metric } from './metric/metric.ts'
+import type { Company, Flattery, Metric } from '../metric/metric.ts'
 
 /** Scores of the same rows by two models, and what the metric needs to add them up. */
 export interface PairedScores {

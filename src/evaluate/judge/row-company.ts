@@ -1,4 +1,4 @@
-import { designEffect } from '../statistics/index.ts'
+import { designEffect } from '../../statistics/index.ts'
 import type { PairedScores } from './paired-scores.ts'
 import { FEWEST_CHANGES } from './unseen-cost.ts'
 

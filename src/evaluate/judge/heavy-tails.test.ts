@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { randomSource, standardNormal } from '../statistics/index.ts'
+import { randomSource, standardNormal } from '../../statistics/index.ts'
+import type { Metric } from '../metric/metric.ts'
+import { meanAbsoluteError, rootMeanSquaredError, rSquared } from '../metric/regression.ts'
 import { judge } from './judge.ts'
-import type { Metric } from './metric/metric.ts'
-import { meanAbsoluteError, rootMeanSquaredError, rSquared } from './metric/regression.ts'
 import { pairedScores } from './paired-scores.ts'
 
 const RUNS = 400

@@ -1,4 +1,4 @@
-import type { ComparisonReport, Verdict } from '../report/index.ts'
+import type { ComparisonReport, Verdict } from '../../report/index.ts'
 import {
   type BootstrapResult,
   bootstrap,
@@ -10,15 +10,13 @@ import {
   studentQuantile,
   studentSurvival,
   tango,
-} from '../statistics/index.ts'
+} from '../../statistics/index.ts'
+import type { Flattery } from '../metric/metric.ts'
 import { type Bounds, cautiousBounds, degreesOf, readingsOf, zOfReading } from './cautious-bounds.ts'
-import type { Flattery } from './metric/metric.ts'
 import type { PairedScores } from './paired-scores.ts'
 import { effectOfCompany } from './row-company.ts'
 import { roomToLose, type Unseen, unseenCost } from './unseen-cost.ts'
 import { rowsToSettle, verdictOf } from './verdict.ts'
-
-export type { PairedScores }
 
 export interface JudgeOptions {
   /** Largest loss that is accepted, in the units of the metric; above 0. */

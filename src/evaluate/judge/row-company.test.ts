@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { designEffect, type RandomSource, randomSource, standardNormal, tango } from '../statistics/index.ts'
+import { designEffect, type RandomSource, randomSource, standardNormal, tango } from '../../statistics/index.ts'
+import { metricNamed } from '../metric/metrics.ts'
 import { judge } from './judge.ts'
-import { metricNamed } from './metric/metrics.ts'
 import { pairedScores } from './paired-scores.ts'
 
 const RUNS = 300

@@ -1,4 +1,4 @@
-import { type BootstrapResult, normalQuantile, studentQuantile, studentSurvival } from '../statistics/index.ts'
+import { type BootstrapResult, normalQuantile, studentQuantile, studentSurvival } from '../../statistics/index.ts'
 
 /** One-sided bounds, and the two-sided interval. */
 export interface Bounds {

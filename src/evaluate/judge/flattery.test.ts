@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { randomSource } from '../statistics/index.ts'
+import { randomSource } from '../../statistics/index.ts'
+import { flattery } from '../metric/calibration-bias.ts'
+import { metricNamed } from '../metric/metrics.ts'
 import { judge } from './judge.ts'
-import { flattery } from './metric/calibration-bias.ts'
-import { metricNamed } from './metric/metrics.ts'
 import { pairedScores } from './paired-scores.ts'
 
 const metric = metricNamed('ece')

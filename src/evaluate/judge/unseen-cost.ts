@@ -1,4 +1,4 @@
-import { betaQuantile, binomialCdf } from '../statistics/index.ts'
+import { betaQuantile, binomialCdf } from '../../statistics/index.ts'
 import type { PairedScores } from './paired-scores.ts'
 import { BROKEN, mostInSilence, timesToSettle } from './silence.ts'
 import { silentPieces } from './silent-pieces.ts'
