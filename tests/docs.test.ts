@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse } from '../src/cli/parse.ts'
 import { VERBS } from '../src/cli/verbs.ts'
@@ -70,12 +71,17 @@ test('blocks in TypeScript check against the sources; those marked "run" run', P
   )
   const checked = spawnSync(process.execPath, ['../typescript/bin/tsc', '-p', '.'], { cwd: folder, encoding: 'utf8' })
   expect([checked.stdout, checked.status]).toEqual(['', 0])
+  // Elsewhere: Node reads no TypeScript below node_modules.
+  const running = bench.path('run')
+  mkdirSync(running)
+  writeFileSync(join(running, 'package.json'), '{"type":"module"}')
   for (const [i, { title, code }] of files.entries()) {
     if (title !== 'run') continue
-    const file = join(folder, `run-${i}.ts`)
+    const file = join(running, `run-${i}.ts`)
+    const sources = pathToFileURL(join(ROOT, 'src/')).href
     writeFileSync(
       file,
-      code.replace(/'whetstone(?:\/(\w+))?'/g, (_, room) => `'../../src/${room ? `${room}/` : ''}index.ts'`),
+      code.replace(/'whetstone(?:\/(\w+))?'/g, (_, room) => `'${sources}${room ? `${room}/` : ''}index.ts'`),
     )
     const hooks = `file://${join(ROOT, 'scripts/typescript-hooks.mjs')}`
     const ran = spawnSync(process.execPath, ['--import', hooks, file], { encoding: 'utf8' })

@@ -137,6 +137,7 @@ export const UNDO_ALL: readonly string[] = restoring.map(({ id }) => id)
 /** Exact as well, but for the native kernels: elsewhere nobody gains by them. They mend a model in this order. */
 const nativeLayouts = [
   layout.linesAsPictures,
+  layout.mirrorNarrowConvolutions,
   layout.convolveNormalizations,
   layout.averageInBlocks,
   layout.mishBySigmoid,
@@ -181,7 +182,11 @@ const integerLayouts = [layout.averageByConvolution]
 export const RECURRENT_ONLY = { keepFloat: ['MatMul', 'Gemm'] } as const
 
 /** What a float model is brought to before it is decided which native kernels shall run it. */
-export const NATIVE_FORMS: readonly string[] = [layout.linesAsPictures.id, 'eliminateDeadCode']
+export const NATIVE_FORMS: readonly string[] = [
+  layout.linesAsPictures.id,
+  layout.mirrorNarrowConvolutions.id,
+  'eliminateDeadCode',
+]
 
 /** What runs last on a float model that native kernels shall run. */
 export const LAYOUT_REPAIRS: readonly string[] = [
