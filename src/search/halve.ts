@@ -2,7 +2,7 @@ import type { Odds } from '../evaluate/index.ts'
 import type { JudgingSteps } from './judging-steps.ts'
 import { betterHalf } from './rungs.ts'
 import { sideBySide } from './side-by-side.ts'
-import { quietestFirst, quietestOnMostRows, type Trial } from './trial.ts'
+import { mayPass, quietestFirst, quietestOnMostRows, type Trial } from './trial.ts'
 
 /** What halving asks of the pool that holds the candidates. */
 interface Judging {
@@ -43,7 +43,7 @@ export async function halve(pool: Judging, steps: JudgingSteps, trials: readonly
   const [quietest] = quietestFirst(left) as readonly [Trial]
   const [onMostRows] = quietestOnMostRows(left) as readonly [Trial]
   const [ofQuietest, ofOther] = [pool.odds(quietest), pool.odds(onMostRows)]
-  const what = ofQuietest.pass > 0 || ofOther.pass > 0 ? 'pass' : 'close'
+  const what = mayPass(ofQuietest) || mayPass(ofOther) ? 'pass' : 'close'
   const best = ofOther[what] > ofQuietest[what] + LIKELIER ? onMostRows : quietest
   keep(pool, left, [best])
   return best

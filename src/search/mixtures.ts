@@ -7,6 +7,7 @@ import type { Pool } from './pool.ts'
 import {
   isClipped,
   isStatic,
+  mayPass,
   noiseAt,
   noiseRatioOf,
   quietestFirst,
@@ -95,19 +96,20 @@ export class Mixtures {
     return [...kept, ...(await this.#quieter(spec, best.trial.built.expectedNoise))]
   }
 
-  /** More likely than not to pass; to stay close where the secure mixture, to fall back on, cannot pass either. */
+  /** More likely than not to pass; to stay close where the secure mixture, to fall back on, is not likely to pass either. */
   #mayHold(trial: Trial, secure: Trial | undefined): boolean {
     const { pass, close } = this.#pool.odds(trial)
-    return pass >= LIKELY || (secure !== undefined && this.#pool.odds(secure).pass === 0 && close >= LIKELY)
+    return pass >= LIKELY || (secure !== undefined && this.#pool.odds(secure).pass < LIKELY && close >= LIKELY)
   }
 
   /** The noise of one without the reserve that the secure mixture keeps, where only noise counts; null where it fails. */
   #braveBudget(secure: Trial, steps: readonly Trial[]): number | null {
     const pool = this.#pool
     const noise = noiseRatioOf(secure)
-    if (!noise || pool.odds(secure).pass > 0) return null
+    if (!noise || pool.odds(secure).pass >= LIKELY) return null
     const budget = (foretoldNoise(secure) * BRAVE_NOISE) / noise
-    const failed = steps.some((trial) => !pool.secure(trial) && foretoldNoise(trial) <= budget)
+    const tooLoud = (trial: Trial) => !pool.secure(trial) && (noiseRatioOf(trial) ?? 1) > BRAVE_NOISE
+    const failed = steps.some((trial) => tooLoud(trial) && foretoldNoise(trial) <= budget)
     return failed ? null : budget
   }
 
@@ -118,10 +120,11 @@ export class Mixtures {
    */
   async insured(whole: Trial): Promise<readonly Trial[]> {
     const pool = this.#pool
-    const { pass } = pool.odds(whole)
+    const odds = pool.odds(whole)
+    const { pass } = odds
     const { spec } = whole.built
     const foretold = () => this.#builder.foretold(spec, `a quieter mixture of ${spec.id}`)
-    if (pass === 0) return this.#fewTell(whole) ? this.#quieter(spec, await foretold()) : []
+    if (!mayPass(odds)) return this.#fewTell(whole) ? this.#quieter(spec, await foretold()) : []
     if (pass >= SURE || !this.#budget.plenty) return []
     const noise = await foretold()
     const trial = noise && pool.affords(1) ? await this.#builder.build(spec, noise * INSURANCE) : null
@@ -140,7 +143,7 @@ export class Mixtures {
   async standingBy(best: Trial): Promise<readonly Trial[]> {
     const noise = noiseRatioOf(best)
     const pool = this.#pool
-    if (!noise || pool.odds(best).pass > 0) return []
+    if (!noise || mayPass(pool.odds(best))) return []
     const farQuieter = (trial: Trial) => (noiseRatioOf(trial) ?? 0) <= noise * QUIETER
     const timed = ({ result }: Trial) => result.p50Ms !== null
     const integers = pool.trials.filter((trial) => trial !== best && isStatic(trial) && pool.secure(trial))

@@ -7,7 +7,7 @@ import { isTimed, NOT_SLOWER } from './goal.ts'
 import type { Pool } from './pool.ts'
 import { byPreference, worthMore } from './preference.ts'
 import { affordsProof, proofRowsWithin } from './proof-rows.ts'
-import { promising, SECURE_ODDS, type Trial } from './trial.ts'
+import { mayPass, promising, SECURE_ODDS, type Trial } from './trial.ts'
 
 /** Finalists that may touch the proof rows. */
 const FINALISTS = 4
@@ -197,7 +197,7 @@ async function judgeSafer(pool: Pool): Promise<void> {
   for (const trial of left.filter((one) => !pool.hopeless(one)).slice(0, ALWAYS_JUDGED)) {
     const judged = contenders(pool)
     const [best] = byPreference(judged)
-    const canPass = judged.some(({ odds }) => odds.pass > 0)
+    const canPass = judged.some(({ odds }) => mayPass(odds))
     const safety = ({ odds }: Contender) => (canPass ? odds.pass : odds.close)
     if (!best || safety(best) >= SECURE_ODDS || judged.some((one) => safety(one) > safety(best))) return
     if (!(await pool.affordsJudging([trial]))) return

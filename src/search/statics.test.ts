@@ -393,14 +393,37 @@ test('a quieter mixture stands by the best where only its noise speaks for it, u
   expect(await built(two, [])).toEqual([])
 })
 
-test('what was judged on the way to the best stands by it once it is timed', async () => {
+test.each([
+  ['which cannot pass', 0],
+  ['which would pass by luck alone', 0.01],
+])('what was judged on the way to the best, %s, stands by it once it is timed', async (_, pass) => {
+  const { timed, settle, ids } = wayToTheBest(pass, [28.6, 27.3])
+  const lastResort = await settle()
+  const [quieter, best, brave] = ids()
+  expect(timed).toEqual([brave, best])
+  await lastResort()
+  expect(timed).toEqual([brave, best, quieter])
+})
+
+test.each([0, 0.3])(
+  'a mixture that lacks a little says nothing against a braver one (odds of a pass %d)',
+  async (pass) => {
+    const { timed, settle, ids } = wayToTheBest(pass, [26.9, 27.3, 25.8])
+    await settle()
+    const [, best, brave] = ids()
+    expect(timed).toEqual([brave, best])
+  },
+)
+
+/** A search for a mixture of which each shows this signal over noise, in decibels; all may stay close. */
+function wayToTheBest(pass: number, decibels: readonly number[]) {
   const timed: string[] = []
   const { asked, pool } = searchAmong({ 'int8-typical': 20 }, undefined, 0.6 * MINUTE)
   const trials: Trial[] = []
-  // More than is asked for, then what is; whatever comes after that is too loud.
-  const shown = [28.6, 27.3]
+  // Whatever comes after these is too loud.
+  const shown = [...decibels]
   Object.assign(pool, {
-    odds: () => ({ pass: 0, close: 0.98 }),
+    odds: () => ({ pass, close: 0.98 }),
     secure: ({ comparison }: Trial) => comparison!.outputs[0]!.sqnrDb! > 27,
     hopeless: ({ result }: Trial) => result.p50Ms === null,
     build: async (spec: CandidateSpec) => {
@@ -423,12 +446,16 @@ test('what was judged on the way to the best stands by it once it is timed', asy
   })
   const budget = new Budget(MINUTE)
   const statics = new Statics(pool as unknown as Pool, budget, new BuildsInTime(pool as unknown as Pool, budget))
-  await statics.settle()
-  const [quieter, best, brave] = trials.map(({ built }) => built.spec.id)
-  expect(timed).toEqual([brave, best])
-  await statics.lastResort()
-  expect(timed).toEqual([brave, best, quieter])
-})
+  return {
+    timed,
+    ids: () => trials.map(({ built }) => built.spec.id),
+    /** Gives what it does at its end. */
+    settle: async () => {
+      await statics.settle()
+      return () => statics.lastResort()
+    },
+  }
+}
 
 test('where there is no time to time kernels, formulas say which float saves the most time for its noise', async () => {
   const measured = async (openMs: number, costed: boolean) => {

@@ -6,7 +6,7 @@ import { LIKELY, Mixtures } from './mixtures.ts'
 import { calibrationSpecs, equalisedSpecs, smoothedSpecs } from './plan.ts'
 import type { Pool } from './pool.ts'
 import { rounded } from './rounded.ts'
-import { decibelsMissing, isPlainStatic, isQuiet, isStatic, quietestFirst, type Trial } from './trial.ts'
+import { decibelsMissing, isPlainStatic, isQuiet, isStatic, mayPass, quietestFirst, type Trial } from './trial.ts'
 
 /**
  * What a decibel less noise costs of the goal's figure, by float in places: 1 to 7 % of the time on detectors and
@@ -99,7 +99,7 @@ export class Statics {
   async #timeLikely(): Promise<void> {
     const pool = this.#pool
     const judged = pool.trials.filter((trial) => isStatic(trial) && trial.comparison !== null)
-    const what = judged.some((trial) => pool.odds(trial).pass > 0) ? 'pass' : 'close'
+    const what = judged.some((trial) => mayPass(pool.odds(trial))) ? 'pass' : 'close'
     const likely = judged.filter(
       (trial) => trial.result.p50Ms === null && !trial.dropped && pool.odds(trial)[what] >= LIKELY,
     )

@@ -63,6 +63,8 @@ const acceptable = ({ comparison }: Trial) =>
 
 /** Odds of a pass, or of staying close, with which nothing safer is looked for. */
 export const SECURE_ODDS = 0.8
+/** Odds of a pass that are no hope of one: on too few rows a few lucky answers would do, and it is staying close that counts. */
+const NO_HOPE = 1 / 20
 /** Decibels above what `close` asks for, so that other rows do not fall below it. */
 const RESERVE_DB = 2
 /** Noise over signal that is secure at the worst output. */
@@ -81,6 +83,9 @@ export function noiseRatioOf({ comparison }: Trial): number | null {
   const decibels = comparison && lowestSqnrDb(comparison)
   return decibels === null ? null : noiseAt(decibels)
 }
+
+/** Whether there is hope of a pass on the proof rows; else it must be close there. */
+export const mayPass = ({ pass }: Odds): boolean => pass > NO_HOPE
 
 /** Expected to hold on the proof rows: very likely to pass there; or close, with a reserve. */
 export function secure(trial: Trial, odds: Odds): boolean {
