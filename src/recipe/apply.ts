@@ -198,7 +198,6 @@ export function parseRecipe(text: string, where: string): Recipe {
   return parsed as Recipe
 }
 
-const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
 /** The first thing in which a piece of evidence is no report, or not as its kind says; null where it is. */
 function hollowAt(report: unknown): string | null {
   if (!isObject(report)) return 'it is no report'
@@ -208,6 +207,7 @@ function hollowAt(report: unknown): string | null {
   return misfit(report, schemaOf(kind as Kind))
 }
 
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
 const isText = (value: unknown) => typeof value === 'string'
 
 const isStep = (step: Partial<RecipeStep> | null): boolean =>
