@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { ortNode } from '../engine/index.ts'
 import { parseModel } from '../ir/index.ts'
 import { measureBatchInvariance } from './batch-invariance.ts'
-import { randomFeeds } from './random-feeds.ts'
+import { randomFeeds } from './feeds/random-feeds.ts'
 
 const open = (body: string) => ortNode.open(parseModel(`<ir_version: 10, opset_import: ["" : 20]> ${body}`))
 const rowsOf = (session: Awaited<ReturnType<typeof open>>, count = 6) =>

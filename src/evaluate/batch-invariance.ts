@@ -1,9 +1,9 @@
 import type { Feeds, Fetched, PortValue, Session, TensorValue } from '../engine/index.ts'
 import { arrayTypeOf, elementCount, isFloating, type NumericArray } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
-import { floatsOf, largestOf } from './floats.ts'
-import { isRowAxis } from './random-feeds.ts'
-import { outputsByRow } from './row-outputs.ts'
+import { isRowAxis } from './feeds/random-feeds.ts'
+import { floatsOf, largestOf } from './outputs/floats.ts'
+import { outputsByRow } from './outputs/row-outputs.ts'
 
 /** The field of that name in a quantization report. */
 export interface BatchInvariance {

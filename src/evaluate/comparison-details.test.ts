@@ -4,7 +4,7 @@ import type { Session } from '../engine/index.ts'
 import { randomSource } from '../statistics/index.ts'
 import { compare } from './compare.ts'
 import { errorRatio, flipRates } from './flip-rates.ts'
-import { gapOf } from './gaps.ts'
+import { gapOf } from './slices/gaps.ts'
 import { tailLoss } from './tail-loss.ts'
 
 /** A model that answers with the column `name` of the row: class scores as they stand there. */

@@ -2,7 +2,7 @@ import type { FlippedRow } from '../report/index.ts'
 import { upperProportion } from '../statistics/index.ts'
 import type { Flip } from './flips.ts'
 import type { ScoredRows } from './score-rows.ts'
-import { type Slice, slicesOf } from './slices.ts'
+import { type Slice, slicesOf } from './slices/slices.ts'
 
 /**
  * The fields of a comparison that do not depend on whether there are labels. Changed answers are counted among the rows

@@ -3,7 +3,7 @@ import type { ComparisonReport } from '../report/index.ts'
 import { type DetectionListCheck, detectionListCheck } from './metric/detection-list.ts'
 import { tokenAgreement } from './metric/language.ts'
 import { decibelsOrNull, toDecibels } from './noise/sqnr.ts'
-import { isClassLike, numbersOf, type RowOutputs, topAnswer } from './row-outputs.ts'
+import { isClassLike, numbersOf, type RowOutputs, topAnswer } from './outputs/row-outputs.ts'
 
 /** How the outputs of one row differ. */
 interface RowDifference {

@@ -2,9 +2,9 @@ import type { Dataset } from '../data/index.ts'
 import type { FlippedRow } from '../report/index.ts'
 import { answerText } from './metric/classification.ts'
 import type { Metric, RowLabel } from './metric/metric.ts'
+import { labelText } from './metric/row-labels.ts'
+import { isClassLike, type RowOutputs } from './outputs/row-outputs.ts'
 import { fieldsOfRows } from './row-fields.ts'
-import { labelText } from './row-labels.ts'
-import { isClassLike, type RowOutputs } from './row-outputs.ts'
 import type { RowPair } from './row-pairs.ts'
 
 /** A row whose answers differ, for people to look at. */

@@ -1,8 +1,8 @@
 import type { Column, Dataset } from '../data/index.ts'
 import type { Feeds, Session } from '../engine/index.ts'
 import { measureBatchInvariance, sharedRunObstacle } from './batch-invariance.ts'
-import { feedsOf, rowsPerRun } from './feeds.ts'
-import { outputsByRow, type RowOutputs } from './row-outputs.ts'
+import { feedsOf, rowsPerRun } from './feeds/feeds.ts'
+import { outputsByRow, type RowOutputs } from './outputs/row-outputs.ts'
 
 /** Answers to consecutive rows of a data set. */
 export interface PredictedRows {

@@ -1,10 +1,10 @@
 import type { Dataset, Rows } from '../data/index.ts'
 import type { Fetched, Session } from '../engine/index.ts'
-import { feedsOf, rowsPerRun } from './feeds.ts'
+import { feedsOf, rowsPerRun } from './feeds/feeds.ts'
 import type { MetricRow } from './metric/metric.ts'
-import { namedAs } from './output-names.ts'
+import { namedAs } from './outputs/output-names.ts'
+import { outputsByRow } from './outputs/row-outputs.ts'
 import { fieldsOfRows } from './row-fields.ts'
-import { outputsByRow } from './row-outputs.ts'
 
 /** One row as both models answered it; outputs are named alike. */
 export interface RowPair {

@@ -7,7 +7,7 @@ import { perplexity, tokenScoresName } from './metric/language.ts'
 import type { Metric, MetricRow } from './metric/metric.ts'
 import { defaultMetric, type MetricOptions, metricNamed } from './metric/metrics.ts'
 import { balancedAccuracyOfTwo, isOneScore, macroF1OfTwo, topOfTwo } from './metric/one-score.ts'
-import { isClassLike, type RowOutputs } from './row-outputs.ts'
+import { isClassLike, type RowOutputs } from './outputs/row-outputs.ts'
 
 /** The metric of a run: the one that was asked for, or what the first row with a label calls for. */
 export interface MetricChoice {

@@ -1,5 +1,5 @@
 import { isProbability } from './metric/probabilities.ts'
-import { numbersOf, type RowOutputs } from './row-outputs.ts'
+import { numbersOf, type RowOutputs } from './outputs/row-outputs.ts'
 
 /** So many rows show what the numbers of outputs are, and so many numbers do. */
 const LOOKED_AT = 100

@@ -3,7 +3,7 @@ import { type AgreeingClusters, type AgreementCounts, CLOSE_DB, judgeAgreement }
 import { allSlices, commonFields } from './comparison-fields.ts'
 import type { ScoredRows } from './score-rows.ts'
 import { agreementSentence, whole } from './sentence.ts'
-import { judgeAgreementSlices, type SliceRule } from './slice-verdicts.ts'
+import { judgeAgreementSlices, type SliceRule } from './slices/slice-verdicts.ts'
 
 /** The report on rows without labels: what `judgeAgreement` says of all rows and of every slice. */
 export function verdictOnAgreement(

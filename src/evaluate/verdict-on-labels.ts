@@ -8,7 +8,7 @@ import { type PairedScores, pairedScores } from './judge/paired-scores.ts'
 import type { Metric } from './metric/metric.ts'
 import type { ScoredRows } from './score-rows.ts'
 import { amountText, rowsOf, sentenceOf, whole } from './sentence.ts'
-import { judgeSlices, type SliceRule } from './slice-verdicts.ts'
+import { judgeSlices, type SliceRule } from './slices/slice-verdicts.ts'
 
 interface LabelOptions {
   readonly margin: number

@@ -1,4 +1,4 @@
-import { argmax } from '../row-outputs.ts'
+import { argmax } from '../outputs/row-outputs.ts'
 import type { AttackOutcome, AttackSubject } from './measure-attack.ts'
 import { gathered, pick, rowAt } from './problem.ts'
 import { ascentOf, logitsOf } from './target.ts'

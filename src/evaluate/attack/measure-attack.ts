@@ -1,7 +1,7 @@
 import type { Session } from '../../engine/index.ts'
 import { UserError } from '../../platform/index.ts'
 import { tango } from '../../statistics/index.ts'
-import { argmax } from '../row-outputs.ts'
+import { argmax } from '../outputs/row-outputs.ts'
 import { ATTACKS, type AttackedRows, type AttackName, type AttackPlan, flatRows, runAttacks } from './ensemble.ts'
 import { gathered, isFooled, rowAt } from './problem.ts'
 import type { AttackRows } from './rows.ts'

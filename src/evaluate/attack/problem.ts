@@ -1,5 +1,5 @@
 import { type RandomSource, standardNormal } from '../../statistics/index.ts'
-import { argmax } from '../row-outputs.ts'
+import { argmax } from '../outputs/row-outputs.ts'
 import type { Target } from './target.ts'
 
 export type Norm = 'linf' | 'l2'

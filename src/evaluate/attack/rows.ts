@@ -2,8 +2,8 @@ import type { Dataset } from '../../data/index.ts'
 import type { Feeds, PortValue } from '../../engine/index.ts'
 import { elementCount, isFloating } from '../../ir/index.ts'
 import { UserError } from '../../platform/index.ts'
-import { feedsOf, rowsPerRun } from '../feeds.ts'
-import { numbersOf } from '../row-outputs.ts'
+import { feedsOf, rowsPerRun } from '../feeds/feeds.ts'
+import { numbersOf } from '../outputs/row-outputs.ts'
 import type { InputPlan } from './target.ts'
 
 /** The rows to attack, in memory, and how a model is fed with them. */

@@ -1,6 +1,6 @@
 import type { Feeds, Session, TensorValue } from '../../engine/index.ts'
 import { UserError } from '../../platform/index.ts'
-import { numbersOf } from '../row-outputs.ts'
+import { numbersOf } from '../outputs/row-outputs.ts'
 
 /** Losses that attacks climb; the names are those of the pass that writes them. */
 export type AttackLoss = 'cross-entropy' | 'dlr-targeted' | 'margin'

@@ -1,7 +1,7 @@
 import { type Dataset, spreadRows } from '../../data/index.ts'
 import type { Fetched, Session, TensorValue } from '../../engine/index.ts'
 import type { CalibrationMethod, CalibrationReport } from '../../report/index.ts'
-import { feedsOf, rowsPerRun } from '../feeds.ts'
+import { feedsOf, rowsPerRun } from '../feeds/feeds.ts'
 import { RangeObserver } from './observer.ts'
 import { BUDGET, HELD, planRuns } from './plan-runs.ts'
 

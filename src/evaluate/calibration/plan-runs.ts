@@ -1,8 +1,8 @@
 import type { Dataset, Rows } from '../../data/index.ts'
 import type { Feeds, Session } from '../../engine/index.ts'
-import { feedsOf } from '../feeds.ts'
-import { fewGroups } from '../few-groups.ts'
-import { rowsTogether } from '../rows-together.ts'
+import { feedsOf } from '../feeds/feeds.ts'
+import { fewGroups } from '../feeds/few-groups.ts'
+import { rowsTogether } from '../feeds/rows-together.ts'
 
 /**
  * Where only extremes are asked for, a value lives until it is reduced, beside those that the model still needs: measured

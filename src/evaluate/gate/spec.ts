@@ -1,6 +1,6 @@
 import type { Dataset } from '../../data/index.ts'
 import { didYouMean, UserError } from '../../platform/index.ts'
-import { fieldOfSlice } from '../slices.ts'
+import { fieldOfSlice } from '../slices/slices.ts'
 
 /** A number that a gate file sets, and the line where it stands. */
 export interface Limit {

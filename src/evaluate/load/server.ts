@@ -2,10 +2,10 @@ import { type Feeds, type IsolatedSession, machine } from '../../engine/index.ts
 import { UserError } from '../../platform/index.ts'
 import type { LatencyOf, LatencyRatio, LatencyReport } from '../../report/index.ts'
 import { median, nearestRank } from '../../statistics/index.ts'
-import type { LatencyOptions, LatencySubject } from '../latency.ts'
-import { type Lane, openGeneration, planBlocks, processFigures, ratioOf, sessionOf } from '../latency-rounds.ts'
 import { poissonArrivals } from './arrivals.ts'
 import { lowered, narrowed, type Search, stands, startSearch } from './find-qps.ts'
+import type { LatencyOptions, LatencySubject } from './latency.ts'
+import { type Lane, openGeneration, planBlocks, processFigures, ratioOf, sessionOf } from './latency-rounds.ts'
 import { heldLimit } from './percentiles.ts'
 
 export interface ServerOptions extends Pick<LatencyOptions, 'threads' | 'maxSeconds' | 'signal' | 'rows'> {

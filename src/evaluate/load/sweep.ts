@@ -1,7 +1,7 @@
 import type { Feeds, IsolatedSession } from '../../engine/index.ts'
 import type { SweepPoint } from '../../report/index.ts'
 import { median, nearestRank } from '../../statistics/index.ts'
-import type { LatencySubject } from '../latency.ts'
+import type { LatencySubject } from './latency.ts'
 
 export interface SweepOptions {
   /** Opens the nth process of a model with so many threads. */

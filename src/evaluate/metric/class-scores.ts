@@ -1,4 +1,4 @@
-import { argmax, isClassLike, numbersOf, type RowOutputs } from '../row-outputs.ts'
+import { argmax, isClassLike, numbersOf, type RowOutputs } from '../outputs/row-outputs.ts'
 import type { ModelClasses } from './classification.ts'
 import type { RowLabel } from './metric.ts'
 import {

@@ -1,9 +1,9 @@
 import type { TensorValue } from '../../engine/index.ts'
 import { UserError } from '../../platform/index.ts'
-import { className, requireLabel, shownLabel } from '../row-labels.ts'
-import { isClassLike, numbersOf, outputTexts, topAnswer } from '../row-outputs.ts'
+import { isClassLike, numbersOf, outputTexts, topAnswer } from '../outputs/row-outputs.ts'
 import type { Metric, MetricRow } from './metric.ts'
 import { placeOfOne } from './one-hot.ts'
+import { className, requireLabel, shownLabel } from './row-labels.ts'
 
 /** What is shown in the place of an answer where the scores hold none. */
 export const NO_ANSWER = 'none (NaN)'

@@ -1,5 +1,5 @@
 import type { TensorValue } from '../../engine/index.ts'
-import { numbersOf } from '../row-outputs.ts'
+import { numbersOf } from '../outputs/row-outputs.ts'
 
 /** From this length on, scores that fall from the first to the last on every row are no coincidence. */
 const LONG = 8

@@ -1,7 +1,7 @@
 import type { TensorValue } from '../../engine/index.ts'
 import { UserError } from '../../platform/index.ts'
 import { midRanks } from '../../statistics/index.ts'
-import { numbersOf } from '../row-outputs.ts'
+import { numbersOf } from '../outputs/row-outputs.ts'
 import type { Company, Metric, MetricRow } from './metric.ts'
 import { spearman } from './ranked-scores.ts'
 import { outputsOfSize } from './regression.ts'

@@ -1,6 +1,6 @@
 import type { TensorValue } from '../../engine/index.ts'
 import { UserError } from '../../platform/index.ts'
-import { numbersOf, outputTexts } from '../row-outputs.ts'
+import { numbersOf, outputTexts } from '../outputs/row-outputs.ts'
 import type { Metric, MetricRow } from './metric.ts'
 
 export interface LanguageOptions {

@@ -1,9 +1,9 @@
-import { className } from '../row-labels.ts'
-import { isClassLike } from '../row-outputs.ts'
+import { isClassLike } from '../outputs/row-outputs.ts'
 import { balancedAccuracy, type ClassOptions, macroF1, NO_ANSWER } from './classification.ts'
 import { labelledScores } from './labelled-scores.ts'
 import type { Metric, MetricRow } from './metric.ts'
 import { areProbabilitiesTogether, likenessToProbabilities } from './probabilities.ts'
+import { className } from './row-labels.ts'
 
 /**
  * `top1` of a model that scores class 1 of two with one number, labels being 0 and 1: the answer is 1 from a half on where

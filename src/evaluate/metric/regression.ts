@@ -1,5 +1,5 @@
 import { UserError } from '../../platform/index.ts'
-import { numbersOf } from '../row-outputs.ts'
+import { numbersOf } from '../outputs/row-outputs.ts'
 import type { Metric, MetricRow } from './metric.ts'
 
 export interface RegressionOptions {

@@ -1,6 +1,6 @@
 import type { TensorValue } from '../../engine/index.ts'
 import { editDistance, UserError } from '../../platform/index.ts'
-import { numbersOf } from '../row-outputs.ts'
+import { numbersOf } from '../outputs/row-outputs.ts'
 import type { Metric, MetricRow } from './metric.ts'
 
 /** How a row's outputs become text. */

@@ -3,8 +3,8 @@ import type { Fetched, Session } from '../../engine/index.ts'
 import { elementCount } from '../../ir/index.ts'
 import { UserError } from '../../platform/index.ts'
 import type { ChannelsReport } from '../../report/index.ts'
-import { feedsOf, rowsPerRun } from '../feeds.ts'
-import { rowsTogether } from '../rows-together.ts'
+import { feedsOf, rowsPerRun } from '../feeds/feeds.ts'
+import { rowsTogether } from '../feeds/rows-together.ts'
 
 /** A session that tells of the channels of values: of each row and channel the least, the greatest and the mean element. */
 export interface ChannelSession {

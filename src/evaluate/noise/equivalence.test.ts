@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { type Fetched, ortNode, type Session, type TensorValue } from '../../engine/index.ts'
 import { parseModel } from '../../ir/index.ts'
-import { feasibleFeeds, randomFeeds } from '../random-feeds.ts'
+import { feasibleFeeds, randomFeeds } from '../feeds/random-feeds.ts'
 import { measureEquivalence } from './equivalence.ts'
 
 const f32 = (values: readonly number[]): TensorValue => ({

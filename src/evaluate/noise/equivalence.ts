@@ -1,7 +1,7 @@
 import type { Feeds, Session, TensorValue } from '../../engine/index.ts'
 import { isFloating } from '../../ir/index.ts'
 import type { Equivalence } from '../../report/index.ts'
-import { floatsOf, largestOf } from '../floats.ts'
+import { floatsOf, largestOf } from '../outputs/floats.ts'
 import { decibelsOrNull } from './sqnr.ts'
 import { type IsTie, type Leeway, LOSSLESS, type Tolerance, tieOf } from './tolerance.ts'
 

@@ -6,8 +6,8 @@ import type { MomentsReport, TensorRef } from '../../report/index.ts'
 import { randomSource } from '../../statistics/index.ts'
 import { CALIBRATION_ROWS, COPIES } from '../calibration/calibrate.ts'
 import { BUDGET } from '../calibration/plan-runs.ts'
-import { valuesByRow } from '../value-rows.ts'
-import { takeWindows } from '../window-samples.ts'
+import { valuesByRow } from '../feeds/value-rows.ts'
+import { takeWindows } from '../feeds/window-samples.ts'
 import { GramSums, openProducts } from './gram.ts'
 
 /** Windows that a convolution reads, in parts: `size` numbers, whole channels with all their taps, are looked at together. */

@@ -4,7 +4,7 @@ import type { CalibrationReport, ChannelsReport } from '../../report/index.ts'
 import { take } from '../calibration/calibrate.ts'
 import { RangeObserver } from '../calibration/observer.ts'
 import { BUDGET, HELD, planRuns } from '../calibration/plan-runs.ts'
-import { rowsPerRun } from '../feeds.ts'
+import { rowsPerRun } from '../feeds/feeds.ts'
 import { type ChannelSession, Channels, channelsReport, type ToldChannels, toldChannels } from './channels.ts'
 import { type RunRowsOptions, runRows } from './run-rows.ts'
 

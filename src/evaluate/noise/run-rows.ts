@@ -1,6 +1,6 @@
 import type { Dataset, Rows } from '../../data/index.ts'
 import type { Feeds, Fetched, Session } from '../../engine/index.ts'
-import { feedsOf } from '../feeds.ts'
+import { feedsOf } from '../feeds/feeds.ts'
 
 /** Half of the runs left are spared by another session: twice what it takes to open, and what handing it the model takes. */
 const LEAST_WORTH_MS = 150

@@ -1,7 +1,7 @@
 import type { Feeds, Session, TensorValue } from '../../engine/index.ts'
 import type { NoiseSource, SensitivityReport, UnknownNoise } from '../../report/index.ts'
 import { type RandomSource, randomSource } from '../../statistics/index.ts'
-import { floatsOf } from '../floats.ts'
+import { floatsOf } from '../outputs/floats.ts'
 
 /** A session that gives, for weights of all outputs, their sum over what each rounding alone changes. */
 export interface ProjectionSession {

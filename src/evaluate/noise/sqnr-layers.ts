@@ -1,6 +1,6 @@
 import type { Feeds, ModelPair, Session } from '../../engine/index.ts'
 import { type Model, type Node, nodeLabel } from '../../ir/index.ts'
-import { fewGroups } from '../few-groups.ts'
+import { fewGroups } from '../feeds/few-groups.ts'
 import { NoiseTally } from './sqnr.ts'
 
 export interface LayerNoise {

@@ -1,6 +1,6 @@
 import type { TensorValue } from '../../engine/index.ts'
 import { isFloating } from '../../ir/index.ts'
-import { floatsOf } from '../floats.ts'
+import { floatsOf } from '../outputs/floats.ts'
 
 /** Greatest decibels that a report shows; beyond, sums of squares say more about rounding than about models. */
 const LIMIT = 300

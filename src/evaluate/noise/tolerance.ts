@@ -1,6 +1,6 @@
 import type { TensorValue } from '../../engine/index.ts'
 import { elementCount, isFloating } from '../../ir/index.ts'
-import { floatsOf, largestOf } from '../floats.ts'
+import { floatsOf, largestOf } from '../outputs/floats.ts'
 
 /** An element passes where |a − b| ≤ max(abs, peak·the sample's largest |a|) + rel·|a|. */
 export interface Tolerance {

@@ -1,11 +1,11 @@
 import type { Dataset } from '../../data/index.ts'
 import type { Fetched, Session, TensorValue } from '../../engine/index.ts'
 import { ownClasses, rangeOfLabels } from '../binary-labels.ts'
-import { feedsOf, rowsPerRun } from '../feeds.ts'
+import { feedsOf, rowsPerRun } from '../feeds/feeds.ts'
 import { classNumber } from '../metric/class-scores.ts'
 import { classOutputName, type ModelClasses } from '../metric/classification.ts'
+import { isClassLike, numbersOf, outputsByRow } from '../outputs/row-outputs.ts'
 import { fieldsOfRows } from '../row-fields.ts'
-import { isClassLike, numbersOf, outputsByRow } from '../row-outputs.ts'
 import { type Head, NO_HEAD } from './head.ts'
 
 /** What one model says of every row in numbers: class scores, features, and the class of the label (−1 for none). */

@@ -3,7 +3,7 @@ import { delongPaired, randomSource } from '../../statistics/index.ts'
 import { levelsOf } from '../metric/levels.ts'
 import { areProbabilities, asLogits } from '../metric/probabilities.ts'
 import { auroc, averagePrecision, falsePositiveRate } from '../metric/ranked-scores.ts'
-import { argmax } from '../row-outputs.ts'
+import { argmax } from '../outputs/row-outputs.ts'
 import type { ClassRows } from './class-rows.ts'
 import { energy, mahalanobis, maximumSoftmax, nearestNeighbour } from './detectors.ts'
 

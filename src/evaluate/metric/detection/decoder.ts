@@ -1,7 +1,7 @@
 import type { TensorValue } from '../../../engine/index.ts'
 import { elementCount } from '../../../ir/index.ts'
 import { UserError } from '../../../platform/index.ts'
-import { numbersOf } from '../../row-outputs.ts'
+import { numbersOf } from '../../outputs/row-outputs.ts'
 import type { MetricRow } from '../metric.ts'
 import type { Detection } from './boxes.ts'
 

@@ -1,4 +1,4 @@
-import { numbersOf } from '../../row-outputs.ts'
+import { numbersOf } from '../../outputs/row-outputs.ts'
 import type { Detection } from './boxes.ts'
 import { cannot, type Decoder, matrixOf } from './decoder.ts'
 

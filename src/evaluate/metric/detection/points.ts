@@ -1,5 +1,5 @@
 import type { TensorValue } from '../../../engine/index.ts'
-import { numbersOf } from '../../row-outputs.ts'
+import { numbersOf } from '../../outputs/row-outputs.ts'
 import type { Detection } from './boxes.ts'
 import { cannot, type Decoder, gridOf } from './decoder.ts'
 

@@ -1,7 +1,7 @@
-import type { MinedSlices } from '../report/index.ts'
-import { holm, randomSource } from '../statistics/index.ts'
-import { judge } from './judge/judge.ts'
-import type { PairedScores } from './judge/paired-scores.ts'
+import type { MinedSlices } from '../../report/index.ts'
+import { holm, randomSource } from '../../statistics/index.ts'
+import { judge } from '../judge/judge.ts'
+import type { PairedScores } from '../judge/paired-scores.ts'
 import { judgeSlices } from './slice-verdicts.ts'
 import { type Slice, slicesOf } from './slices.ts'
 

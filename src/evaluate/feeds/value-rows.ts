@@ -1,5 +1,5 @@
-import type { Dataset } from '../data/index.ts'
-import type { Session, TensorValue } from '../engine/index.ts'
+import type { Dataset } from '../../data/index.ts'
+import type { Session, TensorValue } from '../../engine/index.ts'
 import { feedsOf, rowsPerRun } from './feeds.ts'
 import { fewGroups } from './few-groups.ts'
 

@@ -1,6 +1,6 @@
-import type { Dataset } from '../data/index.ts'
-import { UserError } from '../platform/index.ts'
-import type { RowLabel } from './metric/metric.ts'
+import type { Dataset } from '../../data/index.ts'
+import { UserError } from '../../platform/index.ts'
+import type { RowLabel } from './metric.ts'
 
 /** A label as messages show it. */
 export function shownLabel(label: RowLabel | undefined): string {

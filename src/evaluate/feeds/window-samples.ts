@@ -1,7 +1,7 @@
-import type { Dataset } from '../data/index.ts'
-import type { Session, TensorValue } from '../engine/index.ts'
-import { elementCount, joinedFloats, type Windows } from '../ir/index.ts'
-import { randomSource } from '../statistics/index.ts'
+import type { Dataset } from '../../data/index.ts'
+import type { Session, TensorValue } from '../../engine/index.ts'
+import { elementCount, joinedFloats, type Windows } from '../../ir/index.ts'
+import { randomSource } from '../../statistics/index.ts'
 import { valuesByRow } from './value-rows.ts'
 
 /** Windows of a value that a node reads. */

@@ -1,5 +1,5 @@
-import type { SliceResult } from '../report/index.ts'
-import type { PairedScores } from './judge/paired-scores.ts'
+import type { SliceResult } from '../../report/index.ts'
+import type { PairedScores } from '../judge/paired-scores.ts'
 import { judgeSlices, type SliceRule } from './slice-verdicts.ts'
 
 /** More lines than this nobody reads: of a model that knows more classes, those that the rows show; of more labels, none. */

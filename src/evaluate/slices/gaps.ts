@@ -1,5 +1,5 @@
-import type { Gap } from '../report/index.ts'
-import { bootstrap } from '../statistics/index.ts'
+import type { Gap } from '../../report/index.ts'
+import { bootstrap } from '../../statistics/index.ts'
 import { slicesOf } from './slices.ts'
 
 /** A group with fewer rows has no mean worth comparing. */

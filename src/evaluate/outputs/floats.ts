@@ -1,5 +1,5 @@
-import type { TensorValue } from '../engine/index.ts'
-import { type NumericArray, tensorOf, toFloat32 } from '../ir/index.ts'
+import type { TensorValue } from '../../engine/index.ts'
+import { type NumericArray, tensorOf, toFloat32 } from '../../ir/index.ts'
 
 /** The elements of a floating value as numbers; float32 and float64 as they are, smaller types widened exactly. */
 export function floatsOf(value: TensorValue): Float32Array | Float64Array {

@@ -1,8 +1,8 @@
-import type { SliceResult } from '../report/index.ts'
-import { holm } from '../statistics/index.ts'
-import { type AgreementCounts, judgeAgreement } from './agreement.ts'
-import { type Judgement, judge } from './judge/judge.ts'
-import type { PairedScores } from './judge/paired-scores.ts'
+import type { SliceResult } from '../../report/index.ts'
+import { holm } from '../../statistics/index.ts'
+import { type AgreementCounts, judgeAgreement } from '../agreement.ts'
+import { type Judgement, judge } from '../judge/judge.ts'
+import type { PairedScores } from '../judge/paired-scores.ts'
 import type { Slice } from './slices.ts'
 
 /** How a slice is judged: on scores, or by counting changed answers where there are none. */

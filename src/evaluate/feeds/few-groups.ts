@@ -1,5 +1,5 @@
-import type { Feeds, Session } from '../engine/index.ts'
-import { freeMemory } from '../platform/index.ts'
+import type { Feeds, Session } from '../../engine/index.ts'
+import { freeMemory } from '../../platform/index.ts'
 
 /** So many runs for each row are worth their memory. */
 const FEW = 4

@@ -1,6 +1,6 @@
-import type { Fetched, TensorValue } from '../engine/index.ts'
-import { elementCount, type NumericArray } from '../ir/index.ts'
-import { UserError } from '../platform/index.ts'
+import type { Fetched, TensorValue } from '../../engine/index.ts'
+import { elementCount, type NumericArray } from '../../ir/index.ts'
+import { UserError } from '../../platform/index.ts'
 import { floatsOf } from './floats.ts'
 
 export type RowOutputs = Readonly<Record<string, TensorValue>>

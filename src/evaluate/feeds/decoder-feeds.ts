@@ -1,7 +1,7 @@
-import { besideTokens, isCacheFlag, looksLikeState, type TokenCounts, tokenInputOf } from '../data/index.ts'
-import type { Feeds, PortValue, TensorValue } from '../engine/index.ts'
-import { arrayTypeOf, elementCount, encodeNumbers, fitsShape, isFloating, type NumericArray } from '../ir/index.ts'
-import { UserError } from '../platform/index.ts'
+import { besideTokens, isCacheFlag, looksLikeState, type TokenCounts, tokenInputOf } from '../../data/index.ts'
+import type { Feeds, PortValue, TensorValue } from '../../engine/index.ts'
+import { arrayTypeOf, elementCount, encodeNumbers, fitsShape, isFloating, type NumericArray } from '../../ir/index.ts'
+import { UserError } from '../../platform/index.ts'
 
 /** What a decoder is fed when it reads a prompt, and when it writes one token behind it. */
 export interface DecoderFeeds {

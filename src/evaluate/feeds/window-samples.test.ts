@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { memoryDataset, randomNumbers } from '../data/index.ts'
-import { ortNode } from '../engine/index.ts'
-import { parseModel, tensorOf } from '../ir/index.ts'
+import { memoryDataset, randomNumbers } from '../../data/index.ts'
+import { ortNode } from '../../engine/index.ts'
+import { parseModel, tensorOf } from '../../ir/index.ts'
 import { sampleWindows } from './window-samples.ts'
 
 const random = randomNumbers(3)

@@ -1,7 +1,7 @@
-import type { Feeds, IsolatedSession } from '../engine/index.ts'
-import { UserError } from '../platform/index.ts'
-import type { LatencyOf, LatencyRatio } from '../report/index.ts'
-import { median, orderStatisticInterval, type RandomSource } from '../statistics/index.ts'
+import type { Feeds, IsolatedSession } from '../../engine/index.ts'
+import { UserError } from '../../platform/index.ts'
+import type { LatencyOf, LatencyRatio } from '../../report/index.ts'
+import { median, orderStatisticInterval, type RandomSource } from '../../statistics/index.ts'
 
 /** What is known of one model after some generations of processes. */
 export interface Lane {

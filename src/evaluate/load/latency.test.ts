@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { IsolatedSession } from '../engine/index.ts'
-import { UserError } from '../platform/index.ts'
+import type { IsolatedSession } from '../../engine/index.ts'
+import { UserError } from '../../platform/index.ts'
 import { type LatencyOptions, measureLatency } from './latency.ts'
 
 const feeds = { x: { dtype: 'float32', dims: [4, 1], data: new Float32Array(4) } } as const

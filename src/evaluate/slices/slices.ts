@@ -1,5 +1,5 @@
-import type { Column } from '../data/index.ts'
-import { nearestRank } from '../statistics/index.ts'
+import type { Column } from '../../data/index.ts'
+import { nearestRank } from '../../statistics/index.ts'
 
 /** Values beyond this many distinct numbers are cut into quarters; beyond this many distinct texts, joined. */
 const MOST_VALUES = 20

@@ -1,8 +1,8 @@
-import { isCacheFlag, type TokenCounts, tokenInputOf } from '../data/index.ts'
-import { comingFrom, type Feeds, type PortValue, type Session, type TensorValue } from '../engine/index.ts'
-import { elementCount, encodeNumbers, INTEGER_RANGES, isFloating } from '../ir/index.ts'
-import { UserError } from '../platform/index.ts'
-import { type RandomSource, randomSource, standardNormal } from '../statistics/index.ts'
+import { isCacheFlag, type TokenCounts, tokenInputOf } from '../../data/index.ts'
+import { comingFrom, type Feeds, type PortValue, type Session, type TensorValue } from '../../engine/index.ts'
+import { elementCount, encodeNumbers, INTEGER_RANGES, isFloating } from '../../ir/index.ts'
+import { UserError } from '../../platform/index.ts'
+import { type RandomSource, randomSource, standardNormal } from '../../statistics/index.ts'
 import { besideFeed, cacheAxis } from './decoder-feeds.ts'
 import { isStateInput } from './feeds.ts'
 

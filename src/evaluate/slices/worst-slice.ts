@@ -1,7 +1,7 @@
-import type { ComparisonReport, SliceResult } from '../report/index.ts'
-import { maxT } from '../statistics/index.ts'
-import { judge } from './judge/judge.ts'
-import type { PairedScores } from './judge/paired-scores.ts'
+import type { ComparisonReport, SliceResult } from '../../report/index.ts'
+import { maxT } from '../../statistics/index.ts'
+import { judge } from '../judge/judge.ts'
+import type { PairedScores } from '../judge/paired-scores.ts'
 import type { Slice } from './slices.ts'
 
 /**

@@ -1,8 +1,8 @@
-import { type Feeds, type IsolatedSession, machine, type OrtSessionOptions, openIsolated } from '../engine/index.ts'
-import type { Model } from '../ir/index.ts'
-import { UserError } from '../platform/index.ts'
-import type { LatencyOf, LatencyRatio, LatencyReport } from '../report/index.ts'
-import { mean, nearestRank, randomSource } from '../statistics/index.ts'
+import { type Feeds, type IsolatedSession, machine, type OrtSessionOptions, openIsolated } from '../../engine/index.ts'
+import type { Model } from '../../ir/index.ts'
+import { UserError } from '../../platform/index.ts'
+import type { LatencyOf, LatencyRatio, LatencyReport } from '../../report/index.ts'
+import { mean, nearestRank, randomSource } from '../../statistics/index.ts'
 import {
   type BlockPlan,
   type Lane,

@@ -1,4 +1,4 @@
-import type { Feeds, Session } from '../engine/index.ts'
+import type { Feeds, Session } from '../../engine/index.ts'
 
 /** Bytes of looked-at values that one run may make where several rows share it: about what the processor's cache holds. */
 const SHARED_BYTES = 2 ** 24

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import type { Dataset, Rows } from '../data/index.ts'
-import { ortNode, type PortValue } from '../engine/index.ts'
-import { parseModel } from '../ir/index.ts'
-import { UserError } from '../platform/index.ts'
+import type { Dataset, Rows } from '../../data/index.ts'
+import { ortNode, type PortValue } from '../../engine/index.ts'
+import { parseModel } from '../../ir/index.ts'
+import { UserError } from '../../platform/index.ts'
 import { castNotes, feedsOf, isStateInput, rowsPerRun } from './feeds.ts'
 import { feasibleFeeds, randomFeeds } from './random-feeds.ts'
 

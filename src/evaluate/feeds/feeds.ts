@@ -1,7 +1,7 @@
-import { type Column, canCast, castElements, type Dataset, looksLikeState, type Rows } from '../data/index.ts'
-import { comingFrom, type Feeds, type PortValue, type TensorValue } from '../engine/index.ts'
-import { arrayTypeOf, type Dim, elementCount, type NumericArray, type Shape, shapeText } from '../ir/index.ts'
-import { didYouMean, UserError } from '../platform/index.ts'
+import { type Column, canCast, castElements, type Dataset, looksLikeState, type Rows } from '../../data/index.ts'
+import { comingFrom, type Feeds, type PortValue, type TensorValue } from '../../engine/index.ts'
+import { arrayTypeOf, type Dim, elementCount, type NumericArray, type Shape, shapeText } from '../../ir/index.ts'
+import { didYouMean, UserError } from '../../platform/index.ts'
 import { cacheAxis } from './decoder-feeds.ts'
 
 /**

@@ -1,5 +1,5 @@
-import type { Fetched, Session } from '../engine/index.ts'
-import { UserError } from '../platform/index.ts'
+import type { Fetched, Session } from '../../engine/index.ts'
+import { UserError } from '../../platform/index.ts'
 
 /**
  * Gives the outputs of `other` the names of the baseline's: as they are where the names agree, else by their order.
