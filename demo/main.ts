@@ -1,8 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
-import { prepareFolder, writeOptimized } from '../src/cli/optimize-output.ts'
+import { writeOptimized } from '../src/cli/optimize-output.ts'
 import { characterErrorRate, exactMatch } from '../src/evaluate/index.ts'
 import { compare, optimize, readModel, renderTerminal } from '../src/index.ts'
+import { withLock } from '../src/platform/index.ts'
 import type { OptimizationReport } from '../src/report/index.ts'
 import { indexPage } from './index-page.ts'
 import { characters, OCR } from './ocr-models.ts'
@@ -45,7 +46,7 @@ for (const job of jobs) {
   const data = await textDataset(job.rows, job.width, job.label, 1)
   process.stdout.write(`\n${job.name}: ${basename(job.path)}, ${data.path}\n`)
   const folder = join(OUT, job.name)
-  const optimized = await prepareFolder(folder, async () => {
+  const optimized = await withLock(folder, async () => {
     const result = await optimize(model, data, {
       path: basename(job.path),
       metric: job.metric,

@@ -1,11 +1,10 @@
 import { join } from 'node:path'
 import { writeModel } from '../onnx/index.ts'
-import { writeAtomic } from '../platform/index.ts'
+import { withLock, writeAtomic } from '../platform/index.ts'
 import { distil, type HintOptions, type HintPair, IMPORTANCE, writeRecipe } from '../recipe/index.ts'
 import { exitOfVerdict } from './exit.ts'
 import { DATA, dataAt, dataFor, modelAt, READING, SEED } from './inputs.ts'
 import { checkpointAt, LEARNING, learningSettings } from './learning-options.ts'
-import { prepareFolder } from './optimize-output.ts'
 import { outputFolder } from './output-file.ts'
 import { rangeOf } from './range.ts'
 import type { Arguments, Verb } from './verb.ts'
@@ -95,7 +94,7 @@ export const distilVerb: Verb = {
     const studentPath = options.text('student')
     const student = studentPath ? await modelAt(studentPath, options) : undefined
     const dataset = await dataFor(data, model, options)
-    return prepareFolder(folder, async () => {
+    return withLock(folder, async () => {
       const out = join(folder, 'model.onnx')
       const {
         model: learned,

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { type Model, parseModel } from '../ir/index.ts'
-import { UserError } from '../platform/index.ts'
+import { UserError, withLock } from '../platform/index.ts'
 import type { Optimized } from '../search/index.ts'
-import { finishedReport, prepareFolder, writeOptimized } from './optimize-output.ts'
+import { finishedReport, writeOptimized } from './optimize-output.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'whetstone-output-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
@@ -31,8 +31,8 @@ const names = (folder: string) => readdirSync(folder, { recursive: true, encodin
 
 test('a later result takes the place of the earlier one as a whole', async () => {
   const folder = join(root, 'a')
-  await prepareFolder(folder, () => writeOptimized(folder, result(['one', 'two'])))
-  await prepareFolder(folder, () => writeOptimized(folder, result(['three'])))
+  await withLock(folder, () => writeOptimized(folder, result(['one', 'two'])))
+  await withLock(folder, () => writeOptimized(folder, result(['three'])))
   expect(names(folder)).toEqual([
     'candidates',
     'candidates/three.onnx',
@@ -46,14 +46,14 @@ test('a later result takes the place of the earlier one as a whole', async () =>
 
 test('a disk that fills up half-way leaves the earlier result, and nothing else', async () => {
   const folder = join(root, 'b')
-  await prepareFolder(folder, () => writeOptimized(folder, result(['one'])))
+  await withLock(folder, () => writeOptimized(folder, result(['one'])))
   const before = names(folder)
   const report = readFileSync(join(folder, 'report.json'), 'utf8')
   const full = () => {
     throw Object.assign(new Error('no space left'), { code: 'ENOSPC' })
   }
   const tooLarge = new Proxy(model, { get: (target, key) => (key === 'graph' ? full() : Reflect.get(target, key)) })
-  const failed = await prepareFolder(folder, () => writeOptimized(folder, result(['two'], tooLarge))).catch((e) => e)
+  const failed = await withLock(folder, () => writeOptimized(folder, result(['two'], tooLarge))).catch((e) => e)
   expect(failed).toBeInstanceOf(UserError)
   expect(failed.code).toBe('out-of-resources')
   expect(names(folder)).toEqual(before)
@@ -62,7 +62,7 @@ test('a disk that fills up half-way leaves the earlier result, and nothing else'
 
 test('a folder in which nothing came to be goes again; one that was there, or holds something, stays', async () => {
   const failing = (folder: string, before: () => void = () => {}) =>
-    prepareFolder(folder, async () => {
+    withLock(folder, async () => {
       before()
       throw new Error('no')
     })
@@ -78,8 +78,8 @@ test('a folder in which nothing came to be goes again; one that was there, or ho
 })
 
 test('a folder that cannot be made is explained', async () => {
-  await prepareFolder(join(root, 'c'), () => writeOptimized(join(root, 'c'), result([])))
-  const failed = await prepareFolder(join(root, 'c', 'report.json', 'x'), async () => {}).catch((e) => e)
+  await withLock(join(root, 'c'), () => writeOptimized(join(root, 'c'), result([])))
+  const failed = await withLock(join(root, 'c', 'report.json', 'x'), async () => {}).catch((e) => e)
   expect(failed.code).toBe('bad-argument')
   expect(failed.message).toMatch(/report\.json is a file/)
 })

@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Dataset } from '../data/index.ts'
 import type { Model } from '../ir/index.ts'
 import { modelDigest, writeModel } from '../onnx/index.ts'
-import { explainSystemError, makeFolder, UserError, withLock, writeAtomic } from '../platform/index.ts'
+import { explainSystemError, UserError, writeAtomic } from '../platform/index.ts'
 import { writeRecipe } from '../recipe/index.ts'
 import type { OptimizationReport } from '../report/index.ts'
 import type { Optimized } from '../search/index.ts'
@@ -17,19 +17,6 @@ const FOLDERS = ['candidates', 'recipe.blobs']
 const FILES = ['model.onnx', 'recipe.json', 'report.html', 'report.json']
 /** What a run replaces in its folder. */
 export const RESULT: readonly string[] = [...FILES, ...FOLDERS]
-
-/** Makes the folder and keeps others out of it while `work` runs. */
-export async function prepareFolder<T>(folder: string, work: () => Promise<T>): Promise<T> {
-  const made = !existsSync(folder)
-  makeFolder(folder)
-  try {
-    return await withLock(folder, work)
-  } catch (error) {
-    // A folder of ours in which nothing came to be goes again.
-    if (made && readdirSync(folder).length === 0) rmdirSync(folder)
-    throw error
-  }
-}
 
 /**
  * The report of a finished run on this model and these rows in the folder; null where there is none.
@@ -65,7 +52,7 @@ export const asked = (command: string) => command.replace(/ --explain[= ]\S+| --
 /**
  * Writes everything that `optimize` promises. All of it is written and flushed aside before anything takes its place,
  * so that an error or a full disk leaves the folder as it was; the report comes last, so that a folder with a report is
- * whole. Candidates of an earlier run go. Call it inside `prepareFolder`.
+ * whole. Candidates of an earlier run go. Call it inside `withLock`.
  */
 export async function writeOptimized(folder: string, optimized: Optimized): Promise<void> {
   const { model, report, recipe, tensors, candidates } = optimized

@@ -1,11 +1,11 @@
-import { didYouMean, UserError } from '../platform/index.ts'
+import { didYouMean, UserError, withLock } from '../platform/index.ts'
 import { diskCache } from '../recipe/index.ts'
 import { type OptimizationReport, TARGETS } from '../report/index.ts'
 import { type GoalName, goalOf, type OptimizeOptions, optimize } from '../search/index.ts'
 import { candidateNames, explainCandidate, explainLeftOut } from '../view/index.ts'
 import { ALPHA, DATA, dataAt, dataFor, MARGIN, METRIC, modelAt, READING, SEED, SLICE, THREADS } from './inputs.ts'
 import { metricOf } from './metric.ts'
-import { asked, finishedReport, prepareFolder, RESULT, writeOptimized } from './optimize-output.ts'
+import { asked, finishedReport, RESULT, writeOptimized } from './optimize-output.ts'
 import { outputFolder } from './output-file.ts'
 import { checkConfig } from './transformers-companions.ts'
 import { LAYOUT, layoutFiles, layoutOf, offeredDtypes, writeTransformersLayout } from './transformers-layout.ts'
@@ -77,7 +77,7 @@ export const optimizeVerb: Verb = {
     }
     if (explained !== undefined)
       context.say(`there is no finished search of this model and these rows in ${out}: it is made first`)
-    return prepareFolder(out, async () => {
+    return withLock(out, async () => {
       const optimized = await optimize(model, dataset, {
         ...settings,
         calibration: await dataAt('calibration', model, options),

@@ -1,4 +1,4 @@
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { UserError } from '../user-error.ts'
@@ -26,22 +26,24 @@ export interface BusyWords {
 const FOLDER: BusyWords = { busy: 'another run is working in this folder', instead: 'choose another folder' }
 
 /**
- * Runs `work` while nobody else works in this folder, which is made where it is missing. A second run, in this process
- * or another, is refused: UserError `busy`. What a dead process left behind is taken over. `work` may take the folder
- * away, and the lock with it.
+ * Runs `work` while nobody else works in this folder, which is made where it is missing, and goes again where nothing
+ * came to be in it. A second run, in this process or another, is refused: UserError `busy`. What a dead process left
+ * behind is taken over. `work` may take the folder away, and the lock with it.
  */
 export async function withLock<T>(folder: string, work: () => T | Promise<T>, words = FOLDER): Promise<T> {
   const path = join(folder, LOCK)
   const own: Owner = { pid: process.pid, host: hostname(), born: birthOf(process.pid), since: new Date().toISOString() }
   const text = `${JSON.stringify(own)}\n`
+  let made: readonly string[] = []
   try {
-    makeFolder(folder)
+    made = makeFolder(folder)
     take(path, text, words)
   } catch (error) {
     throw explainSystemError(error, folder, 'write')
   }
   const release = () => {
     if (readText(path) === text) rmSync(path, { force: true })
+    removeEmpty(made)
   }
   process.once('exit', release)
   try {
@@ -49,6 +51,15 @@ export async function withLock<T>(folder: string, work: () => T | Promise<T>, wo
   } finally {
     process.off('exit', release)
     release()
+  }
+}
+
+/** Takes away those of these folders, each before those in it, that hold nothing. */
+function removeEmpty(folders: readonly string[]): void {
+  try {
+    for (const folder of folders.toReversed()) rmdirSync(folder)
+  } catch {
+    // Something is in it, or another took it away: it is no longer ours.
   }
 }
 

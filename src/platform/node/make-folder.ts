@@ -7,9 +7,10 @@ import { explainSystemError } from './system-error.ts'
  * Makes a folder and those above it; one that is there is fine. One by one, because making them all in one call hangs
  * where the system says "not found" for a folder that cannot be made, as Linux does below /proc.
  *
+ * @returns The folders that were made, a folder before those in it.
  * @throws UserError `unwritable` or `bad-argument` that names the folder.
  */
-export function makeFolder(folder: string): void {
+export function makeFolder(folder: string): readonly string[] {
   const missing: string[] = []
   for (let path = resolve(folder); ; path = dirname(path)) {
     const found = lookAt(path, folder)
@@ -22,13 +23,18 @@ export function makeFolder(folder: string): void {
     missing.push(path)
     if (dirname(path) === path) break
   }
+  const made: string[] = []
   try {
-    for (const path of missing.reverse()) mkdirSync(path)
+    for (const path of missing.reverse()) {
+      mkdirSync(path)
+      made.push(path)
+    }
   } catch (error) {
     // Another process may have made it in the meantime.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw explainSystemError(error, folder, 'write')
-    makeFolder(folder)
+    made.push(...makeFolder(folder))
   }
+  return made
 }
 
 /** What is at `path`; undefined where nothing is, or where something above it is a file. */

@@ -222,10 +222,17 @@ describe('the lock of a folder', () => {
     expect(await withLock(folder, () => 4)).toBe(4)
   })
 
-  test('is released when the work fails, and makes the folder', async () => {
-    const fresh = join(folder, 'new')
+  test('is released when the work fails, and the folders made for it go again', async () => {
+    const fresh = join(folder, 'new', 'deep')
     await expect(withLock(fresh, () => Promise.reject(new Error('no')))).rejects.toThrow('no')
-    mkdirSync(join(fresh, 'sub'))
-    expect(readdirSync(fresh)).toEqual(['sub'])
+    expect(readdirSync(folder)).toEqual([])
+  })
+
+  test('leaves the folders that something came to be in', async () => {
+    const fresh = join(folder, 'new', 'deep')
+    await withLock(fresh, () => writeFileSync(join(fresh, 'result'), ''))
+    expect(readdirSync(fresh)).toEqual(['result'])
+    await withLock(fresh, () => rmSync(join(fresh, 'result')))
+    expect(readdirSync(fresh)).toEqual([])
   })
 })
