@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { referenceHere } from '../../tests/products-here.ts'
 import { type DType, elementCount, isFloating, parseModel } from '../ir/index.ts'
 import { decodeModel } from '../onnx/index.ts'
 import { ortNode } from './ort-node.ts'
@@ -57,7 +58,8 @@ const spell = (dtype: DType) => (dtype === 'float32' ? 'float' : dtype)
 
 async function both(text: string, feeds: Feeds): Promise<[Fetched, Fetched]> {
   const model = parseModel(text)
-  const [own, theirs] = [await reference.open(model), await ortNode.open(model, { optimization: 'disabled' })]
+  const own = await (await referenceHere()).open(model)
+  const theirs = await ortNode.open(model, { optimization: 'disabled' })
   try {
     return [await own.run(feeds), await theirs.run(feeds)]
   } finally {

@@ -1,6 +1,6 @@
-import { roundHalfEven } from '../numbers.ts'
 import { type Call, input, intOf, type Kernels, made, optionalInput } from './call.ts'
 import { centred, matmul, scaledSum } from './matmul.ts'
+import { dynamicCodes } from './quantize.ts'
 import { addMatMulLoss } from './saturate.ts'
 import { EvaluationError, type Nd, numbersOf } from './value.ts'
 
@@ -77,16 +77,10 @@ export const blockwise: Kernels = {
   /** MatMul with the left side quantized on the fly, one scale for the whole tensor. */
   'com.microsoft.DynamicQuantizeMatMul': (call) => {
     const a = input(call, 0)
-    const source = numbersOf(a)
-    const low = source.reduce((x, y) => Math.min(x, y), 0)
-    const high = source.reduce((x, y) => Math.max(x, y), 0)
-    const scale = Math.fround((high - low) / 255) || 1
-    const zero = Math.min(255, Math.max(0, Math.round(-low / scale)))
-    const codes = source.map((v) => Math.min(255, Math.max(0, roundHalfEven(Math.fround(v / scale)) + zero)) - zero)
+    const [codes, scale, zero] = dynamicCodes(a, call.float64)
     const b = centred(input(call, 1), optionalInput(call, 3), 'right')
-    const { dims, data } = matmul({ ...a, dtype: 'float64', data: codes }, b)
-    addMatMulLoss(call, { ...a, dtype: 'uint8', data: codes.map((code) => code + zero) }, input(call, 1), data)
-    const one: Nd = { kind: 'tensor', dtype: a.dtype, dims: [], data: Float64Array.of(scale) }
-    return [scaledSum(call, dims, data, one, input(call, 2), optionalInput(call, 4))]
+    const { dims, data } = matmul(centred(codes, zero, 'left'), b)
+    addMatMulLoss(call, codes, input(call, 1), data)
+    return [scaledSum(call, dims, data, scale, input(call, 2), optionalInput(call, 4))]
   },
 }

@@ -2,7 +2,7 @@ import { elementCount } from '../tensor.ts'
 import { type Call, input, intOf, intsOf, type Kernels, made, optionalInput, textOf } from './call.ts'
 import { broadcastTo } from './layout.ts'
 import { addRows, fused } from './matmul.ts'
-import { addConvLoss } from './saturate.ts'
+import { addUnfoldedLoss } from './saturate.ts'
 import { alike, EvaluationError, type Nd, numbersOf } from './value.ts'
 import { groupOf, windowOf, windowOffsets } from './window.ts'
 
@@ -205,7 +205,7 @@ export const convolution: Kernels = {
   ConvInteger: (call) => {
     const x = lessZero(input(call, 0), optionalInput(call, 2))
     const { dims, data } = convolve(call, x, lessZero(input(call, 1), optionalInput(call, 3)))
-    addConvLoss(call, input(call, 0), optionalInput(call, 2), input(call, 1), data)
+    addUnfoldedLoss(call, input(call, 0), optionalInput(call, 2), input(call, 1), data)
     return [made(call, 'int32', dims, data)]
   },
   ConvTranspose: convTranspose,

@@ -70,18 +70,18 @@ function dequantizeLinear(call: Call): Nd[] {
   return [made(call, dtypeAttribute(call, 'output_dtype', scale.dtype), x.dims, out)]
 }
 
-function dynamicQuantizeLinear(call: Call): Nd[] {
-  const x = input(call, 0)
+/** uint8 codes of a tensor with one scale that reaches over all of it and 0, that scale, and the zero point. */
+export function dynamicCodes(x: Nd, float64 = false): [codes: Nd, scale: Nd, zero: Nd] {
   const source = numbersOf(x)
   const low = source.reduce((a, b) => Math.min(a, b), 0)
   const high = source.reduce((a, b) => Math.max(a, b), 0)
-  const round = (v: number) => (call.float64 ? v : Math.fround(v))
+  const round = (v: number) => (float64 ? v : Math.fround(v))
   const scale = round(round(high - low) / 255) || 1
   const zero = clamp(roundHalfEven(round(-low / scale)), [0, 255])
   const out = source.map((v) => clamp(roundHalfEven(round(v / scale)) + zero, [0, 255]))
   return [
     nd('uint8', x.dims, out),
-    nd(carried('float32', call.float64), [], Float64Array.of(scale)),
+    nd(carried('float32', float64), [], Float64Array.of(scale)),
     nd('uint8', [], Float64Array.of(zero)),
   ]
 }
@@ -277,7 +277,7 @@ const leaky = (call: Call) => {
 export const quantization: Kernels = {
   QuantizeLinear: quantizeLinear,
   DequantizeLinear: dequantizeLinear,
-  DynamicQuantizeLinear: dynamicQuantizeLinear,
+  DynamicQuantizeLinear: (call) => dynamicCodes(input(call, 0), call.float64),
   QLinearConv: qLinearConv,
   QLinearMatMul: qLinearMatMul,
   'com.microsoft.QuantizeLinear': quantizeLinear,
