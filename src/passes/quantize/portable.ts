@@ -1,6 +1,5 @@
 import {
   constantValue,
-  type DType,
   elementCount,
   type Graph,
   indexGraph,
@@ -18,7 +17,7 @@ import {
 } from '../../ir/index.ts'
 import { anyPairReach } from './channel-weights.ts'
 import { depthOrders, MOST_PAIR, pairReach } from './kernel-pairs.ts'
-import { quantizeRules } from './units/quantize-rules.ts'
+import { becomesOf, codesBehind, type ReadCodes } from './turned-codes.ts'
 
 /** What the weights of one product say about 16-bit sums. */
 export interface ProductSafety {
@@ -28,7 +27,10 @@ export interface ProductSafety {
   readonly channels: number
   /** `reduced`: some channel gave up range; `exact` (depthwise) and `unsigned`: kernels that add in 32 bits everywhere. */
   readonly form: 'full' | 'reduced' | 'exact' | 'unsigned'
-  /** Largest sum of two neighbouring codes of one sign; above 128 a processor without VNNI may saturate. */
+  /**
+   * Largest sum of two neighbouring codes of one sign; above 128 a processor without VNNI may saturate (above 256 where
+   * the weights are the unsigned side, as in a ConvInteger of signed activations).
+   */
   readonly worstPair: number
   /** Channels whose largest code is below 127. */
   readonly reduced: readonly number[]
@@ -42,7 +44,6 @@ const CODE_PRODUCTS: Readonly<Record<string, number>> = {
   'com.microsoft.QLinearConv': 3,
   QLinearMatMul: 3,
   'com.microsoft.QGemm': 3,
-  ConvInteger: 1,
   MatMulInteger: 1,
   'com.microsoft.MatMulIntegerToFloat': 1,
   'com.microsoft.DynamicQuantizeMatMul': 1,
@@ -56,8 +57,8 @@ const FLOAT_PRODUCTS = ['Conv', 'MatMul', 'Gemm']
 /**
  * Every product of a model that runs on 8-bit integers, with the proof, from its constant weight codes alone, that no
  * sum of two neighbouring products leaves 16 bits, or the channels where one may. Activations are taken to reach every
- * code. A product of two activations is safe where its right side has unsigned codes, or its left side signed ones:
- * kernels add these in 32 bits.
+ * code. A product of two activations is safe where its right side has unsigned codes, or its left side signed ones that
+ * stay signed (see `becomesOf`): kernels add these in 32 bits.
  */
 export function productSafety(model: Model): readonly ProductSafety[] {
   const found: ProductSafety[] = []
@@ -71,29 +72,37 @@ export function productSafety(model: Model): readonly ProductSafety[] {
       if (maker?.opType === 'Cast') return constant(maker.inputs[0]!)
       return graph.initializers.get(name) ?? (maker ? constantValue(maker) : outer(name))
     }
-    /** The codes that a float stands for. The runtime looks past whatever only moves values between. */
-    const codesOf = (value: string, moved = false): { codes: string; moved: boolean } | undefined => {
-      const maker = index.producer.get(value)
-      if (!maker) return undefined
-      if (operatorName(maker) === 'DequantizeLinear') return { codes: maker.inputs[0]!, moved }
-      return quantizeRules[operatorName(maker)]?.kind === 'movement' ? codesOf(maker.inputs[0]!, true) : undefined
-    }
-    const see = (node: Node, left: string, right: string, moved = false) => {
+    const see = (node: Node, left: string, right: string) => {
       const weight = constant(right)
-      if (!weight) found.push(activationSafety(node, dtypeOf(left), dtypeOf(right)))
-      else found.push(moved ? anyOrderSafety(node, weight) : safetyOf(node, weight))
+      if (!weight) found.push(activationSafety(node, dtypeOf(right) === 'uint8' || dtypeOf(left) === 'int8'))
+      else found.push(safetyOf(node, weight))
+    }
+    /** Of a product whose sides stand for codes; the runtime may sign them otherwise than the file does. */
+    const seeFloat = (node: Node, left: ReadCodes, right: ReadCodes) => {
+      const weight = constant(right.codes)
+      if (weight) return found.push(right.moved ? anyOrderSafety(node, weight) : safetyOf(node, weight))
+      const isLeftSigned = dtypeOf(left.codes) === 'int8'
+      const becomes = constant(left.codes) ? 'kept' : becomesOf(left, index)
+      const isWidened = isLeftSigned && (becomes === 'kept' || becomesOf(right, index) === 'turned')
+      found.push(activationSafety(node, dtypeOf(right.codes) === 'uint8' || isWidened))
+    }
+    /** Its kernel multiplies weights by unfolded windows, so the unsigned side of a risky product are the weights. */
+    const seeConvInteger = (node: Node, input: string, weight: string) => {
+      const [values, isWidened] = [constant(weight), dtypeOf(input) === 'uint8' || dtypeOf(weight) === 'int8']
+      found.push(values && !isWidened ? pairsOf(node, values, 0, 2 * MOST_PAIR) : activationSafety(node, isWidened))
     }
     for (const node of graph.nodes) {
       const [first = '', second = ''] = node.inputs
       if (operatorName(node) === BLOCK_PRODUCT && intAttribute(node, 'accuracy_level', 0) === 4)
         found.push(blockSafety(node))
       const slot = CODE_PRODUCTS[operatorName(node)]
-      if (slot !== undefined)
+      if (node.opType === 'ConvInteger') seeConvInteger(node, first, second)
+      else if (slot !== undefined)
         for (const at of node.opType === 'DynamicQuantizeLSTM' ? [1, 2] : [slot])
           see(node, first, node.inputs[at] ?? '')
       else if (FLOAT_PRODUCTS.includes(operatorName(node))) {
-        const [left, right] = [codesOf(first), codesOf(second)]
-        if (left && right) see(node, left.codes, right.codes, right.moved)
+        const [left, right] = [codesBehind(first, index), codesBehind(second, index)]
+        if (left && right) seeFloat(node, left, right)
       }
       for (const [, nested] of nestedGraphs(node)) visit(nested, constant)
     }
@@ -103,10 +112,9 @@ export function productSafety(model: Model): readonly ProductSafety[] {
 }
 
 /** Of two activations; what is not known to be safe is not. */
-function activationSafety(node: Node, left: DType | undefined, right: DType | undefined): ProductSafety {
+function activationSafety(node: Node, isWidened: boolean): ProductSafety {
   const common = { node: nodeLabel(node), operator: node.opType, reduced: [] }
-  if (right === 'uint8' || left === 'int8')
-    return { ...common, channels: 0, form: 'unsigned', worstPair: 0, unsafe: [] }
+  if (isWidened) return { ...common, channels: 0, form: 'unsigned', worstPair: 0, unsafe: [] }
   return { ...common, channels: 1, form: 'full', worstPair: 256, unsafe: [0] }
 }
 
@@ -123,14 +131,25 @@ function anyOrderSafety(node: Node, weight: Tensor): ProductSafety {
 function safetyOf(node: Node, weight: Tensor): ProductSafety {
   const convolves = /Conv/.test(node.opType)
   const axis = convolves || isTransposed(node) ? 0 : 1
-  const matrix = convolves ? weight.dims : weight.dims.slice(-2)
+  // Depthwise kernels widen before they multiply.
+  if (convolves && isDepthwise(node, weight)) return widened(node, weight, axis, 'exact')
+  if (weight.dtype !== 'int8' && weight.dtype !== 'int4') return widened(node, weight, axis, 'unsigned')
+  return pairsOf(node, weight, axis, MOST_PAIR)
+}
+
+/** The matrix that is multiplied: all of a convolution's weights, one of those that lie in a stack. */
+const matrixOf = (node: Node, { dims }: Tensor) => (/Conv/.test(node.opType) ? dims : dims.slice(-2))
+
+function widened(node: Node, weight: Tensor, axis: number, form: 'exact' | 'unsigned'): ProductSafety {
+  const channels = matrixOf(node, weight)[axis] ?? 1
+  return { node: nodeLabel(node), operator: node.opType, channels, form, worstPair: 0, reduced: [], unsafe: [] }
+}
+
+/** By the neighbours of every index of `axis`, which come to `limit` at most where none can saturate. */
+function pairsOf(node: Node, weight: Tensor, axis: number, limit: number): ProductSafety {
+  const matrix = matrixOf(node, weight)
   const channels = matrix[axis] ?? 1
-  const common = { node: nodeLabel(node), operator: node.opType, channels }
-  const none = { worstPair: 0, reduced: [], unsafe: [] }
-  // These kernels widen before they multiply.
-  if (convolves && isDepthwise(node, weight)) return { ...common, form: 'exact', ...none }
-  if (weight.dtype !== 'int8' && weight.dtype !== 'int4') return { ...common, form: 'unsigned', ...none }
-  const values = Int8Array.from(toNumbers(weight))
+  const values = Int16Array.from(toNumbers(weight))
   const orders = depthOrders(matrix, axis)
   const size = elementCount(matrix)
   const reach = new Float64Array(channels)
@@ -147,11 +166,13 @@ function safetyOf(node: Node, weight: Tensor): ProductSafety {
   const where = (test: (c: number) => boolean) => Array.from({ length: channels }, (_, c) => c).filter(test)
   const reduced = where((c) => largest[c]! < 127 && largest[c]! > 0)
   return {
-    ...common,
+    node: nodeLabel(node),
+    operator: node.opType,
+    channels,
     form: reduced.length > 0 ? 'reduced' : 'full',
     worstPair: reach.reduce((most, value) => Math.max(most, value), 0),
     reduced,
-    unsafe: where((c) => reach[c]! > MOST_PAIR),
+    unsafe: where((c) => reach[c]! > limit),
   }
 }
 
