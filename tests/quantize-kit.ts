@@ -3,11 +3,12 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { InferenceSession } from 'onnxruntime-node'
-import { countOperators, type Feeds, ortNode, type TensorValue } from '../src/engine/index.ts'
+import { countOperators, type Feeds, ortNode, reference, type TensorValue } from '../src/engine/index.ts'
 import { type Model, parseModel, type Tensor, tensorOf } from '../src/ir/index.ts'
 import { decodeModel, encodeModel } from '../src/onnx/index.ts'
 import { calibrationValues } from '../src/passes/index.ts'
 import type { CalibrationReport } from '../src/report/index.ts'
+import { saturatesHere } from './products-here.ts'
 
 /** Uniform numbers of (−1, 1), the same on every run (a linear congruential generator). */
 export function numbers(seed: number): () => number {
@@ -85,6 +86,17 @@ export async function runOnce(model: Model, feeds: Feeds, optimization: 'disable
   } finally {
     await session.close()
   }
+}
+
+/**
+ * What the kernels that the runtime makes of a model answer where no product saturates: the runtime's own answer, or, on a
+ * processor without VNNI, that of the reference engine on the same graph of integer operators. So what is tested is what
+ * a pass made, not what one kind of kernel makes of it.
+ */
+export async function runExactly(model: Model, feeds: Feeds) {
+  if (!(await saturatesHere())) return runOnce(model, feeds)
+  const session = await reference.open(await optimizedBy(model, 'extended'))
+  return session.run(feeds)
 }
 
 /** Signal to noise in decibels of one value against another; Infinity where equal. */
