@@ -1,6 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { memoryDataset } from '../src/data/index.ts'
-import { type Feeds, reference, referenceWith, type TensorValue } from '../src/engine/index.ts'
+import {
+  type Feeds,
+  openIsolated,
+  ortNode,
+  productsSaturate,
+  reference,
+  referenceWith,
+  type TensorValue,
+} from '../src/engine/index.ts'
 import { type Model, operatorName, parseModel, type Tensor, tensorOf } from '../src/ir/index.ts'
 import { passes, productSafety } from '../src/passes/index.ts'
 import { noCache, quantize } from '../src/recipe/index.ts'
@@ -86,8 +94,9 @@ describe('on a processor without VNNI', () => {
 
       const ofNaive = await answers(naive, feeds)
       expect(ofNaive.integers.graph.nodes.map(operatorName)).toContain(kernel)
-      // The emulation without saturation is the runtime's own answer here, so what it loses with it is that alone.
-      expect(decibels(ofNaive.runtime, ofNaive.vnni)).toBeGreaterThan(45)
+      // One of the emulations is the runtime's own answer here, so what saturation takes is that alone.
+      const saturates = await productsSaturate(ortNode.name, openIsolated)
+      expect(decibels(ofNaive.runtime, saturates ? ofNaive.older : ofNaive.vnni)).toBeGreaterThan(45)
       expect(decibels(truth, ofNaive.vnni)).toBeGreaterThan(30)
       expect(decibels(truth, ofNaive.older)).toBeLessThan(22)
       expect(productSafety(naive).some(({ unsafe }) => unsafe.length > 0)).toBe(true)

@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { totalmem } from 'node:os'
-import { machine, webVersion } from '../engine/index.ts'
+import { machine, openIsolated, productsSaturate, webVersion } from '../engine/index.ts'
 import { type DoctorReport, WHETSTONE_VERSION } from '../report/index.ts'
 import type { Verb } from './verb.ts'
 
@@ -18,22 +17,16 @@ export const doctorVerb: Verb = {
       version: 1,
       whetstone: WHETSTONE_VERSION,
       machine: { cpu, cores, runtime, node, os, memoryBytes: totalmem() },
-      int8: integerProducts(),
+      int8: await integerProducts(runtime),
       web: await webVersion(),
     }
     return { report }
   },
 }
 
-/** Whether 8-bit products are exact and fast here; only Linux says it in a file. */
-function integerProducts(): string {
-  if (process.arch === 'arm64') return 'exact on this processor (no 16-bit saturation on ARM)'
-  try {
-    const flags = new Set(/^flags\s*:\s*(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1]?.split(' '))
-    return flags.has('avx512_vnni') || flags.has('avx_vnni')
-      ? 'VNNI: integer products are exact and fast'
-      : 'no VNNI: unsigned × signed products saturate in 16 bits; use --target portable'
-  } catch {
-    return 'unknown: this system does not tell its processor flags'
-  }
+/** Whether 8-bit products are exact here: asked of the runtime, which chooses its kernels by the processor. */
+async function integerProducts(runtime: string): Promise<string> {
+  return (await productsSaturate(runtime, openIsolated))
+    ? `unsigned × signed products saturate in 16 bits in ${runtime} on this processor: quantize and optimize try weights that never do, and keep what measures better; --target portable holds to them`
+    : `integer products are exact in ${runtime} on this processor`
 }
