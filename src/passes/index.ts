@@ -237,7 +237,7 @@ export const FILL_BLOCKS: readonly string[] = [
 /** What runs behind static quantization, so that its kernels are the fastest ones, and those that stay in float. */
 export const KERNEL_REPAIRS: readonly string[] = [...quantize.kernelRepairs.map(({ id }) => id), ...LAYOUT_REPAIRS]
 
-/** Of these, what is right only where two products of codes never saturate: not for the portable target. */
+/** Of these, what is right only where sums of two products never saturate: not for the portable target, nor where they do. */
 export const SATURATING_REPAIRS: readonly string[] = [quantize.signRightCodes.id]
 
 /** The same through what is joined, to be run before: whether that pays is a question of its own. */

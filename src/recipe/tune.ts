@@ -13,6 +13,7 @@ import { compareModels } from './judge/compare.ts'
 import { goneFromFloat, keepsNothing } from './quantize/keep-float.ts'
 import type { QuantizeOptions } from './quantize/quantize-options.ts'
 import { quantizeSteps } from './quantize/quantize-steps.ts'
+import { runsOn, saturatesOn } from './runs-on.ts'
 import { losslessTrail, readyFor, unroundedTrail } from './simplify.ts'
 import { TensorStore } from './tensor-refs.ts'
 import { advanceAll, recipeOf, type Trail } from './trail.ts'
@@ -88,7 +89,8 @@ export async function tuneStaticInt8(
   const looking = { indices: rows.train, samples: CALIBRATION_ROWS, cache, signal }
   const ranges = await rangesOf(start.model, data, 'minmax', looking)
   const costs = options.costs ? [options.costs] : []
-  const quantizing: QuantizeOptions = { scheme: 'static-int8', keepFloat, pass }
+  const saturates = await saturatesOn(await runsOn('native'))
+  const quantizing: QuantizeOptions = { scheme: 'static-int8', keepFloat, pass, saturates }
   const [quantize, ...repairs] = quantizeSteps({ ...quantizing, rounding: 'learned' }, [ranges, ...costs])
   const form = tuningForm(
     start.model,

@@ -35,7 +35,7 @@ import { taughtSteps } from './quantize/learned-steps.ts'
 import { type ReadKernels, readKernels } from './quantize/measure-quantized.ts'
 import { quantizationRun, quantizeSteps } from './quantize/quantize-steps.ts'
 import { smoothed } from './quantize/smooth.ts'
-import { type RunsOn, runsOn } from './runs-on.ts'
+import { type RunsOn, runsOn, saturatesOn } from './runs-on.ts'
 import { type Phase, type RowsOf, shareRows } from './share-rows.ts'
 import { readyFor } from './simplify.ts'
 import { type TimingPurpose, timeSideBySide } from './time-side-by-side.ts'
@@ -53,6 +53,8 @@ export interface WorkbenchOptions extends JudgingOptions {
   readonly seed: number
   /** Processors that measuring, but never timing, may keep busy; 1 unless said. */
   readonly workers?: number | undefined
+  /** Whether products of codes saturate in 16 bits where models run; the runtime is asked unless said. */
+  readonly saturates?: boolean | undefined
   /** Rows to calibrate on; then all of `data` is for selecting and proving. */
   readonly calibrationData?: Dataset | undefined
   /** Rows to prove on; then all of `data` is for calibrating and selecting. */
@@ -69,6 +71,7 @@ interface Opened {
   readonly place: RunsOn
   readonly files: ModelFiles | null
   readonly repeats: ReadonlyMap<number, number>
+  readonly saturates: boolean
 }
 
 /**
@@ -79,6 +82,8 @@ export class Workbench {
   readonly original: Built
   readonly rows: Readonly<Record<Phase, RowsOf>>
   readonly inspection: InspectionReport
+  /** Whether products of codes saturate in 16 bits where its models run, and weights may be such that they do. */
+  readonly saturates: boolean
   /** What opening the original and one run of it took, in milliseconds: a first idea, no timing. */
   readonly seen: { readonly openMs: number; readonly runMs: number }
   /** Seconds that the choice between two forms of the float model may be timed for; with 0 it keeps its own form. */
@@ -95,7 +100,8 @@ export class Workbench {
   readonly tensors = new Map<string, NumericArray>()
 
   private constructor(opened: Opened, options: WorkbenchOptions) {
-    const { original, session, rows, feeds, seen, place, files, repeats } = opened
+    const { original, session, rows, feeds, seen, place, files, repeats, saturates } = opened
+    this.saturates = saturates
     this.seen = seen
     this.#place = place
     this.#files = files
@@ -140,9 +146,13 @@ export class Workbench {
       const { margin, alpha, metric, label, slices, meter } = options
       await tryMetric(session, rows.select, runMs, { margin, alpha, metric, label, slices, meter })
       await tryProof(session, rows.prove, { metric, label })
+      const saturates = options.target !== 'portable' && (options.saturates ?? (await saturatesOn(place)))
       const trail = startTrail(model)
       const original = builtFrom({ id: 'original', words: 'the file as it came' }, trail, {}, [])
-      return new Workbench({ original, session, rows, feeds, seen: { openMs, runMs }, place, files, repeats }, options)
+      return new Workbench(
+        { original, session, rows, feeds, seen: { openMs, runMs }, place, files, repeats, saturates },
+        options,
+      )
     } catch (error) {
       await session.close()
       await files?.remove()
@@ -234,9 +244,10 @@ export class Workbench {
   async #quantized(trail: Trail, spec: CandidateSpec & { readonly scheme: Scheme }): Promise<Built> {
     const { scheme, recurrent, rounding, noiseBudget } = spec
     const { target } = this.#options
+    const { saturates } = this
     const pass = noiseBudget === undefined ? spec.pass : { ...spec.pass, noiseBudget }
     const evidence = scheme === 'static-int8' ? await this.#staticEvidence(trail.model, spec) : []
-    const steps = quantizeSteps({ scheme, target, recurrent, rounding, pass }, evidence)
+    const steps = quantizeSteps({ scheme, target, saturates, recurrent, rounding, pass }, evidence)
     const quantized = await advanceOnThreads(
       trail,
       rounding ? await this.#taught(trail.model, scheme, steps, rounding) : steps,

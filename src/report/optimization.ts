@@ -1,7 +1,7 @@
 import { comparison, grade } from './comparison.ts'
 import { valueSummary } from './inspection.ts'
 import { latencyRatio, profile } from './latency.ts'
-import { portability } from './quantization.ts'
+import { portability, saturation } from './quantization.ts'
 import { counts, oldestRuntime, refusal } from './rewrite.ts'
 import {
   boolean,
@@ -97,6 +97,8 @@ export const optimization = report('optimization', {
   proof: nullable(comparison),
   /** Target `portable`: of the model that is handed out. */
   portable: optional(portability),
+  /** Absent where products are exact, and where the model that is handed out has none. */
+  saturation: optional(saturation),
   profiles: optional(object({ baseline: nullable(profile), chosen: nullable(profile) })),
   /** Seconds by phase. */
   elapsed: optional(record(number)),

@@ -21,6 +21,8 @@ export interface OptimizeOptions {
   readonly threads?: number
   /** Candidates that are built and judged side by side; 2 where there are as many processors unless said. Timings run alone. */
   readonly workers?: number
+  /** Whether products of codes saturate in 16 bits where models run; the runtime is asked unless said. */
+  readonly saturates?: boolean | undefined
   readonly calibration?: Dataset | undefined
   readonly proof?: Dataset | undefined
   /** Rows to train on: smaller students of the model join the search. */

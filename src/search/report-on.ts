@@ -1,6 +1,6 @@
 import type { Dataset } from '../data/index.ts'
 import { labelDoubts, marginDoubts } from '../evaluate/index.ts'
-import { type Built, isNewer, machineOf, oldestRuntime, provePortable } from '../recipe/index.ts'
+import { type Built, isNewer, machineOf, oldestRuntime, provePortable, saturationOf } from '../recipe/index.ts'
 import { type CandidateResult, type OptimizationReport, runtimeInWords } from '../report/index.ts'
 import type { Choice } from './choose.ts'
 import { roughSpeed } from './disturbed.ts'
@@ -55,6 +55,7 @@ async function reportFrom(findings: Findings, chosen: Built | null): Promise<Opt
   const runtime = oldestRuntime((chosen ?? bench.original).model)
   const before = oldestRuntime(bench.original.model)
   const portable = options.target === 'portable' ? provePortable((chosen ?? bench.original).model) : null
+  const saturation = bench.saturates ? saturationOf(choice.id, (chosen ?? bench.original).model, bench.runtime) : null
   return {
     kind: 'optimization',
     version: 1,
@@ -97,6 +98,7 @@ async function reportFrom(findings: Findings, chosen: Built | null): Promise<Opt
     },
     proof: choice.proof,
     ...(portable ? { portable } : {}),
+    ...(saturation ? { saturation } : {}),
     profiles: findings.late
       ? { baseline: null, chosen: null }
       : { baseline: await bench.profile(bench.original), chosen: chosen ? await bench.profile(chosen) : null },
@@ -104,6 +106,7 @@ async function reportFrom(findings: Findings, chosen: Built | null): Promise<Opt
     ...(options.command ? { command: options.command } : {}),
     warnings: [
       ...(portable?.proven === false ? [`${choice.id}, which is handed out, is ${portable.sentence}`] : []),
+      ...(saturation?.safe === false ? [saturation.sentence] : []),
       ...doubtsOf(findings),
       ...(isNewer(runtime.release, before.release)
         ? [

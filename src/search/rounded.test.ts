@@ -46,6 +46,9 @@ test('nothing is learned from a few rows, nor in 8 bits for processors that satu
   expect(await made(trial, { rows: 15 })).toBe(false)
   expect(await made(integers(8), { target: 'portable' })).toBe(false)
   expect(await made(integers(8), {})).toBe(true)
+  const { built } = integers(8)
+  const bounded = { ...built, spec: { ...built.spec, pass: { target: 'portable' } } }
+  expect(await made({ built: bounded } as unknown as Trial, {})).toBe(false)
   expect(await made(integers(4), { target: 'portable' })).toBe(true)
   expect(await made(trial, { target: 'portable' })).toBe(true)
 })

@@ -2,14 +2,14 @@ import { type Dataset, spreadRows } from '../../data/index.ts'
 import type { Model } from '../../ir/index.ts'
 import { roundableStatic, roundValues, type StaticInt8Options } from '../../passes/index.ts'
 import { UserError } from '../../platform/index.ts'
-import type { Scheme, Target } from '../../report/index.ts'
+import type { Scheme } from '../../report/index.ts'
 import type { Rounding } from '../candidate.ts'
 import type { Step } from '../trail.ts'
 import { DEFAULT_SAMPLES, type LearnedRoundingOptions, learnRoundings } from './learned-rounding.ts'
 import { judgedOf, nearest } from './nearest-step.ts'
 import { weightSteps } from './weight-only.ts'
 
-type Options = LearnedRoundingOptions & { readonly data: Dataset; readonly target?: Target | undefined }
+type Options = LearnedRoundingOptions & { readonly data: Dataset }
 
 /** The steps of a scheme, the first of which is the one that rounds, with roundings that rows of `data` decide. */
 export async function taughtSteps(
@@ -29,7 +29,7 @@ export async function taughtSteps(
 export async function withLearnedRoundings(model: Model, step: Step, options: Options): Promise<Step> {
   const settings = step.options as StaticInt8Options
   // Two codes of 4 bits are far from what 16 bits can add.
-  if (options.target === 'portable' && settings.weightBits !== 4)
+  if (settings.target === 'portable' && settings.weightBits !== 4)
     throw new UserError('unsupported', 'learned roundings of 8 bits are not proven free of 16-bit saturation', {
       where: '--rounding learned',
       hint: 'leave one of --rounding learned and --target portable out, or say --weight-bits 4',

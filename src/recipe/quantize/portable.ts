@@ -1,7 +1,7 @@
 import type { Model } from '../../ir/index.ts'
 import { productSafety } from '../../passes/index.ts'
 import { UserError } from '../../platform/index.ts'
-import type { Portability } from '../../report/index.ts'
+import type { Portability, Saturation } from '../../report/index.ts'
 
 /** The proof, from its weights, that a model's integer products saturate on no processor; or where they may. */
 export function provePortable(model: Model): Portability {
@@ -39,4 +39,21 @@ export function portableOrRefused(model: Model): Portability {
     where: `node ${portability.products.find(({ unsafe }) => unsafe.length > 0)!.node}`,
     hint: 'quantize the float model that it was made from, or use --target native',
   })
+}
+
+/** That products saturate in a runtime on this machine, in words. */
+export const saturating = (runtime: string): string =>
+  `sums of two products of 8-bit codes saturate in 16 bits in ${runtime} on this processor`
+
+/** What that means for a model that was measured there; null where it multiplies no codes. */
+export function saturationOf(id: string, model: Model, runtime: string): Saturation | null {
+  const { proven, products } = provePortable(model)
+  if (products.length === 0) return null
+  const unsafe = products.filter((product) => product.unsafe.length > 0).length
+  return {
+    safe: proven,
+    sentence: proven
+      ? `${saturating(runtime)}; in none of the ${products.length} products of ${id} can one`
+      : `${saturating(runtime)}; in ${unsafe} of the ${products.length} products of ${id} some may: what was measured here holds with that, and where products are exact it answers otherwise`,
+  }
 }

@@ -13,6 +13,11 @@ export interface QuantizeOptions extends WeightChoices {
   readonly samples?: number | undefined
   readonly indices?: readonly number[] | undefined
   readonly target?: Target | undefined
+  /**
+   * Whether products of codes saturate in 16 bits where the model shall run (see `productsSaturate`); the runtime of this
+   * machine is asked unless said.
+   */
+  readonly saturates?: boolean | undefined
   /** Node names or operator names that stay in float. */
   readonly keepFloat?: readonly string[] | undefined
   /** Steps that learned roundings take for each part of the model; 500 unless said. */

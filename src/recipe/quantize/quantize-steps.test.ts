@@ -1,11 +1,24 @@
 import { expect, test } from 'vitest'
 import { quantizeSteps } from './quantize-steps.ts'
 
-test('codes that may saturate without VNNI are signed for the native target alone', () => {
-  const passes = (target?: 'native' | 'portable' | 'web') =>
-    quantizeSteps({ scheme: 'static-int8', ...(target ? { target } : {}) }, []).map(({ pass }) => pass)
+test('right sides get signed codes for the native target alone, and only where products are exact', () => {
+  const passes = (target?: 'native' | 'portable' | 'web', saturates?: boolean) =>
+    quantizeSteps({ scheme: 'static-int8', ...(target ? { target } : {}), saturates }, []).map(({ pass }) => pass)
   expect(
     [undefined, 'native', 'portable', 'web'].map((target) => passes(target as never).includes('signRightCodes')),
   ).toEqual([true, true, false, false])
   expect(passes('portable')).toEqual(passes('native').filter((pass) => pass !== 'signRightCodes'))
+  expect(passes('native', true)).toEqual(passes('portable'))
+})
+
+test('weights that stay within 16 bits are said in the recipe, for recurrent layers too', () => {
+  const options = { scheme: 'static-int8', recurrent: true, pass: { target: 'portable' } } as const
+  const steps = quantizeSteps({ ...options, target: 'native' }, [])
+  expect(steps.slice(0, 2).map(({ options }) => (options as { target?: string }).target)).toEqual([
+    'portable',
+    'portable',
+  ])
+  expect(steps.map(({ pass }) => pass)).not.toContain('signRightCodes')
+  // Browsers have kernels of their own, and none of these repairs.
+  expect(quantizeSteps({ ...options, target: 'web' }, [])).toHaveLength(2)
 })

@@ -16,14 +16,16 @@ const PASS_OF: Readonly<Record<Scheme, string>> = {
 /** The steps that quantize by this scheme, given its evidence: the scheme's own pass, and what mends its kernels. */
 export function quantizeSteps(options: QuantizeOptions, evidence: readonly Report[]): readonly [Step, ...Step[]] {
   const step = quantizeStep(options, evidence)
-  const { scheme, target, recurrent } = options
+  const { scheme, target, recurrent, saturates } = options
+  const codes = options.pass?.target ?? target
   const layers: Step[] =
     scheme === 'static-int8' && recurrent
-      ? [{ pass: PASS_OF['dynamic-int8'], options: { ...RECURRENT_ONLY, ...(target ? { target } : {}) } }]
+      ? [{ pass: PASS_OF['dynamic-int8'], options: { ...RECURRENT_ONLY, ...(codes ? { target: codes } : {}) } }]
       : []
   // These are about the native kernels; in WebAssembly nobody gains by them.
   const repairs = target === 'web' ? [] : scheme === 'static-int8' ? KERNEL_REPAIRS : LAYOUT_REPAIRS
-  const allowed = target === 'portable' ? repairs.filter((pass) => !SATURATING_REPAIRS.includes(pass)) : repairs
+  const exact = codes !== 'portable' && !saturates
+  const allowed = exact ? repairs : repairs.filter((pass) => !SATURATING_REPAIRS.includes(pass))
   return [step, ...layers, ...allowed.map((pass) => ({ pass }))]
 }
 

@@ -1,14 +1,16 @@
 import type { Model } from '../../ir/index.ts'
 import type { QuantizationReport } from '../../report/index.ts'
+import { runsOn } from '../runs-on.ts'
 import { sizeOf, startTrail } from '../trail.ts'
 import { advanceOnThreads } from '../weight-threads.ts'
 import { goneFromFloat } from './keep-float.ts'
 import { lazyWeightSteps } from './lazy-parts.ts'
 import { nothingDone } from './nothing-done.ts'
-import { portableOrRefused } from './portable.ts'
+import { portableOrRefused, saturationOf } from './portable.ts'
 import type { QuantizeOptions } from './quantize-options.ts'
 import { quantizationRun, quantizeSteps } from './quantize-steps.ts'
 import { type Quantized, quantized } from './quantized.ts'
+import { reducedOptions, saturatesHere } from './quantized-here.ts'
 
 /**
  * The scheme alone, for a model that the runtime does not take (`reason`): rewrites that nobody can prove here are left
@@ -16,11 +18,16 @@ import { type Quantized, quantized } from './quantized.ts'
  */
 export async function quantizeUnrun(model: Model, options: QuantizeOptions, reason: string): Promise<Quantized> {
   const { scheme, target = 'native' } = options
+  const place = await runsOn(target)
+  // What saturation takes cannot be seen here, and what smaller weights take is little.
+  const saturates = await saturatesHere(place, options)
+  const asked = saturates ? reducedOptions(options) : options
   goneFromFloat(options.keepFloat ?? [], model, model)
-  const [own] = quantizeSteps(options, [])
-  const steps = scheme.startsWith('weight') ? await lazyWeightSteps(model, own, options) : [own]
+  const [own] = quantizeSteps(asked, [])
+  const steps = scheme.startsWith('weight') ? await lazyWeightSteps(model, own, asked) : [own]
   const trail = await advanceOnThreads(startTrail(model), steps)
   const run = quantizationRun(trail, scheme)
+  const saturation = saturates ? saturationOf('this model', trail.model, place.runtime) : null
   const report: QuantizationReport = {
     kind: 'quantization',
     version: 1,
@@ -37,6 +44,7 @@ export async function quantizeUnrun(model: Model, options: QuantizeOptions, reas
     layers: [],
     batchInvariant: null,
     ...(target === 'portable' ? { portable: portableOrRefused(trail.model) } : {}),
+    ...(saturation ? { saturation } : {}),
     passes: trail.runs,
     warnings: [
       `nothing was run or measured, and lossless passes were left out: ${reason}`,

@@ -22,7 +22,7 @@ import type { QuantizeOptions } from './quantize-options.ts'
 import { quantizationRun } from './quantize-steps.ts'
 import { quantizeUnrun } from './quantize-unrun.ts'
 import { type Quantized, quantized } from './quantized.ts'
-import { quantizedTrail } from './quantized-trail.ts'
+import { quantizedHere } from './quantized-here.ts'
 import { staticEvidence } from './static-evidence.ts'
 
 /**
@@ -112,7 +112,8 @@ async function quantizeIn(
   )
   await free
   say('quantizing')
-  const { trail, tensors, everywhere } = await quantizedTrail(start, evidence, options)
+  const here = quantizedHere(sessions, place, start, evidence, options)
+  const { trail, tensors, everywhere, saturation } = await here
   const run = quantizationRun(trail, scheme)
   const portable = target === 'portable' ? { portable: portableOrRefused(trail.model) } : {}
   const made: Made = { model, float: start.model, trail, planned: run.planned ?? {}, evidence }
@@ -143,6 +144,7 @@ async function quantizeIn(
     batchInvariant,
     ...(timing ? { timing } : {}),
     ...portable,
+    ...(saturation ? { saturation } : {}),
     passes: trail.runs,
     warnings: quantizationWarnings({ ...outcome, leftOut: left.warnings, sqnrDb, ...seenOn, layers, timing }, options),
   }

@@ -180,6 +180,7 @@ function quantization(report: QuantizationReport, style: Style): string {
         ]
       : []),
     ...(report.portable ? [report.portable.sentence] : []),
+    ...(report.saturation ? [report.saturation.sentence] : []),
     ...runsIn(after),
     ...(names.length > 0
       ? [

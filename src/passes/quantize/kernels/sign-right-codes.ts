@@ -6,8 +6,8 @@
  * where the right side's codes are signed; in float 0.164. The sums are the same to the bit.
  * The codes are signed in front of what moves them, since of a signed QuantizeLinear with a DequantizeLinear right behind
  * it the runtime makes an unsigned pair on x86.
- * Illegal: codes that others read as well; other scales behind the move than in front of it. Not for the portable target:
- * two products of a signed code may leave the 16 bits that processors without VNNI add them in.
+ * Illegal: codes that others read as well; other scales behind the move than in front of it. Not for the portable target,
+ * nor on processors without VNNI: two products of a signed code may leave the 16 bits that these add them in.
  * Left alone where few rows are multiplied, so that signing the codes costs more than it saves.
  * Source: (a − z)·s·(b − w)·t is the same with b − 128 and w − 128; `QDQS8ToU8Transformer`, MLAS `GemmU8S8Dispatch`.
  */
