@@ -100,8 +100,19 @@ export function placementSpecs({
 export function calibrationSpecs(spec: CandidateSpec): readonly CandidateSpec[] {
   const placement = PLACEMENTS.find(({ id }) => id === spec.placement)
   if (!placement) throw new Error(`internal: ${spec.id} is no placement`)
-  return CALIBRATIONS.filter((method) => method !== spec.calibration).map((method) => staticSpec(placement, method))
+  const others = CALIBRATIONS.filter((method) => method !== spec.calibration).map((method) =>
+    staticSpec(placement, method),
+  )
+  return spec.pass?.target === 'portable' ? others.map(unsaturatedSpec) : others
 }
+
+/** The candidate with weights so small that no sum of two of their products leaves 16 bits. */
+export const unsaturatedSpec = (spec: CandidateSpec): CandidateSpec => ({
+  ...spec,
+  id: `${spec.id}-within16`,
+  words: `${spec.words}, weights so small that no sum of two products leaves 16 bits`,
+  pass: { ...spec.pass, target: 'portable' },
+})
 
 /** The candidate with full ranges, which take the least time to find; as it is where it has no ranges. */
 export const withExtremes = (spec: CandidateSpec): CandidateSpec =>
@@ -181,9 +192,14 @@ function staticSpec({ id, words, ...how }: Placement, calibration: RangeMethod):
 
 /**
  * Schemes that need no ranges, where the model has operators for them and something can be gained: with `small`, by a
- * smaller file alone.
+ * smaller file alone. Where products saturate, integers also with weights so small that none does.
  */
-export function dataFreeSpecs(inspection: InspectionReport, small: boolean, target: Target): readonly CandidateSpec[] {
+export function dataFreeSpecs(
+  inspection: InspectionReport,
+  small: boolean,
+  target: Target,
+  saturates = false,
+): readonly CandidateSpec[] {
   const has = (...names: readonly string[]) => names.some((name) => (inspection.operators[name] ?? 0) > 0)
   const specs: CandidateSpec[] = []
   if (has('MatMul', 'Gemm', 'LSTM', 'GRU'))
@@ -232,5 +248,6 @@ export function dataFreeSpecs(inspection: InspectionReport, small: boolean, targ
       },
       { id: 'float16', words: 'lossless, then weights stored in half precision', scheme: 'float16' },
     )
-  return specs
+  const multiplied = saturates ? specs.filter(({ scheme }) => scheme === 'dynamic-int8') : []
+  return [...specs, ...multiplied.map(unsaturatedSpec)]
 }
