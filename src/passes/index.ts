@@ -198,6 +198,24 @@ export const LAYOUT_REPAIRS: readonly string[] = [
   'eliminateDeadCode',
 ]
 
+/** Of all these, what is told how many channels a block has where the model shall run. */
+export const IN_BLOCKS: ReadonlySet<string> = new Set(
+  [
+    layout.fillChannelBlocks,
+    layout.groupsInBlocks,
+    layout.convolveNormalizations,
+    layout.averageInBlocks,
+    layout.slopesAsProducts,
+    layout.convolveParts,
+    layout.resizeInBlocks,
+    layout.shiftInBlocks,
+    layout.padInBlocks,
+    layout.activateInBlocks,
+    layout.growByTiles,
+    layout.tileNarrowOutputs,
+  ].map(({ id }) => id),
+)
+
 /** What a float model goes through before static integers are made of it, so that more of it has integer kernels. */
 export const INTEGER_FORMS: readonly string[] = [
   layout.averageInBlocks.id,

@@ -1,7 +1,7 @@
 import { subset } from '../data/index.ts'
-import type { Session } from '../engine/index.ts'
+import { channelBlock, type Session } from '../engine/index.ts'
 import type { Model } from '../ir/index.ts'
-import type { Target } from '../report/index.ts'
+import type { ChannelBlock, Target } from '../report/index.ts'
 import type { CandidateSpec } from './candidate.ts'
 import type { Meter } from './meter.ts'
 import { proveEqual, proveEqualTo } from './prove-equal.ts'
@@ -16,6 +16,7 @@ import {
   type TimeForms,
   withMeasuredRepairs,
 } from './quantize/float-form-choice.ts'
+import { WIDEST_BLOCK } from './quantize/layout-steps.ts'
 import type { RowsOf } from './share-rows.ts'
 import { losslessTrail, unroundedTrail } from './simplify.ts'
 import { together } from './together.ts'
@@ -86,13 +87,27 @@ export class FloatForms {
       this.#simple = undefined
     }
     const base = await this.#simplified()
-    return this.#options.target === 'native' ? this.finished(await forNativeKernels(base)) : base
+    return this.#options.target === 'native' ? this.forNative(base) : base
+  }
+
+  /** A float model as the native kernels of this machine run it fastest. */
+  async forNative(trail: Trail): Promise<Trail> {
+    return this.finished(await forNativeKernels(trail, await this.block()))
+  }
+
+  /** Channels of a block where the model shall run; not asked where nothing lies in blocks, or for another place. */
+  async block(): Promise<ChannelBlock> {
+    if (this.#options.target !== 'native') return WIDEST_BLOCK
+    const { graph } = (await this.#losslessPasses()).model
+    return graph.nodes.some(({ opType }) => opType === 'Conv') ? channelBlock() : WIDEST_BLOCK
   }
 
   /** What is ready for native kernels, with the repairs behind it that were measured to pay. */
   async finished(trail: Trail): Promise<Trail> {
     this.#measuredPay ??= this.#simplified().then(async (plain) =>
-      this.#options.target === 'native' ? measuredRepairsPay(await forNativeKernels(plain), this.#time) : false,
+      this.#options.target === 'native'
+        ? measuredRepairsPay(await forNativeKernels(plain, await this.block()), this.#time)
+        : false,
     )
     return (await this.#measuredPay) ? withMeasuredRepairs(trail) : trail
   }
@@ -109,7 +124,9 @@ export class FloatForms {
   }
 
   async #filled(trail: Trail): Promise<Trail> {
-    return this.#options.target === 'native' ? filledWherePays(await nativeForm(trail), this.#time) : trail
+    return this.#options.target === 'native'
+      ? filledWherePays(await nativeForm(trail), this.#time, await this.block())
+      : trail
   }
 
   /** The model without the roundings that the file makes, and without its float64; null where there are none. */

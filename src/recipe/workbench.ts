@@ -30,7 +30,7 @@ import { CandidateJudge, type JudgingOptions } from './judge/candidate-judge.ts'
 import { ModelFiles } from './model-files.ts'
 import { neighboursChange } from './neighbours.ts'
 import type { Spared } from './prune/spare.ts'
-import { FORM_SECONDS, forNativeKernels } from './quantize/float-form-choice.ts'
+import { FORM_SECONDS } from './quantize/float-form-choice.ts'
 import { taughtSteps } from './quantize/learned-steps.ts'
 import { type ReadKernels, readKernels } from './quantize/measure-quantized.ts'
 import { quantizationRun, quantizeSteps } from './quantize/quantize-steps.ts'
@@ -237,7 +237,7 @@ export class Workbench {
     // What was tuned is integers already.
     const made = trail.runs.findLast(({ planned }) => planned)
     const native = this.#options.target === 'native' && !made
-    const finished = native ? await this.#forms.finished(await forNativeKernels(trail)) : trail
+    const finished = native ? await this.#forms.forNative(trail) : trail
     return builtFrom(spec, finished, made?.planned ?? {}, made?.refused ?? [])
   }
 
@@ -247,7 +247,8 @@ export class Workbench {
     const { saturates } = this
     const pass = noiseBudget === undefined ? spec.pass : { ...spec.pass, noiseBudget }
     const evidence = scheme === 'static-int8' ? await this.#staticEvidence(trail.model, spec) : []
-    const steps = quantizeSteps({ scheme, target, saturates, recurrent, rounding, pass }, evidence)
+    const block = await this.#forms.block()
+    const steps = quantizeSteps({ scheme, target, saturates, recurrent, rounding, pass }, evidence, block)
     const quantized = await advanceOnThreads(
       trail,
       rounding ? await this.#taught(trail.model, scheme, steps, rounding) : steps,

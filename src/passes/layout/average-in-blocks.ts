@@ -14,24 +14,26 @@
  * `nchwc_transformer.cc` of ONNX Runtime.
  */
 import { averagesPicture, intAttribute, ints, makeNode, type Node, pictureSize, reducedPlaces } from '../../ir/index.ts'
-import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import type { ChannelBlock } from '../../report/index.ts'
+import type { RuleContext, RuleOutcome } from '../../rewrite/index.ts'
+import { blockPass } from './block-pass.ts'
 import { channelsInBlocks } from './blocks.ts'
 
-export const averageInBlocks = rulePass(
+export const averageInBlocks = blockPass(
   'averageInBlocks',
   'A mean or maximum over height and width behind a convolution becomes a pool, which works on blocks of channels and in integers.',
-  [{ roots: ['ReduceMean', 'ReduceMax'], apply }],
+  { roots: ['ReduceMean', 'ReduceMax'], apply },
 )
 
 /** Height and width, behind rows and channels. */
 const RANK = 4
 
-function apply(node: Node, context: RuleContext): RuleOutcome {
+function apply(node: Node, context: RuleContext, block: ChannelBlock): RuleOutcome {
   const { editor, constant } = context
   const [input, output] = [node.inputs[0]!, node.outputs[0]!]
   const kept = intAttribute(node, 'keepdims', 1) !== 0
-  if (!averagesPicture(node, RANK, constant)) return kept && averageLines(node, context)
-  if (channelsInBlocks(input, context) === undefined) return false
+  if (!averagesPicture(node, RANK, constant)) return kept && averageLines(node, context, block)
+  if (channelsInBlocks(input, context, block) === undefined) return false
   const mean = kept ? output : editor.freshName(`${output}_mean`)
   editor.replace(
     node,
@@ -42,13 +44,13 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
 }
 
 /** A mean over all rows or all columns as a pool with a window of that size. */
-function averageLines(node: Node, context: RuleContext): boolean {
+function averageLines(node: Node, context: RuleContext, block: ChannelBlock): boolean {
   const { editor, constant, types } = context
   const [input] = node.inputs as [string]
   const [place, ...others] = reducedPlaces(node, RANK, constant)
   const size = pictureSize(types.get(input))
   const isLine = node.opType === 'ReduceMean' && others.length === 0 && (place === RANK - 2 || place === RANK - 1)
-  if (!isLine || !size || channelsInBlocks(input, context) === undefined) return false
+  if (!isLine || !size || channelsInBlocks(input, context, block) === undefined) return false
   const window = size.map((side, i) => (i === place - (RANK - 2) ? side : 1))
   const attributes = { kernel_shape: ints(window) }
   editor.replace(node, makeNode('AveragePool', [input], node.outputs, { name: node.name, attributes }))

@@ -1,5 +1,6 @@
 import { intAttribute, isDepthwise, type Node, operatorName, type Tensor } from '../../ir/index.ts'
-import { BLOCK, type RuleContext } from '../../rewrite/index.ts'
+import type { ChannelBlock } from '../../report/index.ts'
+import type { RuleContext } from '../../rewrite/index.ts'
 
 /** Numbers of channels that blocked kernels take are multiples of this; the last block is filled up on the way. */
 export const QUARTER = 4
@@ -38,13 +39,14 @@ const FAR = 100
 export function channelsInBlocks(
   value: string,
   context: RuleContext,
+  block: ChannelBlock,
   known: Map<string, number | undefined> = new Map(),
 ): number | undefined {
   if (known.has(value) || known.size > FAR) return known.get(value)
   known.set(value, undefined)
   known.set(
     value,
-    channelsMade(value, context, (name) => channelsInBlocks(name, context, known)),
+    channelsMade(value, context, block, (name) => channelsInBlocks(name, context, block, known)),
   )
   return known.get(value)
 }
@@ -52,6 +54,7 @@ export function channelsInBlocks(
 function channelsMade(
   value: string,
   { editor, constant }: RuleContext,
+  block: ChannelBlock,
   channelsOf: (name: string) => number | undefined,
 ): number | undefined {
   const maker = editor.producer(value)
@@ -61,7 +64,7 @@ function channelsMade(
   const operator = operatorName(maker)
   if (operator === 'Concat') {
     const widths = intAttribute(maker, 'axis', 0) === 1 ? parts() : []
-    return widths.length > 0 && widths.every((width) => width !== undefined && width % BLOCK === 0)
+    return widths.length > 0 && widths.every((width) => width !== undefined && width % block === 0)
       ? widths.reduce<number>((sum, width) => sum + width!, 0)
       : undefined
   }
@@ -71,7 +74,7 @@ function channelsMade(
   }
   if (POOLS.has(operator)) {
     const [width] = parts()
-    return width !== undefined && width % BLOCK === 0 ? width : undefined
+    return width !== undefined && width % block === 0 ? width : undefined
   }
   if (operator !== 'Mul') return ACTIVATIONS.has(operator) ? channelsOf(maker.inputs[0]!) : undefined
   const gated = maker.inputs.find((x, side) => {

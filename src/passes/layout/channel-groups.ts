@@ -7,7 +7,7 @@ import {
   readsOf,
   type Tensor,
 } from '../../ir/index.ts'
-import { BLOCK } from '../../rewrite/index.ts'
+import type { ChannelBlock } from '../../report/index.ts'
 import { aloneWork, type ChannelWork, placesOf, wholeBlocksPay } from './filled-work.ts'
 import { channelAxis, channelsPadded, joinsChannels, keepsChannels, keepsZeros, planarWeight } from './kept-channels.ts'
 
@@ -43,6 +43,8 @@ interface Group {
 
 /** Which groups are looked for. */
 interface Wanted {
+  /** Channels of a whole block. */
+  readonly block: ChannelBlock
   /** Also those that Concat joins. */
   readonly joints: boolean
   /** The pixels of a value, where only what integer kernels gain by is filled; undefined where they are not known. */
@@ -57,9 +59,9 @@ export function channelGroups(
   nodes: readonly Node[],
   index: GraphIndex,
   constant: (name: string) => Tensor | undefined,
-  { joints, pixels }: Wanted,
+  { block, joints, pixels }: Wanted,
 ): ChannelGroups {
-  const sets = new Groups()
+  const sets = new Groups(block)
   // Only who asks what pays needs to know the work; where a size is not known, nor is what is gained.
   const add = pixels
     ? (value: string, kind: keyof ChannelWork, made: string, each: number) => {
@@ -121,8 +123,6 @@ export function channelGroups(
   }
 }
 
-const isWhole = (width: number): boolean => width % BLOCK === 0
-
 /** The channels of each part of a group's values, as they are; undefined where that is not known or not one answer. */
 function widthsOf(group: Group, sets: Groups, above: ReadonlySet<Group> = new Set()): readonly number[] | undefined {
   if (above.has(group)) return undefined
@@ -140,9 +140,9 @@ function widthsOf(group: Group, sets: Groups, above: ReadonlySet<Group> = new Se
 }
 
 /** Whether a group's values can be given whole blocks where they have broken ones. */
-function canFill(group: Group, widths: readonly number[]): boolean {
+function canFill(group: Group, widths: readonly number[], { block }: Groups): boolean {
   const { made, read, pixel, pinned, pays = true } = group
-  return !pinned && made && read && pays && widths.every((width) => isWhole(width) || pixel || width >= BLOCK / 2)
+  return !pinned && made && read && pays && widths.every((width) => width % block === 0 || pixel || width >= block / 2)
 }
 
 /**
@@ -157,7 +157,7 @@ function pinWhatStays(sets: Groups): void {
       if (parts.length === 0) continue
       const fits = [group, ...parts].every((each) => {
         const widths = widthsOf(each, sets)
-        return widths && (widths.every(isWhole) || canFill(each, widths))
+        return widths && (sets.areWhole(widths) || canFill(each, widths, sets))
       })
       for (const each of fits && group.pads.every((pad) => canPad(pad, group, sets)) ? [] : [group, ...parts]) {
         if (!each.pinned) settled = false
@@ -172,18 +172,28 @@ function canPad({ input, by }: Group['pads'][number], group: Group, sets: Groups
   const narrow = sets.of(input)
   const [[from, ...more], [to, ...others]] = [widthsOf(narrow, sets) ?? [], widthsOf(group, sets) ?? []]
   if (from === undefined || more.length > 0 || others.length > 0 || to !== from + by) return false
-  return isWhole(from) || narrow.keepsZeros
+  return sets.areWhole([from]) || narrow.keepsZeros
 }
 
 function openParts(group: Group, sets: Groups): readonly number[] | undefined {
   const widths = widthsOf(group, sets)
-  return widths && !widths.every(isWhole) && canFill(group, widths) ? widths : undefined
+  return widths && !sets.areWhole(widths) && canFill(group, widths, sets) ? widths : undefined
 }
 
 /** Disjoint sets of values (union-find), with what is known of each. */
 class Groups {
+  readonly block: ChannelBlock
   readonly #parent = new Map<string, string>()
   readonly #groups = new Map<string, Group>()
+
+  /** @param block Channels of a whole block. */
+  constructor(block: ChannelBlock) {
+    this.block = block
+  }
+
+  areWhole(widths: readonly number[]): boolean {
+    return widths.every((width) => width % this.block === 0)
+  }
 
   of(name: string): Group {
     const root = this.#root(name)

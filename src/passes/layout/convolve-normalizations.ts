@@ -10,33 +10,33 @@
  * Source: both are s·x + t a channel.
  */
 import { fromNumbers, int, makeNode, type Node, pictureSize } from '../../ir/index.ts'
+import type { ChannelBlock } from '../../report/index.ts'
 import {
   type Affine,
   affineOf,
   atChannel,
-  BLOCK,
   composeAffine,
   type RuleContext,
   type RuleOutcome,
-  rulePass,
 } from '../../rewrite/index.ts'
+import { blockPass } from './block-pass.ts'
 import { ACTIVATIONS, isBlockedConv, QUARTER } from './blocks.ts'
 
-export const convolveNormalizations = rulePass(
+export const convolveNormalizations = blockPass(
   'convolveNormalizations',
   'Normalizations that fold into no weights become convolutions of one tap, which have fast kernels.',
-  [{ roots: ['BatchNormalization', 'Add'], apply }],
+  { roots: ['BatchNormalization', 'Add'], apply },
 )
 
 const AVERAGES: ReadonlySet<string> = new Set(['AveragePool', 'GlobalAveragePool'])
 /** Elements whose integer convolution of one tap takes 8 µs longer in broken blocks (0.33 ns each) than in whole ones (0.1). */
 const MOST_IN_BROKEN_BLOCKS = 32_768
 
-function apply(node: Node, context: RuleContext): RuleOutcome {
+function apply(node: Node, context: RuleContext, block: ChannelBlock): RuleOutcome {
   const { editor } = context
   const output = node.outputs[0]!
   const channels = channelsOf(output, context)
-  if (channels === undefined || !hasFastKernel(channels, output, context)) return false
+  if (channels === undefined || !hasFastKernel(channels, output, block, context)) return false
   const affine = affineAt(node, channels, context)
   if (!affine)
     return node.opType === 'Add' ? false : { refused: 'its statistics are not finite constants of inference' }
@@ -61,11 +61,11 @@ function channelsOf(value: string, { types }: RuleContext): number | undefined {
 }
 
 /** Blocks that are not whole are slow in integers: worth it only where the conversions that go would take longer. */
-function hasFastKernel(channels: number, value: string, { types }: RuleContext): boolean {
-  if (channels < BLOCK || channels % QUARTER !== 0) return false
+function hasFastKernel(channels: number, value: string, block: ChannelBlock, { types }: RuleContext): boolean {
+  if (channels < block || channels % QUARTER !== 0) return false
   const size = pictureSize(types.get(value))
   const elements = size ? channels * size[0] * size[1] : Number.POSITIVE_INFINITY
-  return channels % BLOCK === 0 || elements <= MOST_IN_BROKEN_BLOCKS
+  return channels % block === 0 || elements <= MOST_IN_BROKEN_BLOCKS
 }
 
 /** What the node, or the product and the sum that end here, do to the channels of one picture. */

@@ -21,19 +21,28 @@ import {
   tensorShape,
   tensorValues,
 } from '../../ir/index.ts'
-import { BLOCK, type Pieces, piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import type { ChannelBlock } from '../../report/index.ts'
+import { BLOCK, type Pieces, piecesOf, type RuleContext, type RuleOutcome } from '../../rewrite/index.ts'
+import { blockPass } from './block-pass.ts'
+import { blockedNs } from './blocked-rates.ts'
 import { ACTIVATIONS, isBlockedConv, MOVE } from './blocks.ts'
 
 const RANK = 4
 
-export const convolveParts = rulePass(
+export const convolveParts = blockPass(
   'convolveParts',
   'Convolutions whose channels are only split become one for each part, so that parts stay in blocks.',
-  [{ roots: ['Split'], apply }],
+  { roots: ['Split'], apply },
 )
 
-/** How much longer a multiply-accumulate takes in a kernel that makes so few channels: what it reads serves 64 at once. */
-const slowerBy = (channels: number) => (channels < 2 * BLOCK ? 0.1 : channels < 4 * BLOCK ? 0.04 : 0)
+/** How much longer a multiply-accumulate takes in kernels that make so few channels each: what they read serves 64 at once. */
+function slowerBy(widths: readonly number[], block: ChannelBlock): number {
+  const least = Math.min(...widths)
+  if (block === BLOCK) return least < 2 * BLOCK ? 0.1 : least < 4 * BLOCK ? 0.04 : 0
+  const apart = widths.reduce((sum, width) => sum + blockedNs(1, width, block), 0)
+  const whole = widths.reduce((sum, width) => sum + width, 0)
+  return apart / blockedNs(1, whole, block) - 1
+}
 
 /** Channels of a value, from one to before another. */
 interface Part {
@@ -44,15 +53,15 @@ interface Part {
 /** Gives the nodes that make a part of a value of the same part of the one before it; the last of them gives `output`. */
 type Step = (read: string, part: Part, output: string, pieces: Pieces) => readonly Node[]
 
-function apply(split: Node, context: RuleContext): RuleOutcome {
+function apply(split: Node, context: RuleContext, block: ChannelBlock): RuleOutcome {
   const { editor, types } = context
   const whole = split.inputs[0]!
   const rank = tensorShape(types.get(whole))?.length
   if (rank !== RANK || ![1, 1 - RANK].includes(intAttribute(split, 'axis', 0)) || split.outputs.length < 2) return false
   const widths = split.outputs.map((name) => tensorShape(types.get(name))?.[1])
-  if (!widths.every((width) => typeof width === 'number' && width > 0 && width % BLOCK === 0)) return false
+  if (!widths.every((width) => typeof width === 'number' && width > 0 && width % block === 0)) return false
   const chain = editor.soleConsumer(whole) === split ? chainTo(whole, context) : undefined
-  if (!chain || chain.macs * slowerBy(Math.min(...(widths as number[]))) > MOVE) return false
+  if (!chain || chain.macs * slowerBy(widths as number[], block) > MOVE) return false
   let from = 0
   const made = split.outputs.flatMap((output, i) => {
     const part = { from, to: from + (widths[i] as number) }

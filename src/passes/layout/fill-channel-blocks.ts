@@ -26,14 +26,15 @@ import {
   tensorOf,
   tensorValues,
 } from '../../ir/index.ts'
-import { boolean, exactly, optional } from '../../report/index.ts'
+import { boolean, type ChannelBlock, exactly, optional } from '../../report/index.ts'
 import { BLOCK, GraphEditor, type Pass, type PassResult, withGraph } from '../../rewrite/index.ts'
+import { type BlockOptions, blockOption } from './block-pass.ts'
 import { channelGroups } from './channel-groups.ts'
 import { pixelsOf } from './filled-work.ts'
 import { channelAxis, channelsPadded } from './kept-channels.ts'
 
 /** How far channels are followed. */
-export interface FillOptions {
+export interface FillOptions extends BlockOptions {
   /** Through what is joined as well: more may be computed there than changes of layout are spared. */
   readonly joints?: boolean
   /** Only convolutions of one channel each and what stands around them, where integer kernels gain by it. */
@@ -43,15 +44,16 @@ export interface FillOptions {
 export const fillChannelBlocks: Pass<FillOptions> = {
   id: 'fillChannelBlocks',
   summary: 'Gives values between convolutions whole blocks of channels, so that they need not change their order.',
-  options: exactly<FillOptions>({ joints: optional(boolean), integers: optional(boolean) }),
+  options: exactly<FillOptions>({ joints: optional(boolean), integers: optional(boolean), block: blockOption }),
   run: fill,
 }
 
-function fill(model: Model, { joints = false, integers = false }: FillOptions): PassResult {
+function fill(model: Model, { joints = false, integers = false, block = BLOCK }: FillOptions): PassResult {
   const { graph } = model
   const editor = new GraphEditor(graph)
   const types = integers ? inferTypes(model) : undefined
   const groups = channelGroups(graph.nodes, indexGraph(graph), (name) => editor.constant(name), {
+    block,
     joints,
     pixels: types && ((value) => pixelsOf(types.get(value))),
   })
@@ -60,7 +62,7 @@ function fill(model: Model, { joints = false, integers = false }: FillOptions): 
     const key = JSON.stringify([name, axes])
     const known = constants.get(key)
     if (known !== undefined) return known
-    const grown = axes.reduce((tensor, [axis, parts]) => grow(tensor, axis, parts), editor.constant(name)!)
+    const grown = axes.reduce((tensor, [axis, parts]) => grow(tensor, axis, parts, block), editor.constant(name)!)
     const fresh = editor.addConstant(grown, `${name}_filled`)
     constants.set(key, fresh)
     return fresh
@@ -74,7 +76,7 @@ function fill(model: Model, { joints = false, integers = false }: FillOptions): 
     const inputs = [...node.inputs]
     const padding = channelsPadded(node, (name) => editor.constant(name))
     if (padding !== undefined) {
-      const by = padding + added(output) - added(input)
+      const by = padding + added(block, output) - added(block, input)
       const sizes = BigInt64Array.of(0n, 0n, 0n, 0n, 0n, BigInt(by), 0n, 0n)
       const pads = editor.addConstant(tensorOf('int64', [sizes.length], sizes), `${node.inputs[1]}_filled`)
       const rest = { ...node, inputs: [node.inputs[0]!, pads, ...node.inputs.slice(2)] }
@@ -97,7 +99,9 @@ function fill(model: Model, { joints = false, integers = false }: FillOptions): 
     inputs[1] = padded(inputs[1]!, axes)
     if (output !== undefined && inputs[2]) inputs[2] = padded(inputs[2], [[0, output]])
     const attributes =
-      depthwise && output !== undefined ? new Map(node.attributes).set('group', int(filled(output))) : node.attributes
+      depthwise && output !== undefined
+        ? new Map(node.attributes).set('group', int(filled(output, block)))
+        : node.attributes
     editor.replace(node, { ...node, inputs, attributes })
   }
   for (const { inputs, outputs } of idle) editor.bypass(outputs[0]!, inputs[0]!)
@@ -109,23 +113,25 @@ function fill(model: Model, { joints = false, integers = false }: FillOptions): 
   return { model: withGraph(model, { ...finished, valueInfos }), report }
 }
 
-const whole = (channels: number): number => Math.ceil(channels / BLOCK) * BLOCK
-const filled = (parts: readonly number[]): number => parts.reduce((sum, part) => sum + whole(part), 0)
+const whole = (channels: number, block: ChannelBlock): number => Math.ceil(channels / block) * block
+const filled = (parts: readonly number[], block: ChannelBlock): number =>
+  parts.reduce((sum, part) => sum + whole(part, block), 0)
 
 /** How many channels more a value has. */
-const added = (parts: readonly number[] = []): number => filled(parts) - parts.reduce((sum, part) => sum + part, 0)
+const added = (block: ChannelBlock, parts: readonly number[] = []): number =>
+  filled(parts, block) - parts.reduce((sum, part) => sum + part, 0)
 
 /** The tensor with zeros behind each part of an axis. */
-function grow(tensor: Tensor, axis: number, parts: readonly number[]): Tensor {
+function grow(tensor: Tensor, axis: number, parts: readonly number[], block: ChannelBlock): Tensor {
   const values = tensorValues(tensor) as Float32Array
-  const dims = tensor.dims.map((dim, i) => (i === axis ? filled(parts) : dim))
+  const dims = tensor.dims.map((dim, i) => (i === axis ? filled(parts, block) : dim))
   const inner = elementCount(tensor.dims.slice(axis + 1))
   const grown = new Float32Array(elementCount(dims))
   for (let from = 0, to = 0; from < values.length; )
     for (const part of parts) {
       grown.set(values.subarray(from, from + part * inner), to)
       from += part * inner
-      to += whole(part) * inner
+      to += whole(part, block) * inner
     }
   return tensorOf('float32', dims, grown)
 }

@@ -8,24 +8,26 @@
  * Source: a sum of products with zeros.
  */
 import { elementCount, int, intAttribute, mergedGroups, type Node } from '../../ir/index.ts'
-import { BLOCK, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import type { ChannelBlock } from '../../report/index.ts'
+import type { RuleContext, RuleOutcome } from '../../rewrite/index.ts'
+import { blockPass } from './block-pass.ts'
 
-export const groupsInBlocks = rulePass(
+export const groupsInBlocks = blockPass(
   'groupsInBlocks',
   'Convolutions of groups narrower than a block of channels get groups of whole blocks.',
-  [{ roots: ['Conv'], apply }],
+  { roots: ['Conv'], apply },
 )
 
 /** Taps of a window up to which the products with zeros cost less than the slower kernel. */
 const TAPS = 9
 
-function apply(node: Node, { editor, constant }: RuleContext): RuleOutcome {
+function apply(node: Node, { editor, constant }: RuleContext, block: ChannelBlock): RuleOutcome {
   const groups = intAttribute(node, 'group', 1)
   const weight = constant(node.inputs[1]!)
   if (groups === 1 || weight?.dtype !== 'float32' || weight.dims.length !== 4) return false
   const [outputs, width, ...kernel] = weight.dims as [number, number, number, number]
-  if (width === 1 || outputs !== width * groups || BLOCK % width !== 0 || outputs % BLOCK !== 0) return false
-  const factor = BLOCK / width
+  if (width === 1 || outputs !== width * groups || block % width !== 0 || outputs % block !== 0) return false
+  const factor = block / width
   if (factor === 1 || elementCount(kernel) > TAPS) return false
   const merged = editor.addConstant(mergedGroups(weight, groups, factor), `${node.inputs[1]}_in_blocks`)
   const inputs = [node.inputs[0]!, merged, ...node.inputs.slice(2)]

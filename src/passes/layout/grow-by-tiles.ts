@@ -28,7 +28,7 @@ import {
   tensorValues,
   toNumbers,
 } from '../../ir/index.ts'
-import { boolean, exactly, optional } from '../../report/index.ts'
+import { boolean, type ChannelBlock, exactly, optional } from '../../report/index.ts'
 import {
   BLOCK,
   moveRowNs,
@@ -38,6 +38,8 @@ import {
   type RuleOutcome,
   runRules,
 } from '../../rewrite/index.ts'
+import { type BlockOptions, blockOption } from './block-pass.ts'
+import { blockedNs } from './blocked-rates.ts'
 import { ACTIVATIONS } from './blocks.ts'
 import { picturePads } from './picture-pads.ts'
 import { replaceConvolution } from './replace-convolution.ts'
@@ -46,7 +48,7 @@ import { replaceConvolution } from './replace-convolution.ts'
 const RANGES: ReadonlySet<string> = new Set(['Relu', 'Clip'])
 
 /** What the pass decides by. */
-export interface GrowOptions {
+export interface GrowOptions extends BlockOptions {
   /** Whether static integers are to be made of the result, whose kernels lay tiles faster. */
   readonly integers?: boolean
 }
@@ -54,10 +56,10 @@ export interface GrowOptions {
 export const growByTiles: Pass<GrowOptions> = {
   id: 'growByTiles',
   summary: 'Convolutions over pictures of repeated pixels make tiles of the small picture.',
-  options: exactly<GrowOptions>({ integers: optional(boolean) }),
-  run: (model, { integers = false }: GrowOptions) =>
+  options: exactly<GrowOptions>({ integers: optional(boolean), block: blockOption }),
+  run: (model, { integers = false, block = BLOCK }: GrowOptions) =>
     runRules(model, 'growByTiles', [
-      { roots: ['Conv'], apply: (node, context) => apply(node, context, integers ? 'integers' : 'float') },
+      { roots: ['Conv'], apply: (node, context) => apply(node, context, integers ? 'integers' : 'float', block) },
     ]),
 }
 
@@ -73,7 +75,7 @@ interface Axis {
   readonly more: number
 }
 
-function apply(node: Node, context: RuleContext, kernels: keyof typeof NS): RuleOutcome {
+function apply(node: Node, context: RuleContext, kernels: keyof typeof NS, block: ChannelBlock): RuleOutcome {
   const { editor, constant } = context
   const resize = editor.producer(node.inputs[0]!)
   const times = resize && repeatFactor(resize, constant)
@@ -92,7 +94,7 @@ function apply(node: Node, context: RuleContext, kernels: keyof typeof NS): Rule
     kernel.map((size) => size - 1),
   )
   const axes = kernel.map((size, axis) => tileOf(times, size, pads[axis]!, pads[axis + 2]!)) as [Axis, Axis]
-  if (!pays(weight, times, axes, smallSize(resize!, context), kernels))
+  if (!pays(weight, times, axes, smallSize(resize!, context), kernels, block))
     return { refused: 'laying tiles would cost more than it saves' }
 
   const activation = editor.soleConsumer(node.outputs[0]!, ...(kernels === 'integers' ? RANGES : ACTIVATIONS))
@@ -167,22 +169,32 @@ const NS = {
 const CODE_NS = 0.5
 const PAYS = 0.95
 
-function pays(weight: Tensor, times: number, axes: readonly Axis[], small: Pair, kernels: keyof typeof NS): boolean {
+function pays(
+  weight: Tensor,
+  times: number,
+  axes: readonly Axis[],
+  small: Pair,
+  kernels: keyof typeof NS,
+  block: ChannelBlock,
+): boolean {
   const [outputs, inputs, ...kernel] = weight.dims as [number, number, number, number]
   const ns = NS[kernels]
   const row = times * outputs
   const rowNs = kernels === 'integers' ? moveRowNs(row) : 0
   if (rowNs > CODE_NS * row) return false
   const area = (of: (axis: number) => number) => of(0) * of(1)
-  const blocks = (channels: number) => Math.ceil(channels / BLOCK) * BLOCK
+  const productNs = (products: number, channels: number) =>
+    kernels === 'float' && block !== BLOCK
+      ? blockedNs(products, channels, block)
+      : products * Math.ceil(channels / BLOCK) * BLOCK * ns.product
   const places = area((axis) => small[axis]! + axes[axis]!.more)
   const pixels = area(
     (axis) => times * (small[axis]! + axes[axis]!.more) - axes[axis]!.beyond[0] - axes[axis]!.beyond[1],
   )
   const repeated = small[0] * small[1] * times ** 2 * inputs
-  const plain = pixels * area((axis) => kernel[axis]!) * inputs * blocks(outputs) * ns.product + repeated * ns.repeat
+  const plain = productNs(pixels * area((axis) => kernel[axis]!) * inputs, outputs) + repeated * ns.repeat
   const tiled =
-    places * area((axis) => axes[axis]!.taps) * inputs * blocks(outputs * times ** 2) * ns.product +
+    productNs(places * area((axis) => axes[axis]!.taps) * inputs, outputs * times ** 2) +
     places * (times ** 2 * outputs * ns.lay + times * rowNs) +
     ns.nodes
   return tiled < PAYS * plain

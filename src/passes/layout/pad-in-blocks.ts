@@ -9,23 +9,25 @@
  * Source: x·1 + 0, exact for finite numbers. Which operators have blocked kernels: `nchwc_transformer.cc` of ONNX Runtime.
  */
 import { makeNode, type Node, operatorName } from '../../ir/index.ts'
-import { BLOCK, piecesOf, type RuleContext, rulePass } from '../../rewrite/index.ts'
+import type { ChannelBlock } from '../../report/index.ts'
+import { piecesOf, type RuleContext } from '../../rewrite/index.ts'
+import { blockPass } from './block-pass.ts'
 import { ACTIVATIONS, channelsInBlocks, MOVE } from './blocks.ts'
 import { channelsPadded } from './kept-channels.ts'
 
-export const padInBlocks = rulePass(
+export const padInBlocks = blockPass(
   'padInBlocks',
   'Channels of zeros for a sum are made by a convolution of one tap, so that sums stay in blocks of channels.',
-  [{ roots: ['Pad'], apply }],
+  { roots: ['Pad'], apply },
 )
 
-function apply(node: Node, context: RuleContext): boolean {
+function apply(node: Node, context: RuleContext, block: ChannelBlock): boolean {
   const { editor, constant } = context
   const [x, y] = [node.inputs[0]!, node.outputs[0]!]
   const by = channelsPadded(node, constant)
-  const from = by === undefined ? undefined : channelsInBlocks(x, context)
-  if (by === undefined || from === undefined || from % BLOCK !== 0 || by % BLOCK !== 0) return false
-  if (from > MOVE * sumsBehind(y, from + by, context).size) return false
+  const from = by === undefined ? undefined : channelsInBlocks(x, context, block)
+  if (by === undefined || from === undefined || from % block !== 0 || by % block !== 0) return false
+  if (from > MOVE * sumsBehind(y, from + by, context, block).size) return false
   const { floats } = piecesOf(y, editor)
   const unit = new Float32Array((from + by) * from)
   for (let channel = 0; channel < from; channel++) unit[channel * from + channel] = 1
@@ -35,16 +37,22 @@ function apply(node: Node, context: RuleContext): boolean {
 }
 
 /** Sums of a value, and of these sums, with values of so many channels in blocks; activations may stand in between. */
-function sumsBehind(value: string, channels: number, context: RuleContext, sums = new Set<Node>()): Set<Node> {
+function sumsBehind(
+  value: string,
+  channels: number,
+  context: RuleContext,
+  block: ChannelBlock,
+  sums = new Set<Node>(),
+): Set<Node> {
   for (const reader of context.editor.consumers(value)) {
     const operator = operatorName(reader)
     const [output] = reader.outputs as [string]
-    if (ACTIVATIONS.has(operator)) sumsBehind(output, channels, context, sums)
+    if (ACTIVATIONS.has(operator)) sumsBehind(output, channels, context, block, sums)
     if (operator !== 'Add' || sums.has(reader)) continue
     const other = reader.inputs[reader.inputs[0] === value ? 1 : 0]!
-    if (channelsInBlocks(other, context) !== channels) continue
+    if (channelsInBlocks(other, context, block) !== channels) continue
     sums.add(reader)
-    sumsBehind(output, channels, context, sums)
+    sumsBehind(output, channels, context, block, sums)
   }
   return sums
 }

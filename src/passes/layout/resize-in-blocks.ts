@@ -20,13 +20,15 @@ import {
   tensorShape,
   toNumbers,
 } from '../../ir/index.ts'
-import { BLOCK, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import type { ChannelBlock } from '../../report/index.ts'
+import type { RuleContext, RuleOutcome } from '../../rewrite/index.ts'
+import { blockPass } from './block-pass.ts'
 import { channelsInBlocks, isBlockedConv, QUARTER } from './blocks.ts'
 
-export const resizeInBlocks = rulePass(
+export const resizeInBlocks = blockPass(
   'resizeInBlocks',
   'Pictures that grow in front of convolutions are put into blocks of channels first, while they are small.',
-  [{ roots: ['Resize'], apply }],
+  { roots: ['Resize'], apply },
 )
 
 const RANK = 4
@@ -34,16 +36,16 @@ const COORDINATES: ReadonlySet<string> = new Set(['half_pixel', 'asymmetric', 'a
 /** What leaves a value in blocks where it finds it there, so that it is hardly in plain order. */
 const KEEPING: ReadonlySet<string> = new Set(['MaxPool', 'AveragePool', 'Resize'])
 
-function apply(node: Node, context: RuleContext): RuleOutcome {
+function apply(node: Node, context: RuleContext, block: ChannelBlock): RuleOutcome {
   const { editor, constant, types } = context
   const [input, output] = [node.inputs[0]!, node.outputs[0]!]
   if (!growsWhole(node, constant(node.inputs[2] ?? ''))) return false
   const channels = tensorShape(types.get(input))?.[1]
   if (tensorDtype(types.get(input)) !== 'float32' || typeof channels !== 'number') return false
-  if (channels < BLOCK || channels % QUARTER !== 0) return false
+  if (channels < block || channels % QUARTER !== 0) return false
   const maker = editor.producer(input)
   if (maker && KEEPING.has(operatorName(maker))) return false
-  if (channelsInBlocks(input, context) !== undefined) return false
+  if (channelsInBlocks(input, context, block) !== undefined) return false
   const readers = editor.consumers(output)
   const blocked = (reader: Node) => reader.inputs[0] === output && isBlockedConv(reader, constant)
   if (editor.isOutput(output) || readers.length === 0 || !readers.every(blocked)) return false

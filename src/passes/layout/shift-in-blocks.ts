@@ -7,26 +7,28 @@
  * Source: x·1 + c, exact. Which operators have blocked kernels: `nchwc_transformer.cc` of ONNX Runtime.
  */
 import { int, makeNode, type Node, type Tensor, tensorOf, tensorValues } from '../../ir/index.ts'
-import { BLOCK, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import type { ChannelBlock } from '../../report/index.ts'
+import type { RuleContext, RuleOutcome } from '../../rewrite/index.ts'
+import { blockPass } from './block-pass.ts'
 import { ACTIVATIONS, isBlockedConv } from './blocks.ts'
 import { channelAxis } from './kept-channels.ts'
 
-export const shiftInBlocks = rulePass(
+export const shiftInBlocks = blockPass(
   'shiftInBlocks',
   'A constant added between convolutions becomes a convolution of one tap, which works on blocks of channels.',
-  [{ roots: ['Add', 'Mul'], apply }],
+  { roots: ['Add', 'Mul'], apply },
 )
 
 const POOLS: ReadonlySet<string> = new Set(['MaxPool', 'AveragePool', 'GlobalAveragePool'])
 
-function apply(node: Node, context: RuleContext): RuleOutcome {
+function apply(node: Node, context: RuleContext, block: ChannelBlock): RuleOutcome {
   const { editor, constant } = context
   const slot = node.inputs.findIndex((name) => constant(name) !== undefined)
   const values = slot < 0 ? undefined : constant(node.inputs[slot]!)
   const input = node.inputs[1 - slot]
   if (values?.dtype !== 'float32' || input === undefined || constant(input)) return false
   const channels = blockedChannels(input, context)
-  if (channels === undefined || channels % BLOCK !== 0) return false
+  if (channels === undefined || channels % block !== 0) return false
   const numbers = perChannel(values, channels)
   if (!numbers || editor.isOutput(node.outputs[0]!)) return false
   const readers = editor.consumers(node.outputs[0]!)

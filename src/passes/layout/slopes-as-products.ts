@@ -15,22 +15,24 @@
  * (1 − s)·max(x, 0) = max((1 − s)·x, 0).
  */
 import { type Node, tensorOf, tensorValues } from '../../ir/index.ts'
-import { BLOCK, piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import type { ChannelBlock } from '../../report/index.ts'
+import { piecesOf, type RuleContext, type RuleOutcome } from '../../rewrite/index.ts'
+import { blockPass } from './block-pass.ts'
 import { isBlockedConv } from './blocks.ts'
 import { isSmall } from './small-values.ts'
 
-export const slopesAsProducts = rulePass(
+export const slopesAsProducts = blockPass(
   'slopesAsProducts',
   'A PRelu of a slope a channel becomes products and a sum, which are faster.',
-  [{ roots: ['PRelu'], apply }],
+  { roots: ['PRelu'], apply },
 )
 
-function apply(node: Node, context: RuleContext): RuleOutcome {
+function apply(node: Node, context: RuleContext, block: ChannelBlock): RuleOutcome {
   const { editor, constant } = context
   const [input, slopeName] = node.inputs as [string, string]
   const output = node.outputs[0]!
   const slopes = constant(slopeName)
-  if (slopes?.dtype !== 'float32' || (isSmall(output, context) && !isBetweenBlocks(node, context))) return false
+  if (slopes?.dtype !== 'float32' || (isSmall(output, context) && !isBetweenBlocks(node, context, block))) return false
   const numbers = tensorValues(slopes) as Float32Array
   const steepest = numbers.reduce((most, slope) => Math.max(most, slope), -Infinity)
   const { values, make } = piecesOf(output, editor, node)
@@ -51,9 +53,9 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
 }
 
 /** Whether a convolution makes the value, and another reads it, in whole blocks of channels. */
-function isBetweenBlocks(node: Node, { editor, constant }: RuleContext): boolean {
+function isBetweenBlocks(node: Node, { editor, constant }: RuleContext, block: ChannelBlock): boolean {
   const maker = editor.producer(node.inputs[0]!)
-  if (!maker || !isBlockedConv(maker, constant) || constant(maker.inputs[1]!)!.dims[0]! % BLOCK !== 0) return false
+  if (!maker || !isBlockedConv(maker, constant) || constant(maker.inputs[1]!)!.dims[0]! % block !== 0) return false
   const [output] = node.outputs as [string]
   return editor.consumers(output).some((reader) => reader.inputs[0] === output && isBlockedConv(reader, constant))
 }

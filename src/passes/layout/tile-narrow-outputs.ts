@@ -1,7 +1,7 @@
 /*
  * y = Conv(x, w, b)      with one to eight output channels, and at most an activation behind it
  *   ⇒  t = Conv<strides = [a·r, b·s]>(x, w', b')     y = the tiles of t side by side
- * The runtime's blocked kernel makes 16 channels whether or not they are wanted. Here they are the a·b pixels of a tile,
+ * The runtime's blocked kernel makes 16 channels, with AVX2 8, whether or not they are wanted, and 8 by themselves take half as long as 32. Here they are the a·b pixels of a tile,
  * at every a-th row and b-th column. Each place reads a window that is larger by what a tile is wide, so that 9 taps of
  * each of 16 pixels are 36 of one place (64 channels to 1, 3×3 at 128×128, with a convolution of one tap in front:
  * 2.9 ms, then 1.3; 32 to 3, 9×9: 11.4 ms, then 3.2). The activation stays behind the convolution, which takes it in,
@@ -23,37 +23,43 @@ import {
   tensorOf,
   tensorValues,
 } from '../../ir/index.ts'
-import { BLOCK, moveRowNs, piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import type { ChannelBlock } from '../../report/index.ts'
+import { moveRowNs, piecesOf, type RuleContext, type RuleOutcome } from '../../rewrite/index.ts'
+import { blockPass } from './block-pass.ts'
+import { blockedNs } from './blocked-rates.ts'
 import { ACTIVATIONS } from './blocks.ts'
 import { picturePads } from './picture-pads.ts'
 import { replaceConvolution } from './replace-convolution.ts'
 
-export const tileNarrowOutputs = rulePass(
+export const tileNarrowOutputs = blockPass(
   'tileNarrowOutputs',
   'Float convolutions to a few channels make several pixels at once.',
-  [{ roots: ['Conv'], apply }],
+  { roots: ['Conv'], apply },
 )
 
 type Pair = readonly [height: number, width: number]
 
 const STEPS = [1, 2, 3, 4, 5, 6, 8, 12, 16] as const
-/** Multiplications a nanosecond of one block of channels, of two at once, and of more (AVX-512, one thread). */
-const RATES = [60, 76, 82] as const
-const MOST_BLOCKS = 4
+/** Of more outputs a block of the widest vectors has no room for a second pixel. */
+const MOST_OUTPUTS = 8
+/** Channels of a tile. */
+const MOST_CHANNELS = 64
 /**
  * Nanoseconds: a number that leaves its block and has its channels laid apart, beside its row of a tile
- * (`moveAxesInTurn`), and the nodes that lay them all. Tiles must save a tenth.
+ * (`moveAxesInTurn`), by the channels of a block, since the machines differ in this as well (with AVX2 8 channels of
+ * 96×96 by twos 0.35 ms, of 64×64 by two rows of two 0.12, 3 of 96×96 by four of two 0.1); and the nodes that lay them
+ * all. Tiles must save a tenth.
  */
-const NS = { lay: 0.75, nodes: 8000 } as const
+const NS = { lay: { 8: 3, 16: 0.75 }, nodes: 8000 } as const
 const PAYS = 0.9
 
-function apply(node: Node, context: RuleContext): RuleOutcome {
+function apply(node: Node, context: RuleContext, block: ChannelBlock): RuleOutcome {
   const { editor, constant, types } = context
   const weight = constant(node.inputs[1]!)
   const bias = node.inputs[2] ? constant(node.inputs[2]) : undefined
   if (weight?.dtype !== 'float32' || weight.dims.length !== 4 || (node.inputs[2] && !bias)) return false
   const [outputs, inputs, ...kernel] = weight.dims as [number, number, number, number]
-  if (2 * outputs > BLOCK || kernel[0] * kernel[1] === 1) return false
+  if (outputs > MOST_OUTPUTS || kernel[0] * kernel[1] === 1) return false
   if (intAttribute(node, 'group', 1) !== 1 || hasGaps(node)) return false
   // One that makes tiles already.
   if (!types.has(node.outputs[0]!)) return false
@@ -62,7 +68,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const input = pictureSize(types.get(node.inputs[0]!))
   const pads = size && picturePads(node, input && samePads(input, size, kernel, strides))
   if (!size || !pads) return { refused: 'the size of its picture is not known' }
-  const step = bestStep(outputs, inputs, kernel, strides, size)
+  const step = bestStep(outputs, inputs, kernel, strides, size, block)
   if (!step) return { refused: 'making several pixels at once would cost more than it saves' }
 
   const activation = editor.soleConsumer(node.outputs[0]!, ...ACTIVATIONS)
@@ -103,19 +109,25 @@ const samePads = (input: Pair, output: Pair, kernel: readonly number[], strides:
   output.map((size, axis) => Math.max(0, (size - 1) * strides[axis]! + kernel[axis]! - input[axis]!))
 
 /** The tile that takes the least time; null where one pixel at a time does. */
-function bestStep(outputs: number, inputs: number, kernel: readonly number[], strides: Pair, size: Pair): Pair | null {
+function bestStep(
+  outputs: number,
+  inputs: number,
+  kernel: readonly number[],
+  strides: Pair,
+  size: Pair,
+  block: ChannelBlock,
+): Pair | null {
   const ns = (step: Pair) => {
-    const blocks = Math.ceil((outputs * step[0] * step[1]) / BLOCK)
     const taps = kernel.map((taps, axis) => taps + strides[axis]! * (step[axis]! - 1))
     const places = Math.ceil(size[0] / step[0]) * Math.ceil(size[1] / step[1])
-    return (places * taps[0]! * taps[1]! * inputs * blocks * BLOCK) / (RATES[blocks - 1] ?? RATES.at(-1)!)
+    return blockedNs(places * taps[0]! * taps[1]! * inputs, outputs * step[0] * step[1], block)
   }
   const laying = (columns: number) =>
-    NS.nodes + size[0] * size[1] * outputs * (NS.lay + moveRowNs(4 * columns) / columns)
+    NS.nodes + size[0] * size[1] * outputs * (NS.lay[block] + moveRowNs(4 * columns) / columns)
   let best: { step: Pair | null; ns: number } = { step: null, ns: PAYS * ns([1, 1]) }
   for (const rows of STEPS)
     for (const columns of STEPS) {
-      const fits = rows * columns > 1 && rows * columns * outputs <= MOST_BLOCKS * BLOCK
+      const fits = rows * columns > 1 && rows * columns * outputs <= MOST_CHANNELS
       if (!fits) continue
       const taken = ns([rows, columns]) + laying(columns)
       if (taken < best.ns) best = { step: [rows, columns], ns: taken }

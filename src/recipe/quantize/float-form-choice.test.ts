@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
 import { modelWith } from '../../../tests/quantize-kit.ts'
-import { startTrail } from '../trail.ts'
+import { FILL_BLOCKS, LAYOUT_REPAIRS } from '../../passes/index.ts'
+import { passById, recipeOf, startTrail } from '../trail.ts'
 import { filledWherePays, forIntegers } from './float-form-choice.ts'
+import { layoutSteps } from './layout-steps.ts'
 
 /** Two halves of broken blocks that are joined, and one value of broken blocks beside them. */
 const joined = modelWith(
@@ -59,4 +61,31 @@ test('what integers are made of has whole blocks where single channels are convo
   expect(await channels('native')).toEqual([32, 32, 5])
   expect(await channels('portable')).toEqual([32, 32, 5])
   expect(await channels('web')).toEqual([24, 24, 5])
+})
+
+test.each([
+  [8, 24, { block: 8 }],
+  [16, 32, {}],
+] as const)('blocks of %i channels: 20 are filled to %i, and the recipe says so', async (block, channels, options) => {
+  const model = modelWith('g (float[1,3,6,5] x) => (float y) { a = Conv(x, w) y = Conv(a, v) }', {
+    w: [20, 3, 1, 1],
+    v: [5, 20, 1, 1],
+  })
+  const filled = await filledWherePays(startTrail(model), async () => [1, 0.5], block)
+  const { graph } = filled.model
+  expect(graph.initializers.get(graph.nodes[0]!.inputs[1]!)!.dims[0]).toBe(channels)
+  expect(recipeOf(filled).steps[0]).toMatchObject({ pass: 'fillChannelBlocks', options })
+})
+
+test('what knows of blocks is told what they are, the rest takes no options', async () => {
+  const passes = ['linesAsPictures', 'shiftInBlocks']
+  expect(layoutSteps(passes, 16)).toEqual(passes.map((pass) => ({ pass })))
+  expect(layoutSteps(passes, 8)).toEqual([
+    { pass: 'linesAsPictures' },
+    { pass: 'shiftInBlocks', options: { block: 8 } },
+  ])
+  for (const { pass, options } of layoutSteps([...FILL_BLOCKS, ...LAYOUT_REPAIRS], 8)) {
+    const taken = Object.keys((passById(pass).options?.json as { properties?: object } | undefined)?.properties ?? {})
+    expect(taken.includes('block')).toBe(options !== undefined)
+  }
 })

@@ -9,8 +9,9 @@ import {
   MEASURED_REPAIRS,
   NATIVE_FORMS,
 } from '../../passes/index.ts'
-import type { Target } from '../../report/index.ts'
+import type { ChannelBlock, Target } from '../../report/index.ts'
 import { advanceAll, type Trail } from '../trail.ts'
+import { layoutSteps, WIDEST_BLOCK } from './layout-steps.ts'
 
 /** How long two forms are timed side by side, and what leaving the plain one must save of the time. */
 export const FORM_SECONDS = 8
@@ -21,8 +22,9 @@ const stepsOf = (passes: readonly string[]) => passes.map((pass) => ({ pass }))
 /** A float model in the form that choosing between native kernels starts from. */
 export const nativeForm = (trail: Trail): Promise<Trail> => advanceAll(trail, stepsOf(NATIVE_FORMS))
 
-/** A float model as native kernels run it fastest; exact, but of no use to other runtimes. */
-export const forNativeKernels = (trail: Trail): Promise<Trail> => advanceAll(trail, stepsOf(LAYOUT_REPAIRS))
+/** A float model as native kernels with such blocks run it fastest; exact, but of no use to other runtimes. */
+export const forNativeKernels = (trail: Trail, block: ChannelBlock): Promise<Trail> =>
+  advanceAll(trail, layoutSteps(LAYOUT_REPAIRS, block))
 
 /** Made once, so that what is measured of the form is found again. */
 const integerForms = new WeakMap<Trail, Promise<Trail>>()
@@ -46,10 +48,17 @@ export type TimeForms = (
  * repairs of native kernels behind it, as what is handed out has; the result is without, for integers to be made of.
  *
  * @param time Not asked where there is nothing to fill.
+ * @param block Channels of a whole block.
  */
-export async function filledWherePays(plain: Trail, time: TimeForms): Promise<Trail> {
-  const filled = await advanceAll(plain, stepsOf(FILL_BLOCKS))
-  const joined = await advanceAll(plain, [FILL_JOINTS, ...stepsOf(FILL_BLOCKS)])
+export async function filledWherePays(
+  plain: Trail,
+  time: TimeForms,
+  block: ChannelBlock = WIDEST_BLOCK,
+): Promise<Trail> {
+  const filling = layoutSteps(FILL_BLOCKS, block)
+  const through = block === WIDEST_BLOCK ? FILL_JOINTS.options : { ...FILL_JOINTS.options, block }
+  const filled = await advanceAll(plain, filling)
+  const joined = await advanceAll(plain, [{ pass: FILL_JOINTS.pass, options: through }, ...filling])
   const known = new Set([modelDigest(plain.model)])
   const forms = [{ id: 'plain', trail: plain }]
   for (const form of [
@@ -62,7 +71,7 @@ export async function filledWherePays(plain: Trail, time: TimeForms): Promise<Tr
   }
   if (forms.length === 1) return plain
   const times = await time(
-    await Promise.all(forms.map(async ({ id, trail }) => ({ id, trail: await forNativeKernels(trail) }))),
+    await Promise.all(forms.map(async ({ id, trail }) => ({ id, trail: await forNativeKernels(trail, block) }))),
   )
   if (!times) return plain
   const least = Math.min(...times)

@@ -1,6 +1,7 @@
 import { KERNEL_REPAIRS, LAYOUT_REPAIRS, RECURRENT_ONLY, SATURATING_REPAIRS } from '../../passes/index.ts'
-import type { PassRun, Report, Scheme } from '../../report/index.ts'
+import type { ChannelBlock, PassRun, Report, Scheme } from '../../report/index.ts'
 import type { Step, Trail } from '../trail.ts'
+import { layoutSteps, WIDEST_BLOCK } from './layout-steps.ts'
 import type { QuantizeOptions } from './quantize-options.ts'
 import { weightOptions } from './weight-choices.ts'
 
@@ -13,8 +14,16 @@ const PASS_OF: Readonly<Record<Scheme, string>> = {
   float16: 'convertFloat16',
 }
 
-/** The steps that quantize by this scheme, given its evidence: the scheme's own pass, and what mends its kernels. */
-export function quantizeSteps(options: QuantizeOptions, evidence: readonly Report[]): readonly [Step, ...Step[]] {
+/**
+ * The steps that quantize by this scheme, given its evidence: the scheme's own pass, and what mends its kernels.
+ *
+ * @param block Channels of a block of float kernels, where it is known where the model shall run.
+ */
+export function quantizeSteps(
+  options: QuantizeOptions,
+  evidence: readonly Report[],
+  block: ChannelBlock = WIDEST_BLOCK,
+): readonly [Step, ...Step[]] {
   const step = quantizeStep(options, evidence)
   const { scheme, target, recurrent, saturates } = options
   const codes = options.pass?.target ?? target
@@ -26,7 +35,7 @@ export function quantizeSteps(options: QuantizeOptions, evidence: readonly Repor
   const repairs = target === 'web' ? [] : scheme === 'static-int8' ? KERNEL_REPAIRS : LAYOUT_REPAIRS
   const exact = codes !== 'portable' && !saturates
   const allowed = exact ? repairs : repairs.filter((pass) => !SATURATING_REPAIRS.includes(pass))
-  return [step, ...layers, ...allowed.map((pass) => ({ pass }))]
+  return [step, ...layers, ...layoutSteps(allowed, block)]
 }
 
 /** What the scheme's own pass said. */
