@@ -13,7 +13,7 @@ import { type Model, operatorName, parseModel, type Tensor, tensorOf } from '../
 import { passes, productSafety } from '../src/passes/index.ts'
 import { noCache, quantize } from '../src/recipe/index.ts'
 import { optimize } from '../src/search/index.ts'
-import { decibels, modelWith, numbers, optimizedBy, randomValue, rangesOf, runOnce } from './quantize-kit.ts'
+import { decibels, modelWith, numbers, optimizedBy, randomValue, rangesOf, runHere, runOnce } from './quantize-kit.ts'
 
 /** Weights as trained layers have them at worst: neighbours of one sign, some of them at the end of the range. */
 function leaning(dims: readonly number[], seed: number, name: string): Tensor {
@@ -45,7 +45,7 @@ async function answers(of: Model, feeds: Feeds) {
   // What runs is what the runtime makes of Quantize and Dequantize nodes: integer operators.
   const integers = await optimizedBy(of, 'extended')
   const run = async (engine: typeof reference) => (await (await engine.open(integers)).run(feeds)).y!
-  return { integers, vnni: await run(reference), older: await run(without), runtime: (await runOnce(of, feeds)).y! }
+  return { integers, vnni: await run(reference), older: await run(without), runtime: (await runHere(of, feeds)).y! }
 }
 
 const cases = {

@@ -6,7 +6,7 @@ import { InferenceSession } from 'onnxruntime-node'
 import { countOperators, type Feeds, ortNode, reference, type TensorValue } from '../src/engine/index.ts'
 import { type Model, parseModel, type Tensor, tensorOf } from '../src/ir/index.ts'
 import { decodeModel, encodeModel } from '../src/onnx/index.ts'
-import { calibrationValues } from '../src/passes/index.ts'
+import { calibrationValues, productSafety } from '../src/passes/index.ts'
 import type { CalibrationReport } from '../src/report/index.ts'
 import { saturatesHere } from './products-here.ts'
 
@@ -79,7 +79,8 @@ export async function rangesOf(model: Model, feeds: Feeds): Promise<CalibrationR
   return { kind: 'calibration', version: 1, method: 'minmax', samples: 1, dataDigest: 'none', ranges, unseen: [] }
 }
 
-export async function runOnce(model: Model, feeds: Feeds, optimization: 'disabled' | 'all' = 'all') {
+/** The runtime's own answer on this processor. */
+export async function runHere(model: Model, feeds: Feeds, optimization: 'disabled' | 'all' = 'all') {
   const session = await ortNode.open(model, { optimization })
   try {
     return await session.run(feeds)
@@ -89,14 +90,17 @@ export async function runOnce(model: Model, feeds: Feeds, optimization: 'disable
 }
 
 /**
- * What the kernels that the runtime makes of a model answer where no product saturates: the runtime's own answer, or, on a
- * processor without VNNI, that of the reference engine on the same graph of integer operators. So what is tested is what
- * a pass made, not what one kind of kernel makes of it.
+ * The runtime's answer where no product saturates. On a processor without VNNI, for a model whose products may, it is the
+ * reference engine's on the graph of integer operators that the runtime made: what is tested is what a pass made, not
+ * what one kind of kernel makes of it.
  */
-export async function runExactly(model: Model, feeds: Feeds) {
-  if (!(await saturatesHere())) return runOnce(model, feeds)
-  const session = await reference.open(await optimizedBy(model, 'extended'))
-  return session.run(feeds)
+export async function runOnce(model: Model, feeds: Feeds, optimization: 'disabled' | 'all' = 'all') {
+  if (optimization === 'all' && (await saturatesHere())) {
+    const integers = await optimizedBy(model, 'extended')
+    const isRisky = productSafety(integers).some(({ unsafe }) => unsafe.length > 0)
+    if (isRisky) return (await reference.open(integers)).run(feeds)
+  }
+  return runHere(model, feeds, optimization)
 }
 
 /** Signal to noise in decibels of one value against another; Infinity where equal. */

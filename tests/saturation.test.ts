@@ -3,7 +3,7 @@ import { type Feeds, ortNode, reference, referenceWith, type TensorValue } from 
 import { elementCount, type Model, parseModel, tensorOf } from '../src/ir/index.ts'
 import { productSafety } from '../src/passes/index.ts'
 import { saturatesHere } from './products-here.ts'
-import { numbers, runOnce } from './quantize-kit.ts'
+import { numbers, runHere } from './quantize-kit.ts'
 
 /*
  * What the runtime's integer kernels do on the processor that runs this, held against the two answers that the reference
@@ -63,7 +63,7 @@ async function held(model: Model, inputs: Specs): Promise<boolean> {
   const feeds = feedsOf(inputs)
   const [exact, lossy] = [await answer(reference, model, feeds), await answer(without, model, feeds)]
   for (const level of ['disabled', 'all'] as const) {
-    const here = Array.from((await runOnce(model, feeds, level)).y!.data as ArrayLike<number>)
+    const here = Array.from((await runHere(model, feeds, level)).y!.data as ArrayLike<number>)
     expect(here).toEqual(saturates ? lossy : exact)
   }
   return exact.some((value, i) => value !== lossy[i])

@@ -3,7 +3,7 @@ import { ortNode } from '../src/engine/index.ts'
 import { checkModel, operatorName, tensorOf, tensorValues } from '../src/ir/index.ts'
 import { compareKernels, passes, productSafety } from '../src/passes/index.ts'
 import type { PassRun } from '../src/report/index.ts'
-import { decibels, kernelsOf, modelWith, randomValue, rangesOf, runExactly, runOnce } from './quantize-kit.ts'
+import { decibels, kernelsOf, modelWith, randomValue, rangesOf, runOnce } from './quantize-kit.ts'
 
 interface Pattern {
   readonly graph: string
@@ -264,8 +264,8 @@ describe('every pattern becomes the kernels that were planned', () => {
       for (const [kernel, count] of Object.entries(pattern.kernels))
         if (products({ [kernel]: 1 }) === 0) expect([kernel, counts[kernel] ?? 0]).toEqual([kernel, count])
       for (const operator of pattern.gone ?? []) expect([operator, counts[operator] ?? 0]).toEqual([operator, 0])
-      const truth = await runExactly(before, feeds)
-      const fused = await runExactly(model, feeds)
+      const truth = await runOnce(before, feeds)
+      const fused = await runOnce(model, feeds)
       const plain = await runOnce(model, feeds, 'disabled')
       expect(decibels(truth.y!, fused.y!)).toBeGreaterThan(pattern.minDb ?? 27)
       // Without optimisation every node runs as written: both must say the same up to a step of the codes.
@@ -296,7 +296,7 @@ test('a weight axis is never mistaken, where shapes are square and nothing would
     const { model: after } = await passes.quantizeStaticInt8!.run(before, everywhere as never, [
       { report: await rangesOf(before, feeds) },
     ])
-    const [truth, result] = [await runExactly(before, feeds), await runExactly(after, feeds)]
+    const [truth, result] = [await runOnce(before, feeds), await runOnce(after, feeds)]
     for (let column = 0; column < 32; column++) {
       const pick = (data: ArrayLike<number>) => ({
         dtype: 'float32' as const,
@@ -325,7 +325,7 @@ test('small probabilities stay told apart', async () => {
   const { model: after } = await passes.quantizeStaticInt8!.run(before, everywhere as never, [
     { report: await rangesOf(before, feeds) },
   ])
-  const [truth, coded] = [(await runExactly(before, feeds)).y!, (await runExactly(after, feeds)).y!]
+  const [truth, coded] = [(await runOnce(before, feeds)).y!, (await runOnce(after, feeds)).y!]
   expect((truth.data as Float32Array)[0]).toBeGreaterThan(0.9)
   const others = ({ dtype, data }: typeof truth) => ({ dtype, dims: [63], data: (data as Float32Array).subarray(1) })
   expect(Math.max(...others(truth).data)).toBeLessThan(0.01)
@@ -340,7 +340,7 @@ test('portable weights cannot saturate, and still fuse', async () => {
     expect(unsafe).toEqual([])
     expect(worstPair).toBeLessThanOrEqual(128)
   }
-  expect(decibels((await runExactly(before, feeds)).y!, (await runExactly(model, feeds)).y!)).toBeGreaterThan(27)
+  expect(decibels((await runOnce(before, feeds)).y!, (await runOnce(model, feeds)).y!)).toBeGreaterThan(27)
 })
 
 test('a node kept in float stays one, also where the runtime would quantize it by itself', async () => {
@@ -400,7 +400,7 @@ test('coordinates that a head computes in float64 stay as they are: codes are ma
   })
   expect(report.planned).toEqual({ QLinearConv: 1 })
   expect(report.refused.map(({ reason }) => reason)).toContain('its value d is float64, and codes are made of float32')
-  expect(decibels((await runExactly(before, feeds)).y!, (await runExactly(model, feeds)).y!)).toBeGreaterThan(27)
+  expect(decibels((await runOnce(before, feeds)).y!, (await runOnce(model, feeds)).y!)).toBeGreaterThan(27)
 })
 
 test('four branches that are added up become integers', async () => {
@@ -432,5 +432,5 @@ test('means that differ too little for a sum of codes to tell are taken in float
   const { model: after, report: run } = await passes.quantizeStaticInt8!.run(model, everywhere as never, [{ report }])
   expect(run.refused).toContainEqual({ node: 'p', reason: expect.stringContaining('its means differ so much less') })
   expect(run.planned).not.toHaveProperty('QLinearGlobalAveragePool')
-  expect(decibels((await runExactly(model, feeds)).y!, (await runExactly(after, feeds)).y!)).toBeGreaterThan(30)
+  expect(decibels((await runOnce(model, feeds)).y!, (await runOnce(after, feeds)).y!)).toBeGreaterThan(30)
 })

@@ -13,14 +13,14 @@ import {
 import { modelBytes } from '../src/onnx/index.ts'
 import { passes } from '../src/passes/index.ts'
 import { saturatesHere } from './products-here.ts'
-import { decibels, kernelsOf, modelWith, randomTensor, randomValue, runExactly, runOnce } from './quantize-kit.ts'
+import { decibels, kernelsOf, modelWith, randomTensor, randomValue, runOnce } from './quantize-kit.ts'
 
 const run = async (id: string, model: Model, options: Readonly<Record<string, unknown>> = {}) =>
   passes[id]!.run(model, options as never, [])
 
 /** Runs both models; decibels of output y. */
 async function noise(before: Model, after: Model, feeds: Feeds): Promise<number> {
-  return decibels((await runExactly(before, feeds)).y!, (await runExactly(after, feeds)).y!)
+  return decibels((await runOnce(before, feeds)).y!, (await runOnce(after, feeds)).y!)
 }
 
 describe('dynamic int8', () => {
@@ -144,7 +144,7 @@ describe('dynamic int8', () => {
       expect(report.planned, words).toEqual({ DynamicQuantizeMatMul: products })
       expect(await kernelsOf(model), words).toMatchObject({ DynamicQuantizeMatMul: products })
       const feeds = { x: randomValue([steps, 2, 32], 3, 2), s: randomValue([d, 2, 256], 5) }
-      const [expected, actual] = [await runExactly(whole, feeds), await runExactly(model, feeds)]
+      const [expected, actual] = [await runOnce(whole, feeds), await runOnce(model, feeds)]
       for (const name of Object.keys(expected))
         expect(decibels(expected[name]!, actual[name]!), `${words}: ${name}`).toBeGreaterThan(35)
     }
