@@ -1,4 +1,4 @@
-import type { Feeds, TensorValue } from '../../engine/index.ts'
+import type { Feeds, Session, TensorValue } from '../../engine/index.ts'
 import { NoiseTally } from '../../evaluate/index.ts'
 import type { Model } from '../../ir/index.ts'
 import type { Report, Saturation } from '../../report/index.ts'
@@ -10,9 +10,8 @@ import type { Trail } from '../trail.ts'
 import { provePortable, saturating } from './portable.ts'
 import type { QuantizeOptions } from './quantize-options.ts'
 import { type QuantizedTrail, quantizedTrail } from './quantized-trail.ts'
+import { rowsForNoise } from './rows-for-noise.ts'
 
-/** Rows that full and reduced weights are held against each other on: both meet the same ones. */
-const ROWS = 8
 /** Whether a scheme multiplies unsigned codes with signed ones. */
 const MULTIPLIES: readonly string[] = ['static-int8', 'dynamic-int8']
 
@@ -87,12 +86,16 @@ async function decibelsOf(
   { data, seed }: QuantizeOptions,
 ): Promise<{ readonly decibels: Decibels; readonly samples: number }> {
   let feeds: readonly Feeds[] = []
+  // Saturation may be on few rows alone, those of large numbers; one row beside none tells less than random inputs.
+  const rowsOf = async (session: Session) => {
+    const [first] = data ? (await samplesFor(session, { data, real: 1, random: 0 })).feeds : []
+    const random = data && data.rows > 1 ? 0 : undefined
+    return (await samplesFor(session, { data, seed, real: rowsForNoise(float, first), random })).feeds
+  }
   const answersOf = async (model: Model) => {
     const opening = sessions.start(place.open(model, LEAN, { processes: sessions.processes }))
     const session = await opening
-    // Of one row beside none, random inputs tell more.
-    const random = data && data.rows > 1 ? 0 : undefined
-    if (feeds.length === 0) feeds = (await samplesFor(session, { data, seed, real: ROWS, random })).feeds
+    if (feeds.length === 0) feeds = await rowsOf(session)
     const answers: Readonly<Record<string, TensorValue>>[] = []
     for (const row of feeds) answers.push(await session.run(row))
     await sessions.close(opening)
