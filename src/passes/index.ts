@@ -173,6 +173,8 @@ const measuredLayouts = [
   layout.groupsInBlocks,
   layout.boundMaskedSoftmax,
   layout.foldSymmetricWindows,
+  layout.growGates,
+  layout.growInTiles,
 ]
 
 /** Exact as well, but slower in float: for what static integers are made of. */
@@ -213,6 +215,7 @@ export const IN_BLOCKS: ReadonlySet<string> = new Set(
     layout.activateInBlocks,
     layout.growByTiles,
     layout.tileNarrowOutputs,
+    layout.growGates,
   ].map(({ id }) => id),
 )
 
@@ -236,11 +239,15 @@ export const GROW_IN_INTEGERS = { pass: layout.growByTiles.id, options: { intege
 
 /**
  * What runs last on a float model where it was measured to pay: masks without denormal numbers, which only some
- * processors are slow at, and half the products of spectrograms, which pays for frames enough.
+ * processors are slow at, half the products of spectrograms, which pays for frames enough, and what grows without leaving its blocks.
  */
 export const MEASURED_REPAIRS: readonly string[] = [
   layout.boundMaskedSoftmax.id,
   layout.foldSymmetricWindows.id,
+  layout.growGates.id,
+  layout.growInTiles.id,
+  // Tiles that are laid at last.
+  layout.moveAxesInTurn.id,
   // Whole windows that nobody reads any more.
   'eliminateDeadCode',
 ]

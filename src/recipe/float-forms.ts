@@ -106,10 +106,10 @@ export class FloatForms {
   async finished(trail: Trail): Promise<Trail> {
     this.#measuredPay ??= this.#simplified().then(async (plain) =>
       this.#options.target === 'native'
-        ? measuredRepairsPay(await forNativeKernels(plain, await this.block()), this.#time)
+        ? measuredRepairsPay(await forNativeKernels(plain, await this.block()), this.#time, await this.block())
         : false,
     )
-    return (await this.#measuredPay) ? withMeasuredRepairs(trail) : trail
+    return (await this.#measuredPay) ? withMeasuredRepairs(trail, await this.block()) : trail
   }
 
   /** Lossless passes, and whole blocks of channels where they were measured to pay. */

@@ -79,11 +79,16 @@ export async function filledWherePays(
 }
 
 /** The model, ready for native kernels, with repairs that pay on some processors, or for some sizes, alone. */
-export const withMeasuredRepairs = (trail: Trail): Promise<Trail> => advanceAll(trail, stepsOf(MEASURED_REPAIRS))
+export const withMeasuredRepairs = (trail: Trail, block: ChannelBlock = WIDEST_BLOCK): Promise<Trail> =>
+  advanceAll(trail, layoutSteps(MEASURED_REPAIRS, block))
 
 /** Whether `withMeasuredRepairs` was measured to make the model faster here. Not asked where none of them finds anything. */
-export async function measuredRepairsPay(trail: Trail, time: TimeForms): Promise<boolean> {
-  const repaired = await withMeasuredRepairs(trail)
+export async function measuredRepairsPay(
+  trail: Trail,
+  time: TimeForms,
+  block: ChannelBlock = WIDEST_BLOCK,
+): Promise<boolean> {
+  const repaired = await withMeasuredRepairs(trail, block)
   if (repaired.model === trail.model) return false
   const times = await time([
     { id: 'plain', trail },

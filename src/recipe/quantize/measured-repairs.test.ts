@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { modelWith } from '../../../tests/quantize-kit.ts'
 import { fromNumbers } from '../../ir/index.ts'
-import { startTrail } from '../trail.ts'
+import { modelDigest } from '../../onnx/index.ts'
+import { advanceAll, recipeOf, startTrail } from '../trail.ts'
 import { measuredRepairsPay, withMeasuredRepairs } from './float-form-choice.ts'
 
 const causal = (hidden: number) => {
@@ -28,6 +29,9 @@ test('masks are bounded where that was measured to be faster, and nobody measure
   expect(runs.map(({ id, applied }) => [id, applied])).toEqual([
     ['boundMaskedSoftmax', 1],
     ['foldSymmetricWindows', 0],
+    ['growGates', 0],
+    ['growInTiles', 0],
+    ['moveAxesInTurn', 0],
     ['eliminateDeadCode', 0],
   ])
 })
@@ -41,4 +45,29 @@ test('windows that were folded leave the model', async () => {
   expect(trail.runs.map(({ id, applied }) => [id, applied])).toContainEqual(['foldSymmetricWindows', 1])
   expect([...trail.model.graph.initializers.values()].map(({ dims }) => dims)).toContainEqual([320, 200])
   expect(trail.model.graph.initializers.has('w')).toBe(false)
+})
+
+test('gates and tiles grow in blocks where that was measured to be faster, and a recipe says of how many channels', async () => {
+  const twice = 'ConvTranspose<strides = [2, 2]>'
+  const model = modelWith(
+    `g (float[1,3,6,5] x) => (float y) {
+       a = Conv(x, w) p = GlobalAveragePool(a) g = Conv(p, u) m = Mul(a, g) c = Conv(m, u)
+       t = ${twice}(c, k) y = ${twice}(t, l) }`,
+    { w: [24, 3, 1, 1], u: [24, 24, 1, 1], k: [24, 8, 2, 2], l: [8, 1, 2, 2] },
+  )
+  const asked = (times: readonly number[]) => measuredRepairsPay(startTrail(model), async () => times, 8)
+  expect(await asked([1, 0.9])).toBe(true)
+  expect(await asked([1, 1.1])).toBe(false)
+  const repaired = await withMeasuredRepairs(startTrail(model), 8)
+  const { steps } = recipeOf(repaired)
+  expect(steps).toContainEqual(expect.objectContaining({ pass: 'growGates', options: { block: 8 } }))
+  expect(steps).toContainEqual(expect.objectContaining({ pass: 'growInTiles', options: {} }))
+  const again = await advanceAll(
+    startTrail(model),
+    steps.map(({ pass, options }) => ({ pass, options })),
+  )
+  expect(modelDigest(again.model)).toBe(modelDigest(repaired.model))
+  // 24 channels are no whole blocks of 16.
+  const wide = await withMeasuredRepairs(startTrail(model), 16)
+  expect(wide.runs.find(({ id }) => id === 'growGates')?.applied).toBe(0)
 })
