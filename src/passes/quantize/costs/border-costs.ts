@@ -16,10 +16,14 @@ export interface BorderProbe {
 }
 
 /** The mixture that is cheapest by these costs; null where nothing is converted in it. */
-export function borderProbe({ float }: CostProbes, ranges: CalibrationReport, costs: CostsReport): BorderProbe | null {
+export function borderProbe(
+  { float, curves }: CostProbes,
+  ranges: CalibrationReport,
+  costs: CostsReport,
+): BorderProbe | null {
   const evidence = [{ report: ranges }, { report: costs }]
   const plan = planOf(float, {}, evidence)
-  const made = plan.units.size === 0 ? null : quantizeStaticInt8.run(float, {}, evidence)
+  const made = plan.units.size === 0 ? null : quantizeStaticInt8.run(float, { curves }, evidence)
   if (made instanceof Promise) throw new Error('internal: static quantization needs no waiting')
   const inIntegers = (node: Node) => plan.units.has(node) || plan.covered.has(node)
   const values = new Set<string>()

@@ -4,6 +4,7 @@ import { repairKernels } from '../kernels/kernel-repairs.ts'
 import { IN_FOURS } from '../kernels/read-in-fours.ts'
 import { tilesName } from '../kernels/tiles.ts'
 import { planOf, quantizeStaticInt8 } from '../static/quantize-static-int8.ts'
+import type { PlanOptions } from '../units/plan-options.ts'
 import { slopePieces } from '../units/slopes.ts'
 import { partsBehind, takesNoKernel, type Unit } from '../units/unit.ts'
 
@@ -15,15 +16,19 @@ import { partsBehind, takesNoKernel, type Unit } from '../units/unit.ts'
 export interface CostProbes {
   readonly float: Model
   readonly integer: Model
+  /** How gates stand in integers: see `PlanOptions.curves`. */
+  readonly curves?: Curves
 }
 
+type Curves = PlanOptions['curves']
+
 /** Every node has a name in both, so that the runtime's kernels can be told apart. */
-export function costProbes(model: Model, ranges: CalibrationReport): CostProbes | null {
+export function costProbes(model: Model, ranges: CalibrationReport, curves?: Curves): CostProbes | null {
   const float = { ...model, graph: allNamed(model.graph) }
-  const made = quantizeStaticInt8.run(float, EVERYWHERE, [{ report: ranges }])
+  const made = quantizeStaticInt8.run(float, { ...EVERYWHERE, curves }, [{ report: ranges }])
   if (made instanceof Promise) throw new Error('internal: static quantization needs no waiting')
   if (made.report.applied === 0) return null
-  return { float, integer: repairKernels(made.model) }
+  return { float, integer: repairKernels(made.model), curves }
 }
 
 /** A node without a name has that of what it makes, or one like it where another node is called so. */
@@ -72,9 +77,9 @@ export function unitCosts(
   })
 }
 
-/** The kernels of a gate: its table, and the product behind it. */
+/** The kernels of a gate: its table or its limits, and the product behind it. */
 const gateNames = (unit: Unit) =>
-  unit.writes.flatMap((name) => [`${name}_gate`, `${name}_gate_table`, `${name}_gate_product`])
+  unit.writes.flatMap((name) => [`${name}_gate`, `${name}_gate_table`, `${name}_gate_limits`, `${name}_gate_product`])
 
 /** The kernels of slopes: those in integers, and the pieces that `slopesAsProducts` writes in float, with their operators. */
 const slopeNames = ({ node, rule, writes }: Unit) =>

@@ -1,7 +1,7 @@
 import { type Attribute, indexGraph, inferTypes, type Node, nodeLabel, operatorName } from '../../../ir/index.ts'
 import type { CalibrationReport } from '../../../report/index.ts'
 import { planOf } from '../static/quantize-static-int8.ts'
-import { partsBehind } from '../units/unit.ts'
+import { partsBehind, standIn } from '../units/unit.ts'
 import { type CostProbes, EVERYWHERE } from './unit-costs.ts'
 
 /**
@@ -11,7 +11,7 @@ import { type CostProbes, EVERYWHERE } from './unit-costs.ts'
  * the same. `inputShapes` are those of the rows that are run.
  */
 export function unitSignatures(
-  { float }: CostProbes,
+  { float, curves }: CostProbes,
   ranges: CalibrationReport,
   inputShapes: Readonly<Record<string, readonly number[]>>,
 ): ReadonlyMap<string, string> {
@@ -36,7 +36,8 @@ export function unitSignatures(
         unit.reads.map((name) => index.producer.get(name)?.opType ?? 'input').sort(),
         unit.writes.map((name) => (index.consumers.get(name) ?? []).map(({ opType }) => opType).sort()),
       ]
-      return [nodeLabel(unit.node), JSON.stringify([[unit.node, ...partsBehind(unit)].map(formOf), around])]
+      const form = standIn(unit.node) === 'hard-swish' && curves ? [curves] : []
+      return [nodeLabel(unit.node), JSON.stringify([[unit.node, ...partsBehind(unit)].map(formOf), around, ...form])]
     }),
   )
 }

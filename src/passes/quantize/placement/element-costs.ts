@@ -18,6 +18,8 @@ export interface ElementSizes {
   readonly fused: boolean
   /** The product of a value with its own sigmoid, which is one kernel with it in float. */
   readonly gate: boolean
+  /** Whether the gate of HardSwish is held between two limits; see `PlanOptions.curves`. */
+  readonly limits: boolean
 }
 
 /** Nanoseconds of an output element in float and in integers; see `UnitCost`. */
@@ -51,6 +53,9 @@ const standInCosts: Readonly<Record<string, UnitCost>> = {
   silu: { float: 0.31, integer: 0.46 },
 }
 
+/** The gate of HardSwish as codes between two limits, with its product, on x86-64 without VNNI. */
+const LIMITED_GATE = 0.29
+
 /** What an activation adds to the convolution that takes it in. */
 const FUSED = 0.03
 /** x times its own sigmoid. */
@@ -69,7 +74,8 @@ export function elementwiseCost(unit: Unit, sizes: ElementSizes): UnitCost {
   const cost = special ? standInCosts[special]! : uneven ? UNEVEN_AVERAGE : elementCosts[operator]
   if (cost) {
     const calls = special === 'hard-swish' || special === 'silu' ? 2 : 1
-    const integer = calls * CALL.other.integer + outputs * cost.integer
+    const each = special === 'hard-swish' && sizes.limits ? LIMITED_GATE : cost.integer
+    const integer = calls * CALL.other.integer + outputs * each
     if (sizes.fused) return { float: outputs * FUSED, integer }
     return { float: CALL.other.float + outputs * (sizes.gate ? GATE : cost.float), integer }
   }

@@ -107,6 +107,7 @@ function formulas(candidates: ReadonlyMap<Node, Unit>, context: PlanContext): (u
     overChannels: overChannels(unit),
     fused: gates.has(unit) || (isFusedBehind(unit) && byConvolution(unit.reads[0]!)),
     gate: gated.has(unit),
+    limits: context.options.curves === 'limits',
   })
   /** Values around a unit, each with whether a convolution on its other side has it in blocks. */
   const around = ({ reads, writes }: Unit): readonly Neighbour[] => [

@@ -1,7 +1,8 @@
-import { floatAttribute, makeNode, type Node, nodeLabel } from '../../../ir/index.ts'
+import { floatAttribute, makeNode, type Node, nodeLabel, tensorOf } from '../../../ir/index.ts'
 import { type Affine, UNIT } from '../affine.ts'
 import type { Unit } from '../units/unit.ts'
 import type { CodedValues } from './coded-values.ts'
+import { limitedCodes } from './limited-codes.ts'
 import type { QdqWriter } from './qdq-writer.ts'
 import type { StaticPlan } from './static-plan.ts'
 
@@ -55,20 +56,33 @@ function sigmoidCodes(read: string, codes: Affine, name: string, { writer, count
   return writer.quantize(raw, codes, name)
 }
 
-/** x · gate(x): a table, then QLinearMul. */
+/** x · gate(x): a table, or codes between limits, then QLinearMul. */
 export function emitGate({ node, writes }: Unit, kind: 'hard-swish' | 'silu', insertion: Insertion): void {
   const { writer, values, count } = insertion
   const [input, name] = [node.inputs[0]!, writes[0]!]
   const hint = writer.freshName(`${name}_gate`)
-  const gate =
-    kind === 'hard-swish'
-      ? hardSigmoidCodes(node, 1 / 6, 0.5, hint, insertion)
-      : sigmoidCodes(values.read(input, node), UNIT, hint, insertion)
-  const factor = writer.dequantize(gate, UNIT, writer.freshName(`${hint}_dequantized`), hint)
+  const { codes, under } = gateCodes(node, kind, hint, insertion)
+  const factor = writer.dequantize(codes, under, writer.freshName(`${hint}_dequantized`), hint)
   const raw = writer.freshName(`${name}_float`)
   writer.nodes.push(
     makeNode('Mul', [values.read(input, node), factor], [raw], { name: node.name || `${hint}_product` }),
   )
   count('QLinearMul')
   values.code(name, raw)
+}
+
+/** The codes of a gate, and what they stand for. */
+function gateCodes(node: Node, kind: 'hard-swish' | 'silu', hint: string, insertion: Insertion) {
+  const { plan, writer, values, count } = insertion
+  const input = node.inputs[0]!
+  if (kind === 'silu') return { codes: sigmoidCodes(values.read(input, node), UNIT, hint, insertion), under: UNIT }
+  const limits = plan.limits ? limitedCodes(plan.codes.get(input)!) : null
+  if (!limits) return { codes: hardSigmoidCodes(node, 1 / 6, 0.5, hint, insertion), under: UNIT }
+  const ends = Object.entries({ low: limits.low, high: limits.high }).map(([end, code]) =>
+    writer.constant(tensorOf('uint8', [], [code]), `${hint}_${end}`),
+  )
+  const codes = writer.freshName(`${hint}_codes`)
+  writer.nodes.push(makeNode('Clip', [values.codesOf(input), ...ends], [codes], { name: `${hint}_limits` }))
+  count('Clip')
+  return { codes, under: limits.under }
 }

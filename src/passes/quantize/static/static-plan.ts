@@ -13,6 +13,7 @@ import { dataValues } from './data-values.ts'
 import { type Codes, equaliseChannels } from './equalise-channels.ts'
 import { exponentials } from './exponentials.ts'
 import { joinedCodes } from './joined-codes.ts'
+import { withCodesAtLimits } from './limited-codes.ts'
 import { maskedRanges } from './masked-ranges.ts'
 import { ratioValues } from './ratio-values.ts'
 import { scaledCodes, withScales } from './scales.ts'
@@ -43,6 +44,8 @@ export interface StaticPlan {
   /** Whether weights are rounded so that errors cancel in sums. */
   readonly balanceSums: boolean
   readonly weightBits: 4 | 8
+  /** Whether the gate of HardSwish is codes between limits instead of a table. */
+  readonly limits: boolean
   /** Learned codes and scales, by the name of the float weights. */
   readonly learned: ReadonlyMap<string, LearnedWeight>
   /** Mean of each channel of a value, where biases shall be corrected by them. */
@@ -91,7 +94,9 @@ export function planStatic(
   const data = dataValues(graph, facts)
   const { channels = new Map<string, ObservedChannels>() } = known
   const roomy = withRoomForSlopes(withRoomForZeros(ranges, units, index, facts), units)
-  const plain = codesOf({ ...context, ranges: roomy }, units, makers)
+  const limits = options.curves === 'limits'
+  const held = limits ? withCodesAtLimits(roomy, units) : roomy
+  const plain = codesOf({ ...context, ranges: held }, units, makers)
   const codes = options.equalise ? equaliseChannels(plain, units, context, channels, options.equalise) : plain
   return {
     graph,
@@ -107,6 +112,7 @@ export function planStatic(
     expectedNoise: roundings?.total(units.values()) ?? null,
     balanceSums: balances(options),
     weightBits: options.weightBits ?? 8,
+    limits,
     learned: (options.rounding === 'learned' && known.learned) || new Map<string, LearnedWeight>(),
     means: (value) => (options.correctBias ? channels.get(value)?.mean : undefined),
     rest(value) {

@@ -49,6 +49,11 @@ export interface PlanOptions {
    * kernels and their time are those of 8 bits, the weights take half of the place. Needs operator set 21.
    */
   readonly weightBits?: 4 | 8 | undefined
+  /**
+   * `limits`: the gate of HardSwish is codes of its input that are held between two limits (see `limitedCodes`), instead
+   * of a table; said in the recipe, so that older recipes keep their bytes.
+   */
+  readonly curves?: 'limits' | undefined
 }
 
 export const PLAN_OPTIONS: OptionsOf<PlanOptions> = {
@@ -60,6 +65,7 @@ export const PLAN_OPTIONS: OptionsOf<PlanOptions> = {
   rounding: optional(oneOf('nearest', 'sums', 'learned')),
   correctBias: optional(boolean),
   weightBits: optional(oneOf(4, 8)),
+  curves: optional(oneOf('limits')),
 }
 
 /** The largest magnitude of a weight's code. */
