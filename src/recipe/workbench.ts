@@ -33,7 +33,7 @@ import type { Spared } from './prune/spare.ts'
 import { FORM_SECONDS } from './quantize/float-form-choice.ts'
 import { taughtSteps } from './quantize/learned-steps.ts'
 import { type ReadKernels, readKernels } from './quantize/measure-quantized.ts'
-import { quantizationRun, quantizeSteps } from './quantize/quantize-steps.ts'
+import { curvesFor, quantizationRun, quantizeSteps } from './quantize/quantize-steps.ts'
 import { smoothed } from './quantize/smooth.ts'
 import { type RunsOn, runsOn, saturatesOn } from './runs-on.ts'
 import { type Phase, type RowsOf, shareRows } from './share-rows.ts'
@@ -297,7 +297,8 @@ export class Workbench {
   async #costs(model: Model, ranges: CalibrationReport): Promise<CostsReport | null> {
     const { threads, cache, signal, target } = this.#options
     if (target === 'web') return null
-    return kernelCosts(model, ranges, this.#feeds, { threads, cache, signal, runMs: this.seen.runMs })
+    const curves = curvesFor({ scheme: 'static-int8', target, saturates: this.saturates })
+    return kernelCosts(model, ranges, this.#feeds, { threads, cache, signal, curves, runMs: this.seen.runMs })
   }
 
   /** What the calibration rows, or `samples` of them, say about single channels. */

@@ -1,7 +1,15 @@
 import { type Feeds, machine, ortNode } from '../../engine/index.ts'
 import type { Model } from '../../ir/index.ts'
 import { modelDigest } from '../../onnx/index.ts'
-import { borderCost, borderProbe, costProbes, slopesAsRun, unitCosts, unitSignatures } from '../../passes/index.ts'
+import {
+  borderCost,
+  borderProbe,
+  costProbes,
+  type StaticInt8Options,
+  slopesAsRun,
+  unitCosts,
+  unitSignatures,
+} from '../../passes/index.ts'
 import type { CalibrationReport, CostsReport, ProfileReport } from '../../report/index.ts'
 import { type EvidenceCache, noCache } from './evidence-cache.ts'
 import { agree, steadyCosts } from './steady-costs.ts'
@@ -25,6 +33,8 @@ interface CostOptions {
   readonly threads?: number | undefined
   /** Milliseconds that a run is thought to take; 0 unless said. */
   readonly runMs?: number | undefined
+  /** How gates stand in the integers that costs are for; see `PlanOptions.curves`. */
+  readonly curves?: StaticInt8Options['curves']
   readonly cache?: EvidenceCache | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -41,9 +51,9 @@ export async function kernelCosts(
   feeds: Feeds,
   options: CostOptions = {},
 ): Promise<CostsReport | null> {
-  const { threads = 1, runMs = 0, cache = noCache, signal } = options
+  const { threads = 1, runMs = 0, curves, cache = noCache, signal } = options
   const { cpu, runtime } = machine()
-  const probes = costProbes(model, ranges)
+  const probes = costProbes(model, ranges, curves)
   if (!probes) return null
   const shapes = Object.entries(feeds).map(([name, { dtype, dims }]) => [name, dtype, dims])
   // The kernels and what they cost do not depend on the ranges, only on which values have some.
@@ -54,6 +64,7 @@ export async function kernelCosts(
     threads,
     shapes,
     model: modelDigest(model),
+    ...(curves ? { curves } : {}),
   }
   return cache.get(key, async () => {
     const inputShapes = Object.fromEntries(Object.entries(feeds).map(([name, { dims }]) => [name, dims]))

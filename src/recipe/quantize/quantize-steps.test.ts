@@ -22,3 +22,16 @@ test('weights that stay within 16 bits are said in the recipe, for recurrent lay
   // Browsers have kernels of their own, and none of these repairs.
   expect(quantizeSteps({ ...options, target: 'web' }, [])).toHaveLength(2)
 })
+
+test('gates are held between limits where products saturate, for the native target alone, and the recipe says it', () => {
+  const curves = (options: object) =>
+    (quantizeSteps({ scheme: 'static-int8', ...options }, [])[0].options as { curves?: string }).curves
+  expect(curves({ saturates: true })).toBe('limits')
+  expect(curves({ saturates: true, pass: { target: 'portable' } })).toBe('limits')
+  expect([{}, { saturates: false }, { saturates: true, target: 'portable' }].map(curves)).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ])
+  expect(curves({ saturates: true, target: 'web' })).toBeUndefined()
+})
