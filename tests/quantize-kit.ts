@@ -89,15 +89,19 @@ export async function runHere(model: Model, feeds: Feeds, optimization: 'disable
   }
 }
 
+const FLOAT: ReadonlySet<string> = new Set(['Conv', 'Gemm', 'MatMul'])
+
 /**
  * The runtime's answer where no product saturates. On a processor without VNNI, for a model whose products may, it is the
  * reference engine's on the graph of integer operators that the runtime made: what is tested is what a pass made, not
  * what one kind of kernel makes of it.
  */
 export async function runOnce(model: Model, feeds: Feeds, optimization: 'disabled' | 'all' = 'all') {
-  if (optimization === 'all' && (await saturatesHere())) {
-    const integers = await optimizedBy(model, 'extended')
-    const isRisky = productSafety(integers).some(({ unsafe }) => unsafe.length > 0)
+  if (await saturatesHere()) {
+    const integers = optimization === 'all' ? await optimizedBy(model, 'extended') : model
+    // Without optimizations what stands between Quantize and Dequantize is multiplied in float.
+    const multiplied = optimization === 'all' ? () => true : ({ operator }: { readonly operator: string }) => !FLOAT.has(operator)
+    const isRisky = productSafety(integers).some((product) => product.unsafe.length > 0 && multiplied(product))
     if (isRisky) return (await reference.open(integers)).run(feeds)
   }
   return runHere(model, feeds, optimization)

@@ -185,33 +185,39 @@ describe('#29849: accuracy level 4 chooses another token where one activation is
   const next = numbers(5)
   const x = Float32Array.from({ length: rows * width }, (_, i) => (i % width === 0 ? 900 : next()))
   const feeds = { x: { dtype: 'float32' as const, dims: [rows, width], data: x } }
-  // Weights that 8-bit codes hold exactly: every block of 16 rows reaches from −1 to 127/128.
-  const weights = Float32Array.from({ length: width * width }, (_, i) => {
-    const row = Math.floor(i / width)
-    if (row === 0) return 0
-    return row % 16 === 1 ? -1 : row % 16 === 2 ? 127 / 128 : Math.round(next() * 127) / 128
-  })
-  const before = withWeights(
-    modelWith('g (float[32,64] x) => (float y) { y = MatMul(x, w) }', { w: [width, width] }),
-    tensorOf('float32', [width, width], weights, 'w'),
-  )
+  /** Weights that codes of so many bits hold exactly: every block of 16 rows reaches from −1 to the largest code. */
+  const modelOf = (bits: number) => {
+    const codes = 2 ** (bits - 1)
+    const weights = Float32Array.from({ length: width * width }, (_, i) => {
+      const row = Math.floor(i / width)
+      if (row === 0) return 0
+      return row % 16 === 1 ? -1 : row % 16 === 2 ? 1 - 1 / codes : Math.round(next() * (codes - 1)) / codes
+    })
+    return withWeights(
+      modelWith('g (float[32,64] x) => (float y) { y = MatMul(x, w) }', { w: [width, width] }),
+      tensorOf('float32', [width, width], weights, 'w'),
+    )
+  }
   const top = ({ data }: TensorValue) =>
     Array.from({ length: rows }, (_, row) => {
       const scores = [...(data as Float32Array).subarray(row * width, (row + 1) * width)]
       return scores.indexOf(Math.max(...scores))
     })
-  const flips = async (options: object) => {
-    const { model, report } = await quantized('quantizeWeights', before, feeds, { bits: 8, block: 16, ...options })
+  const flips = async (options: { readonly bits: number; readonly accuracyLevel?: number }) => {
+    const before = modelOf(options.bits)
+    const { model, report } = await quantized('quantizeWeights', before, feeds, { block: 16, ...options })
     const [truth, given] = [top((await runOnce(before, feeds)).y!), top((await runOnce(model, feeds)).y!)]
     return { count: truth.filter((token, row) => token !== given[row]).length, report }
   }
 
   test('ours computes in float unless asked, and says which', async () => {
-    const float = await flips({})
+    const float = await flips({ bits: 8 })
     expect(float.count).toBe(0)
     expect(float.report.notes).toContainEqual(expect.stringContaining('accuracy level 0'))
     expect(float.report.notes).toContainEqual(expect.stringContaining('in 8 bits the native runtime has no kernel'))
-    const integer = await flips({ accuracyLevel: 4 })
+    expect((await flips({ bits: 4 })).count).toBe(0)
+    // In 8 bits kernels without VNNI compute in float at this level too; in 4 none does.
+    const integer = await flips({ bits: 4, accuracyLevel: 4 })
     expect(integer.count).toBeGreaterThan(0)
     expect(integer.report.notes).toContainEqual(expect.stringContaining('accuracy level 4'))
   })
