@@ -167,7 +167,7 @@ test('layers: the noise is found where it comes in; sensitivity: the node that h
   // A range far too wide for b: its codes are coarse, and so is what follows.
   const evidence = [{ report: { ...made, ranges: { ...made.ranges, b: { min: -40, max: 40 } } } }]
   const pass = passes.quantizeStaticInt8!
-  const { model: after } = await pass.run(before, { placement: 'everywhere' } as never, evidence)
+  const { model: after } = await pass.run(before, { placement: 'everywhere', target: 'portable' } as never, evidence)
   const candidate = await ortNode.open(after)
   const { sqnrDb, layers } = await measureLayers(async () => base, candidate, before, after, feeds)
   const by = new Map(layers.map((layer) => [layer.value, layer.sqnrDb!]))

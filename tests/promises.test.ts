@@ -238,7 +238,7 @@ describe('no verdict without evidence, and rows are spent once', () => {
     expect((await run(close, { provenOnly: true })).report.chosen.id).toBe('original')
     const neither: Script = { ...close, comparison: () => ({ verdict: 'inconclusive', grade: null, requiredN: 9000 }) }
     expect((await run(neither)).report.chosen.id).toBe('original')
-  })
+  }, 240_000)
 })
 
 test('nothing is skipped quietly, and every recipe replays to the same bytes', async () => {

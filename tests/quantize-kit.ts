@@ -100,7 +100,8 @@ export async function runOnce(model: Model, feeds: Feeds, optimization: 'disable
   if (await saturatesHere()) {
     const integers = optimization === 'all' ? await optimizedBy(model, 'extended') : model
     // Without optimizations what stands between Quantize and Dequantize is multiplied in float.
-    const multiplied = optimization === 'all' ? () => true : ({ operator }: { readonly operator: string }) => !FLOAT.has(operator)
+    const multiplied =
+      optimization === 'all' ? () => true : ({ operator }: { readonly operator: string }) => !FLOAT.has(operator)
     const isRisky = productSafety(integers).some((product) => product.unsafe.length > 0 && multiplied(product))
     if (isRisky) return (await reference.open(integers)).run(feeds)
   }

@@ -61,7 +61,12 @@ test.each([
     const [lossless, float, integers] = [
       await work.build({ id: 'lossless', words: '' }),
       await work.build({ id: 'float32', words: '', unrounded: true }),
-      await work.build({ id: 'int8', words: '', scheme: 'static-int8', pass: { placement: 'everywhere' } }),
+      await work.build({
+        id: 'int8',
+        words: '',
+        scheme: 'static-int8',
+        pass: { placement: 'everywhere', target: 'portable' },
+      }),
     ] as const
     expect([...operators(float.model)].filter((name) => /Integer|Dynamic|Cast|Quantize/.test(name))).toEqual([])
     // What is said to be lossless still rounds as the file does.

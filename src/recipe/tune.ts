@@ -90,7 +90,9 @@ export async function tuneStaticInt8(
   const ranges = await rangesOf(start.model, data, 'minmax', looking)
   const costs = options.costs ? [options.costs] : []
   const saturates = await saturatesOn(await runsOn('native'))
-  const quantizing: QuantizeOptions = { scheme: 'static-int8', keepFloat, pass, saturates }
+  // What learning lets grow would saturate: weights that never do, whatever they learn.
+  const held = saturates ? { ...pass, target: 'portable' } : pass
+  const quantizing: QuantizeOptions = { scheme: 'static-int8', keepFloat, pass: held, saturates }
   const [quantize, ...repairs] = quantizeSteps({ ...quantizing, rounding: 'learned' }, [ranges, ...costs])
   const form = tuningForm(
     start.model,
