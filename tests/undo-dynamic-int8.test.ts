@@ -82,7 +82,8 @@ describe('what the dynamic scheme made is undone', () => {
   for (const [name, [graph, weights, dims]] of Object.entries(cases))
     test.each([{}, { oneScale: true }])(`${name}, %j`, async (options) => {
       const before = modelWith(graph, weights)
-      const quantized = (await passes.quantizeDynamicInt8!.run(before, { ...options, target: 'portable' } as never, [])).model
+      const quantized = (await passes.quantizeDynamicInt8!.run(before, { ...options, target: 'portable' } as never, []))
+        .model
       const { after, ops, reasons } = await rewriteWith(undoDynamicInt8, quantized)
       expect(reasons).toEqual([])
       expect(ops.filter((op) => /Dynamic|Integer|Cast/.test(op))).toEqual([])
