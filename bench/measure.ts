@@ -5,11 +5,10 @@ import { measureLatency } from '../src/evaluate/index.ts'
 import { optimize, readModel, writeModel } from '../src/index.ts'
 import type { Model } from '../src/ir/index.ts'
 import { applyRecipe, firstFeeds, noCache } from '../src/recipe/index.ts'
-import type { LatencyReport, OptimizationReport, ProfileReport } from '../src/report/index.ts'
+import type { LatencyReport, ProfileReport } from '../src/report/index.ts'
 import type { Case } from './cases.ts'
 import { onnxsim, type ProcessRun, pythonQuantizer, whetQuantize, writeFeeds } from './peers.ts'
-import type { Contestant, Result } from './results.ts'
-import { megabytes } from './words.ts'
+import type { Contestant, MAKERS, Process, Result } from './results.ts'
 
 const CALIBRATION_ROWS = 16
 
@@ -21,13 +20,8 @@ interface File {
 }
 
 /** What a case came to before anything is timed: plain JSON beside the contestants' files. */
-export interface Prepared {
-  readonly chosen: string
-  readonly sentence: string
-  readonly accuracy: string
-  readonly time: string
-  readonly cost: readonly string[]
-  readonly notes: readonly string[]
+export interface Prepared
+  extends Pick<Result, 'chosen' | 'sentence' | 'proof' | 'time' | 'searchSeconds' | 'processes' | 'notes'> {
   readonly files: readonly File[]
 }
 
@@ -50,17 +44,16 @@ export async function prepare(one: Case, folder: string, searchMs: number): Prom
     ...(calibration ? { calibration } : {}),
     ...(one.metric ? { metric: one.metric } : {}),
   })
-  const seconds = (performance.now() - started) / 1000
-  const { files, cost } = await contestantsOf(one, model, ours, folder)
+  const searchSeconds = (performance.now() - started) / 1000
+  const { files, processes } = await contestantsOf(one, model, ours, folder)
   const { chosen, sentence, proof, profiles, warnings } = ours.report
   return {
     chosen: chosen.id,
     sentence,
-    accuracy: proof
-      ? `proof on ${proof.n} rows: ${proof.verdict}, ${proof.grade ?? 'no grade'}; ${proof.sentence}`
-      : 'nothing proven',
-    time: whereTimeGoes(profiles),
-    cost: [`whole optimize run: ${seconds.toFixed(1)} s`, ...cost],
+    proof: proof ? { rows: proof.n, verdict: proof.verdict, grade: proof.grade, sentence: proof.sentence } : null,
+    time: { before: dearest(profiles?.baseline), after: dearest(profiles?.chosen) },
+    searchSeconds,
+    processes,
     notes: warnings,
     files,
   }
@@ -91,16 +84,13 @@ export async function race(one: Case, folder: string, prepared: Prepared): Promi
   }
 }
 
-/** The dearest operators of the original and of what is handed out, in milliseconds of one profiled run. */
-function whereTimeGoes(profiles: OptimizationReport['profiles']): string {
-  const top = (profile: ProfileReport | null | undefined) =>
-    profile
-      ? Object.entries(profile.operators)
-          .slice(0, 4)
-          .map(([name, { ms }]) => `${name} ${ms.toFixed(2)}`)
-          .join(', ')
-      : 'not read'
-  return `where the time goes (ms): before ${top(profiles?.baseline)}; after ${top(profiles?.chosen)}`
+/** The dearest operators of a model, in milliseconds of one profiled run. */
+function dearest(profile: ProfileReport | null | undefined): string | null {
+  if (!profile) return null
+  return Object.entries(profile.operators)
+    .slice(0, 4)
+    .map(([name, { ms }]) => `${name} ${ms.toFixed(2)}`)
+    .join(', ')
 }
 
 /** Writes every contestant's file, and says what making it cost. */
@@ -109,7 +99,7 @@ async function contestantsOf(
   model: Model,
   ours: Awaited<ReturnType<typeof optimize>>,
   folder: string,
-): Promise<{ files: readonly File[]; cost: readonly string[] }> {
+): Promise<{ files: readonly File[]; processes: readonly Process[] }> {
   const write = async (name: string, value: Model) => {
     const path = join(folder, `${name}.onnx`)
     await writeModel(value, path)
@@ -123,19 +113,19 @@ async function contestantsOf(
     },
     { name: 'ours', path: await write('ours', ours.model) },
   ]
-  const cost: string[] = []
+  const processes: Process[] = []
   const feeds = join(folder, 'feeds.npz')
   const whet = await whetQuantize(one.path, feeds, join(folder, 'static.onnx'))
-  if (whet.failed === null) cost.push(`whet quantize, whole process: ${costOf(whet)}`)
+  if (whet.failed === null) processes.push(processOf('whet quantize', whet))
   for (const scheme of ['static', 'static-unprepared', 'dynamic'] as const) {
-    const name = `python ${scheme}`
+    const name = `python ${scheme}` as const
     const out = join(folder, 'python')
     const python = await pythonQuantizer(scheme, one.path, feeds, out)
     const failed = python
       ? python.result.steps[scheme]?.failed
       : 'Debian packages python3-onnx and python3-onnxruntime are not installed'
     files.push(failed ? { name, path: null, failed } : { name, path: join(out, `${scheme}.onnx`) })
-    if (python && !failed) cost.push(`Python ${scheme} quantizer, whole process: ${costOf(python.run)}`)
+    if (python && !failed) processes.push(processOf(name, python.run))
   }
   const sim = await onnxsim(one.path, join(folder, 'onnxsim.onnx'))
   files.push(
@@ -143,15 +133,16 @@ async function contestantsOf(
       ? { name: 'onnxsim', path: join(folder, 'onnxsim.onnx') }
       : { name: 'onnxsim', path: null, failed: sim.failed },
   )
-  cost.push(`onnxsim, whole process: ${costOf(sim)}`)
-  return { files, cost }
+  if (sim.failed === null) processes.push(processOf('onnxsim', sim))
+  return { files, processes }
 }
 
-/** What a process cost, on one line. */
-function costOf({ seconds, cpuSeconds, peakBytes }: ProcessRun): string {
-  const cpu = cpuSeconds === null ? [] : [`${cpuSeconds.toFixed(1)} s of processor time`]
-  return [`${seconds.toFixed(1)} s`, ...cpu, megabytes(peakBytes)].join(', ')
-}
+const processOf = (name: (typeof MAKERS)[number], { seconds, cpuSeconds, peakBytes }: ProcessRun): Process => ({
+  name,
+  seconds,
+  cpuSeconds,
+  peakBytes,
+})
 
 function timedContestant({ name, path, failed }: File, report: LatencyReport): Contestant {
   const timing = report.models.find((model) => model.path === name)
