@@ -1,29 +1,36 @@
-import { parseModel, tensorOf } from '../ir/index.ts'
+import { parseModel } from '../ir/index.ts'
 import type { ChannelBlock } from '../report/index.ts'
-import { optimizedModel } from './ort-node-profile.ts'
+import { type IsolatedPlacement, openIsolated } from './ort-node-isolated.ts'
 
-/** Fewer channels than any block has: the runtime fills them up. */
-const CHANNELS = 4
-const BLOCKED = 'com.microsoft.nchwc'
+/** A pool of one narrow block: where blocks are wider, it is none, and the runtime leaves it in plain order. */
+const question = () =>
+  parseModel(`<ir_version: 8, opset_import: ["" : 17]>
+  block (float[1,8,2,2] x) => (float[1,8,1,1] y) { y = MaxPool<kernel_shape = [2, 2]>(x) }`)
 
 let known: Promise<ChannelBlock> | undefined
 
 /**
  * How many channels the blocked float kernels of onnxruntime-node compute at once on this machine (`MlasNchwcGetBlockSize`):
- * read once from the weights that it fills up for a convolution. 16 as well where there are no such kernels.
+ * read once in this process, from what it makes of a pool over eight channels. 16 as well where there are no such kernels.
+ *
+ * @param placement Where that pool is loaded.
+ * @throws UserError where it cannot be.
  */
-export function channelBlock(): Promise<ChannelBlock> {
-  known ??= readBlock()
-  return known
+export function channelBlock(placement: IsolatedPlacement = {}): Promise<ChannelBlock> {
+  if (known) return known
+  const asked = ask(placement)
+  known = asked
+  asked.catch(() => {
+    known = undefined
+  })
+  return asked
 }
 
-async function readBlock(): Promise<ChannelBlock> {
-  const plain = parseModel(
-    '<ir_version: 8, opset_import: ["" : 17]> block (float[1,3,2,2] x) => (float[1,4,2,2] y) { y = Conv(x, w) }',
-  )
-  const dims = [CHANNELS, 3, 1, 1]
-  const initializers = new Map([['w', tensorOf('float32', dims, new Float32Array(CHANNELS * 3).fill(1))]])
-  const { graph } = await optimizedModel({ ...plain, graph: { ...plain.graph, initializers } })
-  const conv = graph.nodes.find(({ domain, opType }) => domain === BLOCKED && opType === 'Conv')
-  return conv && graph.initializers.get(conv.inputs[1]!)?.dims[0] === 8 ? 8 : 16
+async function ask(placement: IsolatedPlacement): Promise<ChannelBlock> {
+  const session = await openIsolated(question(), { arena: false }, { ...placement, readKernels: true })
+  try {
+    return session.kernels?.ReorderInput ? 8 : 16
+  } finally {
+    await session.close()
+  }
 }

@@ -1,8 +1,10 @@
 import { subset } from '../data/index.ts'
-import { channelBlock, type Session } from '../engine/index.ts'
+import type { Session } from '../engine/index.ts'
 import type { Model } from '../ir/index.ts'
 import type { ChannelBlock, Target } from '../report/index.ts'
 import type { CandidateSpec } from './candidate.ts'
+import type { EvidenceCache } from './evidence/evidence-cache.ts'
+import { blockOn } from './evidence/processor.ts'
 import type { Meter } from './meter.ts'
 import { proveEqual, proveEqualTo } from './prove-equal.ts'
 import { type ProvenTrail, provenTrail } from './proven-trail.ts'
@@ -16,7 +18,6 @@ import {
   type TimeForms,
   withMeasuredRepairs,
 } from './quantize/float-form-choice.ts'
-import { WIDEST_BLOCK } from './quantize/layout-steps.ts'
 import type { RowsOf } from './share-rows.ts'
 import { losslessTrail, unroundedTrail } from './simplify.ts'
 import { together } from './together.ts'
@@ -25,6 +26,7 @@ import { digestAll, type LeftOut, type Trail } from './trail.ts'
 interface FloatFormsOptions {
   readonly target: Target
   readonly seed: number
+  readonly cache: EvidenceCache
   readonly meter?: Meter | undefined
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((text: string) => void) | undefined
@@ -95,11 +97,10 @@ export class FloatForms {
     return this.finished(await forNativeKernels(trail, await this.block()))
   }
 
-  /** Channels of a block where the model shall run; not asked where nothing lies in blocks, or for another place. */
+  /** Channels of a block where the model shall run. */
   async block(): Promise<ChannelBlock> {
-    if (this.#options.target !== 'native') return WIDEST_BLOCK
-    const { graph } = (await this.#losslessPasses()).model
-    return graph.nodes.some(({ opType }) => opType === 'Conv') ? channelBlock() : WIDEST_BLOCK
+    const { target, cache } = this.#options
+    return blockOn(target, (await this.#losslessPasses()).model, cache)
   }
 
   /** What is ready for native kernels, with the repairs behind it that were measured to pay. */

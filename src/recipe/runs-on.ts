@@ -6,13 +6,11 @@ import {
   type OrtSessionOptions,
   openInBrowser,
   openIsolated,
-  productsSaturate,
   requireWeb,
 } from '../engine/index.ts'
 import type { Model } from '../ir/index.ts'
 import { checkChoice, UserError } from '../platform/index.ts'
 import { TARGETS, type Target } from '../report/index.ts'
-import { LEAN } from './lean.ts'
 
 /** Where models of a target are run, timed and judged. */
 export interface RunsOn {
@@ -43,7 +41,3 @@ export async function runsOn(target: Target, browser?: string): Promise<RunsOn> 
     open: (model, options, placement) => openIsolated(model, options, { ...placement, runtime: 'web' }),
   }
 }
-
-/** Whether products of codes saturate in 16 bits there: see `productsSaturate`. */
-export const saturatesOn = ({ runtime, open }: RunsOn, placement?: IsolatedPlacement): Promise<boolean> =>
-  productsSaturate(runtime, (model) => open(model, LEAN, placement))

@@ -6,14 +6,15 @@ import { UserError } from '../platform/index.ts'
 import type { CalibrationReport, CostsReport, LearnedWeightsReport, TuningReport } from '../report/index.ts'
 import { trainableWeights } from '../train/index.ts'
 import { channelsOf } from './evidence/channels.ts'
-import type { EvidenceCache } from './evidence/evidence-cache.ts'
+import { type EvidenceCache, noCache } from './evidence/evidence-cache.ts'
+import { blockOn, saturatesOn } from './evidence/processor.ts'
 import { rangesOf } from './evidence/ranges.ts'
 import { float32Inside } from './float32-form.ts'
 import { compareModels } from './judge/compare.ts'
 import { goneFromFloat, keepsNothing } from './quantize/keep-float.ts'
 import type { QuantizeOptions } from './quantize/quantize-options.ts'
 import { quantizeSteps } from './quantize/quantize-steps.ts'
-import { runsOn, saturatesOn } from './runs-on.ts'
+import { runsOn } from './runs-on.ts'
 import { losslessTrail, readyFor, unroundedTrail } from './simplify.ts'
 import { TensorStore } from './tensor-refs.ts'
 import { advanceAll, recipeOf, type Trail } from './trail.ts'
@@ -82,17 +83,18 @@ export async function tuneStaticInt8(
   rows: { readonly train: readonly number[]; readonly select: readonly number[] },
   options: TuneSettings,
 ): Promise<TunedTrail> {
-  const { seed = 0, signal, onProgress, cache, keepFloat, pass } = options
+  const { seed = 0, signal, onProgress, cache = noCache, keepFloat, pass } = options
   const float = await float32Inside(model, await losslessTrail(model))
   const start = await readyFor(await unroundedTrail(float, 'each run'), options)
   const gone = goneFromFloat(keepFloat ?? [], model, start.model)
   const looking = { indices: rows.train, samples: CALIBRATION_ROWS, cache, signal }
   const ranges = await rangesOf(start.model, data, 'minmax', looking)
   const costs = options.costs ? [options.costs] : []
-  const saturates = await saturatesOn(await runsOn('native'))
+  const saturates = await saturatesOn(await runsOn('native'), cache)
+  const block = await blockOn('native', start.model, cache)
   // What learning lets grow would saturate: weights that never do, whatever they learn.
   const held = saturates ? { ...pass, target: 'portable' } : pass
-  const quantizing: QuantizeOptions = { scheme: 'static-int8', keepFloat, pass: held, saturates }
+  const quantizing: QuantizeOptions = { scheme: 'static-int8', keepFloat, pass: held, saturates, block }
   const [quantize, ...repairs] = quantizeSteps({ ...quantizing, rounding: 'learned' }, [ranges, ...costs])
   const form = tuningForm(
     start.model,

@@ -21,6 +21,7 @@ import { channelsOf } from './evidence/channels.ts'
 import { type EvidenceCache, inMemory } from './evidence/evidence-cache.ts'
 import { openTimed, quickestRun } from './evidence/first-look.ts'
 import { kernelCosts } from './evidence/kernel-costs.ts'
+import { saturatesOn } from './evidence/processor.ts'
 import { rangesOf } from './evidence/ranges.ts'
 import { sensitivityOf } from './evidence/sensitivity.ts'
 import { firstFeeds } from './first-feeds.ts'
@@ -35,7 +36,7 @@ import { taughtSteps } from './quantize/learned-steps.ts'
 import { type ReadKernels, readKernels } from './quantize/measure-quantized.ts'
 import { curvesFor, quantizationRun, quantizeSteps } from './quantize/quantize-steps.ts'
 import { smoothed } from './quantize/smooth.ts'
-import { type RunsOn, runsOn, saturatesOn } from './runs-on.ts'
+import { type RunsOn, runsOn } from './runs-on.ts'
 import { type Phase, type RowsOf, shareRows } from './share-rows.ts'
 import { readyFor } from './simplify.ts'
 import { type TimingPurpose, timeSideBySide } from './time-side-by-side.ts'
@@ -146,7 +147,8 @@ export class Workbench {
       const { margin, alpha, metric, label, slices, meter } = options
       await tryMetric(session, rows.select, runMs, { margin, alpha, metric, label, slices, meter })
       await tryProof(session, rows.prove, { metric, label })
-      const saturates = options.target !== 'portable' && (options.saturates ?? (await saturatesOn(place)))
+      const saturates =
+        options.target !== 'portable' && (options.saturates ?? (await saturatesOn(place, options.cache)))
       const trail = startTrail(model)
       const original = builtFrom({ id: 'original', words: 'the file as it came' }, trail, {}, [])
       return new Workbench(
@@ -248,7 +250,7 @@ export class Workbench {
     const pass = noiseBudget === undefined ? spec.pass : { ...spec.pass, noiseBudget }
     const evidence = scheme === 'static-int8' ? await this.#staticEvidence(trail.model, spec) : []
     const block = await this.#forms.block()
-    const steps = quantizeSteps({ scheme, target, saturates, recurrent, rounding, pass }, evidence, block)
+    const steps = quantizeSteps({ scheme, target, saturates, block, recurrent, rounding, pass }, evidence)
     const quantized = await advanceOnThreads(
       trail,
       rounding ? await this.#taught(trail.model, scheme, steps, rounding) : steps,

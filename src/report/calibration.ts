@@ -1,5 +1,5 @@
-import { RANGE_METHODS } from './choices.ts'
-import { type Infer, integer, list, number, object, oneOf, optional, record, report, text } from './schema.ts'
+import { CHANNEL_BLOCKS, RANGE_METHODS } from './choices.ts'
+import { boolean, type Infer, integer, list, number, object, oneOf, optional, record, report, text } from './schema.ts'
 
 const calibrationMethod = oneOf('minmax', 'percentile', 'entropy', 'mse', 'most-rows')
 export type CalibrationMethod = Infer<typeof calibrationMethod>
@@ -29,6 +29,17 @@ export const costs = report('costs', {
   borderNs: optional(number),
 })
 export type CostsReport = Infer<typeof costs>
+
+/** How the runtime's kernels compute on a processor, as far as it was asked. */
+export const processor = report('processor', {
+  cpu: text,
+  runtime: text,
+  /** Whether sums of two products of codes saturate in 16 bits. */
+  saturates: optional(boolean),
+  /** Channels that blocked float kernels compute at once. */
+  block: optional(oneOf(...CHANNEL_BLOCKS)),
+})
+export type ProcessorReport = Infer<typeof processor>
 
 /** One rounding: of a value, or inside of a node (its weights, its gate). */
 const noiseSource = object({ kind: oneOf('value', 'node'), name: text })

@@ -1,5 +1,5 @@
 import { attack } from './attack.ts'
-import { calibration, costs, sensitivity } from './calibration.ts'
+import { calibration, costs, processor, sensitivity } from './calibration.ts'
 import { channels } from './channels.ts'
 import { comparison } from './comparison.ts'
 import { failure } from './failure.ts'
@@ -47,6 +47,7 @@ export const kinds = {
   moments,
   optimization,
   prediction,
+  processor,
   profile,
   program,
   pruning,

@@ -10,8 +10,9 @@ import {
   NATIVE_FORMS,
 } from '../../passes/index.ts'
 import type { ChannelBlock, Target } from '../../report/index.ts'
+import { BLOCK } from '../../rewrite/index.ts'
 import { advanceAll, type Trail } from '../trail.ts'
-import { layoutSteps, WIDEST_BLOCK } from './layout-steps.ts'
+import { layoutSteps } from './layout-steps.ts'
 
 /** How long two forms are timed side by side, and what leaving the plain one must save of the time. */
 export const FORM_SECONDS = 8
@@ -50,13 +51,9 @@ export type TimeForms = (
  * @param time Not asked where there is nothing to fill.
  * @param block Channels of a whole block.
  */
-export async function filledWherePays(
-  plain: Trail,
-  time: TimeForms,
-  block: ChannelBlock = WIDEST_BLOCK,
-): Promise<Trail> {
+export async function filledWherePays(plain: Trail, time: TimeForms, block: ChannelBlock = BLOCK): Promise<Trail> {
   const filling = layoutSteps(FILL_BLOCKS, block)
-  const through = block === WIDEST_BLOCK ? FILL_JOINTS.options : { ...FILL_JOINTS.options, block }
+  const through = block === BLOCK ? FILL_JOINTS.options : { ...FILL_JOINTS.options, block }
   const filled = await advanceAll(plain, filling)
   const joined = await advanceAll(plain, [{ pass: FILL_JOINTS.pass, options: through }, ...filling])
   const known = new Set([modelDigest(plain.model)])
@@ -79,15 +76,11 @@ export async function filledWherePays(
 }
 
 /** The model, ready for native kernels, with repairs that pay on some processors, or for some sizes, alone. */
-export const withMeasuredRepairs = (trail: Trail, block: ChannelBlock = WIDEST_BLOCK): Promise<Trail> =>
+export const withMeasuredRepairs = (trail: Trail, block: ChannelBlock = BLOCK): Promise<Trail> =>
   advanceAll(trail, layoutSteps(MEASURED_REPAIRS, block))
 
 /** Whether `withMeasuredRepairs` was measured to make the model faster here. Not asked where none of them finds anything. */
-export async function measuredRepairsPay(
-  trail: Trail,
-  time: TimeForms,
-  block: ChannelBlock = WIDEST_BLOCK,
-): Promise<boolean> {
+export async function measuredRepairsPay(trail: Trail, time: TimeForms, block: ChannelBlock = BLOCK): Promise<boolean> {
   const repaired = await withMeasuredRepairs(trail, block)
   if (repaired.model === trail.model) return false
   const times = await time([

@@ -1,10 +1,8 @@
 import { IN_BLOCKS } from '../../passes/index.ts'
 import type { ChannelBlock } from '../../report/index.ts'
+import { BLOCK } from '../../rewrite/index.ts'
 import type { Step } from '../trail.ts'
-
-/** What passes go by that are told nothing. */
-export const WIDEST_BLOCK: ChannelBlock = 16
 
 /** The steps of passes for kernels with blocks of so many channels; said in the recipe, which then needs no machine. */
 export const layoutSteps = (passes: readonly string[], block: ChannelBlock): readonly Step[] =>
-  passes.map((pass) => (block !== WIDEST_BLOCK && IN_BLOCKS.has(pass) ? { pass, options: { block } } : { pass }))
+  passes.map((pass) => (block !== BLOCK && IN_BLOCKS.has(pass) ? { pass, options: { block } } : { pass }))

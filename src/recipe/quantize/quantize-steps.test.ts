@@ -35,3 +35,13 @@ test('gates are held between limits where products saturate, for the native targ
   ])
   expect(curves({ saturates: true, target: 'web' })).toBeUndefined()
 })
+
+test('how many channels a block has is said to what lays channels in blocks, and to nothing where that is 16', () => {
+  const told = (block?: 8 | 16) =>
+    quantizeSteps({ scheme: 'weight-int8', block }, []).filter(
+      ({ options }) => (options as { block?: number } | undefined)?.block !== undefined,
+    )
+  expect(told(8).map(({ pass }) => pass)).toContain('tileNarrowOutputs')
+  expect(told(8).every(({ options }) => (options as { block: number }).block === 8)).toBe(true)
+  expect([told(16), told()]).toEqual([[], []])
+})

@@ -5,9 +5,10 @@ import {
   SATURATING_REPAIRS,
   type StaticInt8Options,
 } from '../../passes/index.ts'
-import type { ChannelBlock, PassRun, Report, Scheme } from '../../report/index.ts'
+import type { PassRun, Report, Scheme } from '../../report/index.ts'
+import { BLOCK } from '../../rewrite/index.ts'
 import type { Step, Trail } from '../trail.ts'
-import { layoutSteps, WIDEST_BLOCK } from './layout-steps.ts'
+import { layoutSteps } from './layout-steps.ts'
 import type { QuantizeOptions } from './quantize-options.ts'
 import { weightOptions } from './weight-choices.ts'
 
@@ -20,18 +21,10 @@ const PASS_OF: Readonly<Record<Scheme, string>> = {
   float16: 'convertFloat16',
 }
 
-/**
- * The steps that quantize by this scheme, given its evidence: the scheme's own pass, and what mends its kernels.
- *
- * @param block Channels of a block of float kernels, where it is known where the model shall run.
- */
-export function quantizeSteps(
-  options: QuantizeOptions,
-  evidence: readonly Report[],
-  block: ChannelBlock = WIDEST_BLOCK,
-): readonly [Step, ...Step[]] {
+/** The steps that quantize by this scheme, given its evidence: the scheme's own pass, and what mends its kernels. */
+export function quantizeSteps(options: QuantizeOptions, evidence: readonly Report[]): readonly [Step, ...Step[]] {
   const step = quantizeStep(options, evidence)
-  const { scheme, target, recurrent, saturates } = options
+  const { scheme, target, recurrent, saturates, block = BLOCK } = options
   const codes = options.pass?.target ?? target
   const layers: Step[] =
     scheme === 'static-int8' && recurrent

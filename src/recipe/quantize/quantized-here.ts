@@ -1,10 +1,12 @@
-import type { Feeds, Session, TensorValue } from '../../engine/index.ts'
+import type { Feeds, IsolatedPlacement, Session, TensorValue } from '../../engine/index.ts'
 import { NoiseTally } from '../../evaluate/index.ts'
 import type { Model } from '../../ir/index.ts'
 import type { Report, Saturation } from '../../report/index.ts'
+import { noCache } from '../evidence/evidence-cache.ts'
+import { blockOn, saturatesOn } from '../evidence/processor.ts'
 import { LEAN } from '../lean.ts'
 import type { OpenSessions } from '../open-sessions.ts'
-import { type RunsOn, saturatesOn } from '../runs-on.ts'
+import type { RunsOn } from '../runs-on.ts'
 import { samplesFor } from '../samples.ts'
 import type { Trail } from '../trail.ts'
 import { provePortable, saturating } from './portable.ts'
@@ -18,11 +20,11 @@ const MULTIPLIES: readonly string[] = ['static-int8', 'dynamic-int8']
 /** Whether products of codes saturate where a model of these options shall run, as far as that matters to it. */
 export async function saturatesHere(
   place: RunsOn,
-  { scheme, target, saturates, pass }: QuantizeOptions,
-  sessions?: OpenSessions,
+  { scheme, target, saturates, pass, cache = noCache }: QuantizeOptions,
+  placement?: IsolatedPlacement,
 ): Promise<boolean> {
   if (!MULTIPLIES.includes(scheme) || target === 'portable' || pass?.target !== undefined) return false
-  return saturates ?? saturatesOn(place, sessions && { processes: sessions.processes })
+  return saturates ?? saturatesOn(place, cache, placement)
 }
 
 /** The options for weights so small that no sum of two products leaves 16 bits. */
@@ -47,12 +49,15 @@ export async function quantizedHere(
   place: RunsOn,
   start: Trail,
   evidence: readonly Report[],
-  options: QuantizeOptions,
+  asked: QuantizeOptions,
 ): Promise<QuantizedTrail & { readonly saturation?: Saturation }> {
-  const saturates = await saturatesHere(place, options, sessions)
-  const full = await quantizedTrail(start, evidence, { ...options, saturates })
+  const { target = 'native', cache = noCache } = asked
+  const placement = { processes: sessions.processes }
+  const saturates = await saturatesHere(place, asked, placement)
+  const options = { ...asked, saturates, block: await blockOn(target, start.model, cache, placement) }
+  const full = await quantizedTrail(start, evidence, options)
   if (!saturates || provePortable(full.trail.model).proven) return full
-  const reduced = await quantizedTrail(start, evidence, { ...reducedOptions(options), saturates })
+  const reduced = await quantizedTrail(start, evidence, reducedOptions(options))
   const models = [start.model, full.trail.model, reduced.trail.model] as const
   const { decibels, samples } = await decibelsOf(sessions, place, models, options)
   const nearer = decibels.reduced > decibels.full ? reduced : full

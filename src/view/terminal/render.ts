@@ -5,6 +5,7 @@ import type {
   FailureReport,
   InspectionReport,
   MomentsReport,
+  ProcessorReport,
   ProfileReport,
   QuantizationReport,
   Recipe,
@@ -57,6 +58,7 @@ const renderers: Renderers = {
   moments,
   optimization,
   prediction,
+  processor,
   profile,
   program: ({ whetstone, help }) => help ?? whetstone,
   pruning,
@@ -259,6 +261,14 @@ function costs(report: CostsReport, style: Style): string {
     report.nodes.map(({ name, floatMs, integerMs }) => [name, floatMs.toPrecision(3), integerMs.toPrecision(3)]),
     style,
   )
+}
+
+function processor({ cpu, runtime, saturates, block }: ProcessorReport): string {
+  const told = [
+    ...(saturates === undefined ? [] : [saturates ? 'sums of two products saturate' : 'products never saturate']),
+    ...(block === undefined ? [] : [`${plural(block, 'channel')} a block of float kernels`]),
+  ]
+  return [`${runtime} on ${cpu}`, ...told.map((line) => `  ${line}`)].join('\n')
 }
 
 function sensitivity(report: SensitivityReport, style: Style): string {
