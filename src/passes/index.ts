@@ -208,6 +208,7 @@ export const IN_BLOCKS: ReadonlySet<string> = new Set(
     layout.convolveNormalizations,
     layout.averageInBlocks,
     layout.slopesAsProducts,
+    layout.splitBrokenJoints,
     layout.convolveParts,
     layout.resizeInBlocks,
     layout.shiftInBlocks,

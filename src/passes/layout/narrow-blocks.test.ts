@@ -10,6 +10,7 @@ import { fillChannelBlocks } from './fill-channel-blocks.ts'
 import { groupsInBlocks } from './groups-in-blocks.ts'
 import { padInBlocks } from './pad-in-blocks.ts'
 import { shiftInBlocks } from './shift-in-blocks.ts'
+import { splitBrokenJoints } from './split-broken-joints.ts'
 import { tileNarrowOutputs } from './tile-narrow-outputs.ts'
 
 /** The pass where blocks have so many channels. */
@@ -39,6 +40,17 @@ test.each([
   expect((await rewriteWith(withBlocksOf(16, pass), source)).report.applied).toBe(0)
   const { before, after, report } = await rewriteWith(withBlocksOf(8, pass), source)
   expect(report.applied).toBe(1)
+  await expectEqualModels(before, after)
+})
+
+test.each([8, 12])('%i channels beside few are a block of 8, of 16 they are not', async (channels) => {
+  const source = model('a = Conv(x, w) j = Concat<axis = 1>(a, x) y = Conv<pads = [1, 1, 1, 1]>(j, v)', {
+    w: [channels, 3, 1, 1],
+    v: [5, channels + 3, 3, 3],
+  })
+  expect((await rewriteWith(withBlocksOf(16, splitBrokenJoints), source)).report.applied).toBe(0)
+  const { before, after, ops } = await rewriteWith(withBlocksOf(8, splitBrokenJoints), source)
+  expect(ops).toEqual(['Conv', 'Conv', 'Conv', 'Add'])
   await expectEqualModels(before, after)
 })
 
