@@ -1,4 +1,5 @@
-import { availableParallelism, cpus, loadavg, release, type } from 'node:os'
+import { availableParallelism, loadavg, release, type } from 'node:os'
+import { processor } from '../platform/index.ts'
 import { runtimeName } from './ort-node-version.ts'
 
 /** What timings were taken on. */
@@ -16,7 +17,7 @@ export interface Machine {
 export function machine(): Machine {
   const [load] = loadavg()
   return {
-    cpu: cpus()[0]?.model.trim() || process.arch,
+    cpu: processor(),
     cores: availableParallelism(),
     runtime: runtimeName,
     node: process.versions.node,
