@@ -1,6 +1,6 @@
 import type { GraphIndex, Node } from '../../ir/index.ts'
 import { operatorName } from '../../ir/index.ts'
-import { quantizeRules } from './units/quantize-rules.ts'
+import { onlyMoves } from './units/quantize-rules.ts'
 
 /** The codes that a float stands for, and the node that reads them; whether moved or also read by others on the way. */
 export interface ReadCodes {
@@ -10,8 +10,6 @@ export interface ReadCodes {
   readonly shared: boolean
 }
 
-const movesOnly = (node: Node): boolean => quantizeRules[operatorName(node)]?.kind === 'movement'
-
 /** The codes behind a float value. The runtime looks past whatever only moves values between. */
 export function codesBehind(value: string, index: GraphIndex): ReadCodes | undefined {
   let [at, moved, shared] = [value, false, false]
@@ -20,7 +18,7 @@ export function codesBehind(value: string, index: GraphIndex): ReadCodes | undef
     if (!maker) return undefined
     shared ||= isShared(at, index)
     if (operatorName(maker) === 'DequantizeLinear') return { codes: maker.inputs[0]!, reader: maker, moved, shared }
-    if (!movesOnly(maker)) return undefined
+    if (!onlyMoves(maker)) return undefined
     at = maker.inputs[0]!
     moved = true
   }
@@ -36,7 +34,7 @@ export function becomesOf({ codes, shared }: ReadCodes, index: GraphIndex): 'tur
   const isCoder = (node: Node | undefined) => node !== undefined && operatorName(node) === 'QuantizeLinear'
   let [at, maker] = [codes, index.producer.get(codes)]
   if (isCoder(maker)) return shared || isShared(codes, index) ? 'either' : 'turned'
-  while (maker && movesOnly(maker)) {
+  while (maker && onlyMoves(maker)) {
     at = maker.inputs[0]!
     maker = index.producer.get(at)
   }

@@ -9,7 +9,7 @@ import {
 } from '../../../ir/index.ts'
 import type { Range } from '../affine.ts'
 import type { ObservedRange } from '../units/plan-options.ts'
-import { type NodeFacts, quantizeRules } from '../units/quantize-rules.ts'
+import { type NodeFacts, onlyMoves } from '../units/quantize-rules.ts'
 
 /**
  * So far below the least score that is not masked, all masked ones of a row of 128 together weigh less than half of the
@@ -92,7 +92,7 @@ class MaskedRanges {
       const range = this.#unmasked(name)
       return range ? range.min - DEPTH : null
     }
-    if (quantizeRules[operatorName(node)]?.kind === 'movement' && node.inputs[0] === name) {
+    if (onlyMoves(node) && node.inputs[0] === name) {
       const all = node.outputs.filter((output) => output !== '').map((output) => this.#lowestOf(output))
       return all.includes(null) ? null : Math.min(...(all as number[]))
     }
@@ -112,7 +112,7 @@ class MaskedRanges {
   #unmasked(name: string): Range | null {
     const maker = this.#index.producer.get(name)
     if (!maker) return null
-    if (quantizeRules[operatorName(maker)]?.kind === 'movement') return this.#unmasked(maker.inputs[0]!)
+    if (onlyMoves(maker)) return this.#unmasked(maker.inputs[0]!)
     if (operatorName(maker) === 'Where') {
       const [, yes, no] = maker.inputs as [string, string, string]
       if (this.#isMask(yes) === this.#isMask(no)) return null

@@ -65,6 +65,18 @@ test('all of it stays where another reader, or the output, can tell', async () =
   expect(tellingRanges(ranges, indexGraph(model.graph), facts).get('a')).toEqual({ min: -20, max: 4 })
 })
 
+test('all of it stays in front of a Resize that mixes it before a curve; not in front of one that repeats it', async () => {
+  const resized = (mode: string) =>
+    planned(`a = Conv(x, w)  s = Constant<value_floats = [1.0, 1.0, 2.0, 2.0]>()
+             r = Resize<mode = "${mode}", coordinate_transformation_mode = "asymmetric">(a, , s)  h = Relu(r)  y = Conv(h, u)`)
+  const linear = await resized('linear')
+  expect(linear.reach.min).toBeCloseTo(linear.seen.min, 0)
+  expect(linear.noise).toBeGreaterThan(24)
+  const nearest = await resized('nearest')
+  expect(nearest.reach.min).toBeGreaterThan(-1)
+  expect(nearest.noise).toBeGreaterThan(24)
+})
+
 test('what is only moved is told apart by who reads it in the end', () => {
   const model = modelWith(
     'g (float[1,16,12,10] a) => (float h) { b = Transpose(a)  p = HardSwish(b)  q = HardSigmoid(b)  h = Mul(p, q) }',

@@ -2,7 +2,7 @@ import { floatAttribute, type GraphIndex, type Node, operatorName } from '../../
 import { clipBounds } from '../../../rewrite/index.ts'
 import type { Range } from '../affine.ts'
 import type { ObservedRange } from '../units/plan-options.ts'
-import { type NodeFacts, quantizeRules } from '../units/quantize-rules.ts'
+import { type NodeFacts, onlyMoves } from '../units/quantize-rules.ts'
 
 /**
  * Where a result is this near to its end, nobody is told anything any more: so small a part of one of its 255 steps that
@@ -40,8 +40,7 @@ export function tellingRanges(
     return joined ?? null
   }
   const toldBy = (node: Node, name: string): Range | null => {
-    if (quantizeRules[operatorName(node)]?.kind === 'movement' && node.inputs[0] === name)
-      return node.outputs.length === 1 ? within(node.outputs[0]!) : null
+    if (onlyMoves(node) && node.inputs[0] === name) return node.outputs.length === 1 ? within(node.outputs[0]!) : null
     const behind = MONOTONE.has(operatorName(node)) ? (within(node.outputs[0]!) ?? EVERYTHING) : EVERYTHING
     const told = toldOf(node, behind, facts)
     return told && (told.min > EVERYTHING.min || told.max < EVERYTHING.max) ? told : null

@@ -7,6 +7,7 @@ import {
   ints,
   intsAttribute,
   type Node,
+  operatorName,
   type Shape,
   stringAttribute,
   type Tensor,
@@ -215,10 +216,20 @@ export function overPicture(node: Node, facts: NodeFacts): Node {
   return { ...node, opType: 'MaxPool', attributes: new Map([['kernel_shape', ints(places)]]) }
 }
 
+const interpolation = (node: Node): string => stringAttribute(node, 'mode', 'nearest')
+
 function refuseResize(node: Node): string | undefined {
-  const mode = stringAttribute(node, 'mode', 'nearest')
+  const mode = interpolation(node)
   return mode === 'nearest' ? undefined : `interpolation "${mode}" has no integer kernel`
 }
+
+/**
+ * Whether each element of its result is one of those that it reads, or one of a constant border: then what holds of each
+ * before holds of each behind it. A Resize that interpolates makes new values of several.
+ */
+export const onlyMoves = (node: Node): boolean =>
+  quantizeRules[operatorName(node)]?.kind === 'movement' &&
+  (operatorName(node) !== 'Resize' || interpolation(node) === 'nearest')
 
 function refuseGather(node: Node, facts: NodeFacts): string | undefined {
   return facts.constant(node.inputs[0]!) ? 'it reads a table' : undefined
