@@ -3,7 +3,7 @@ import type { Dataset } from '../data/index.ts'
 import { leftUnseen, openIsolated, type Session } from '../engine/index.ts'
 import { predictRows, safeBatch } from '../evaluate/index.ts'
 import { modelDigest } from '../onnx/index.ts'
-import { sha256, withLock } from '../platform/index.ts'
+import { sha256, UserError, withLock } from '../platform/index.ts'
 import type { PredictionReport } from '../report/index.ts'
 import { DATA, dataFor, modelAt, READING, SLICE, THREADS } from './inputs.ts'
 import { outputFile } from './output-file.ts'
@@ -123,9 +123,13 @@ async function writeAnswers(
     spool.remove()
     return { rows, resumed, rowsPerSecond: rows > resumed ? (rows - resumed) / seconds : 0, outputs }
   } catch (error) {
-    // What is done so far is kept for the next run of the same command.
-    await spool.commit().catch(() => {})
-    spool.close()
+    // What is done so far is kept for the next run of the same command, unless that would be refused as this one is.
+    const refused = error instanceof UserError && error.code === 'unsupported'
+    if (spool.rows === 0 || refused) spool.remove()
+    else {
+      await spool.commit().catch(() => {})
+      spool.close()
+    }
     throw error
   }
 }
