@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { parseModel } from '../ir/index.ts'
-import { outputPorts } from './model-ports.ts'
+import { inputPorts, outputPorts } from './model-ports.ts'
 
 /** A model that looks tokens up and scores them; the sizes of its output have names alone. */
 const scoring = (take: string) =>
@@ -17,4 +17,14 @@ test('places that nobody named are told by what the graph does with some tokens'
   expect(behind).toMatchObject({ name: 'logits', shape: ['b', 1, 3] })
   const [everywhere] = outputPorts(scoring('taken = Slice(x, zero, far, axis)'))
   expect(everywhere!.shape![1]).not.toBe(1)
+})
+
+test('an input of which not even the number of dimensions is told has no shape', () => {
+  const model = parseModel(
+    '<ir_version: 8, opset_import: ["" : 17]> g (float[] x, float s) => (float[] y) { y = Mul(x, s) }',
+  )
+  expect(inputPorts(model)).toEqual([
+    { name: 'x', dtype: 'float32', shape: null },
+    { name: 's', dtype: 'float32', shape: [] },
+  ])
 })

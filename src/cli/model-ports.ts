@@ -36,6 +36,6 @@ function ports(
 /** Sizes as numbers where the model names them, or they follow from others. */
 function knownSizes(declared: ValueType, inferred: Shape | null): Shape | null {
   const named = declared.kind === 'tensor' ? declared.shape : null
-  if (named?.length !== inferred?.length) return inferred
-  return inferred!.map((dim, axis) => (typeof named![axis] === 'number' ? named![axis] : dim))
+  if (!named || named.length !== inferred?.length) return inferred
+  return inferred.map((dim, axis) => (typeof named[axis] === 'number' ? named[axis] : dim))
 }
