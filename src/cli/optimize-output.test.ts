@@ -44,6 +44,29 @@ test('a later result takes the place of the earlier one as a whole', async () =>
   ])
 })
 
+test('files in its folders that no run wrote stay', async () => {
+  const folder = join(root, 'shared')
+  mkdirSync(join(folder, 'candidates', 'cvs'), { recursive: true })
+  mkdirSync(join(folder, 'recipe.blobs'))
+  writeFileSync(join(folder, 'candidates', 'cvs', 'ada.txt'), 'Ada')
+  writeFileSync(join(folder, 'candidates', 'own.onnx'), 'mine')
+  writeFileSync(join(folder, 'recipe.blobs', 'note.md'), 'mine too')
+  writeFileSync(join(folder, 'recipe.blobs', `${'0'.repeat(64)}.bin`), 'of an earlier run')
+  await withLock(folder, () => writeOptimized(folder, result(['one', 'two'])))
+  await withLock(folder, () => writeOptimized(folder, result(['three'])))
+  expect(names(folder).filter((name) => /candidates|blobs/.test(name))).toEqual([
+    'candidates',
+    'candidates/cvs',
+    'candidates/cvs/ada.txt',
+    'candidates/own.onnx',
+    'candidates/three.onnx',
+    'candidates/three.recipe.json',
+    'recipe.blobs',
+    'recipe.blobs/note.md',
+  ])
+  expect(readFileSync(join(folder, 'candidates', 'own.onnx'), 'utf8')).toBe('mine')
+})
+
 test('a disk that fills up half-way leaves the earlier result, and nothing else', async () => {
   const folder = join(root, 'b')
   await withLock(folder, () => writeOptimized(folder, result(['one'])))

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Dataset } from '../data/index.ts'
 import type { Model } from '../ir/index.ts'
@@ -11,7 +11,7 @@ import { renderHtml } from '../view/index.ts'
 
 /** Where a result is put together, inside its folder and so on the same disk. */
 const STAGE = '.whetstone-new'
-/** Folders of a result: what an earlier run left there goes. */
+/** Folders of a result: what an earlier run left there goes, and what anybody else put there stays. */
 const FOLDERS = ['candidates', 'recipe.blobs']
 /** Files of a result, whatever refers to others after them. */
 const FILES = ['model.onnx', 'recipe.json', 'report.html', 'report.json']
@@ -52,7 +52,7 @@ export const asked = (command: string) => command.replace(/ --explain[= ]\S+| --
 /**
  * Writes everything that `optimize` promises. All of it is written and flushed aside before anything takes its place,
  * so that an error or a full disk leaves the folder as it was; the report comes last, so that a folder with a report is
- * whole. Candidates of an earlier run go. Call it inside `withLock`.
+ * whole. Candidates of an earlier run go; other files stay. Call it inside `withLock`.
  */
 export async function writeOptimized(folder: string, optimized: Optimized): Promise<void> {
   const { model, report, recipe, tensors, candidates } = optimized
@@ -73,7 +73,14 @@ export async function writeOptimized(folder: string, optimized: Optimized): Prom
     await writeAtomic(join(stage, 'report.json'), `${JSON.stringify(report, null, 1)}\n`)
     for (const name of FOLDERS) {
       const earlier = join(folder, name)
-      if (existsSync(earlier)) renameSync(earlier, join(stage, `earlier-${name}`))
+      if (!existsSync(earlier)) continue
+      for (const other of notOfRuns(readdirSync(earlier)))
+        cpSync(join(earlier, other), join(stage, name, other), {
+          recursive: true,
+          force: false,
+          preserveTimestamps: true,
+        })
+      renameSync(earlier, join(stage, `earlier-${name}`))
     }
     for (const name of inOrder(readdirSync(stage))) renameSync(join(stage, name), join(folder, name))
   } catch (error) {
@@ -81,6 +88,17 @@ export async function writeOptimized(folder: string, optimized: Optimized): Prom
   } finally {
     rmSync(stage, { recursive: true, force: true })
   }
+}
+
+/**
+ * Names in a folder of a result that no run has written: a run writes tensors named by their digests, and beside each
+ * `ID.recipe.json` the recipe's tensors, the candidate and its external data.
+ */
+function notOfRuns(names: readonly string[]): readonly string[] {
+  const recipe = '.recipe.json'
+  const ids = names.filter((name) => name.endsWith(recipe)).map((name) => name.slice(0, -recipe.length))
+  const written = new Set(ids.flatMap((id) => [recipe, '.recipe.blobs', '.onnx', '.onnx.data'].map((end) => id + end)))
+  return names.filter((name) => !written.has(name) && !/^[0-9a-f]{64}\.bin$/.test(name))
 }
 
 /** The files to put in place: whatever refers to others after them. */
