@@ -49,9 +49,11 @@ export function halved(tensor: Tensor, reader: string, state: Conversion): Tenso
   return half
 }
 
+/** NaN and the infinities are in float16 what they were. */
 function keepsMost(values: Float32Array, rounded: Float32Array): boolean {
   let [signal, noise] = [0, 0]
   for (const [i, value] of values.entries()) {
+    if (!Number.isFinite(value)) continue
     signal += value * value
     noise += (value - rounded[i]!) ** 2
   }
