@@ -106,6 +106,17 @@ describe('feedsOf', () => {
     })
   })
 
+  test('rows for a model that takes several at a time are refused as such, others as rows of another shape', () => {
+    const run = (size: number) =>
+      feedsOf(
+        rows({ x: { dtype: 'float32', dims: [2, size], data: new Float32Array(2 * size) } }),
+        [port('x', [8, 3])],
+        dataset(),
+      )
+    expect(() => run(3)).toThrow(/takes exactly 8 rows at a time/)
+    expect(() => run(4)).toThrow(/has rows of shape \[4\], and the model's input wants \[8,3\]/)
+  })
+
   test('a missing input names the nearest field', () => {
     const act = () =>
       feedsOf(

@@ -57,15 +57,17 @@ export function rowsPerRun(inputs: readonly PortValue[], data: Dataset, wanted: 
     // A rank equal to the row's own means that the model has no row axis at all.
     if (input.shape.length === 0 || input.shape.length === field.rowShape.length) return 1
     if (first === 1) return 1
-    if (typeof first === 'number')
-      throw new UserError(
-        'unsupported',
-        `input "${input.name}" takes exactly ${first} rows at a time (shape ${show(input.shape)})`,
-        { where: input.name, hint: 'export the model with a dynamic first dimension, or with a first dimension of 1' },
-      )
+    if (typeof first === 'number') throw takesSeveral(input, first)
   }
   return Math.max(1, Math.floor(wanted))
 }
+
+const takesSeveral = (input: PortValue, rows: number): UserError =>
+  new UserError(
+    'unsupported',
+    `input "${input.name}" takes exactly ${rows} rows at a time (shape ${show(input.shape)})`,
+    { where: input.name, hint: 'export the model with a dynamic first dimension, or with a first dimension of 1' },
+  )
 
 /**
  * Whether an input that the data does not name may start at zeros: a floating (or, for counters, integer) value that is
@@ -90,6 +92,9 @@ function fromColumn(
     ...(single ? [dims.slice(1), [1, ...dims]] : []),
   ]
   const fitting = options.find((option) => fits(option, input.shape, symbols))
+  const first = input.shape?.[0]
+  if (!fitting && typeof first === 'number' && first > 1 && fits(dims.slice(1), input.shape!.slice(1), symbols))
+    throw takesSeveral(input, first)
   if (!fitting)
     throw new UserError(
       'bad-data',
