@@ -55,6 +55,14 @@ test('nodes that share a name are told of: the runtime would refuse them', () =>
   expect(inspect(named).warnings).toEqual([expect.stringMatching(/2 nodes are named "a"/)])
 })
 
+test('inputs that have a value in the file are told of, where the file need not list its weights as inputs', () => {
+  const parsed = (irVersion: number) =>
+    parseModel(`<ir_version: ${irVersion}, opset_import: ["" : 12]>
+      g (float[N] x, float[1] heat) => (float[N] y) <float[1] heat = {2}> { y = Mul(x, heat) }`)
+  expect(inspect(parsed(4)).warnings).toEqual([expect.stringMatching(/taken as constants .*: "heat"$/)])
+  expect(inspect(parsed(3)).warnings).toEqual([])
+})
+
 test('a file that rounds in each run is told what can be done about it', () => {
   const told = (body: string) =>
     inspect(

@@ -77,7 +77,7 @@ export function inspect(model: Model, options: InspectOptions = {}): Inspection 
     },
     operators: countOperatorNames(model),
     possibilities: possibilities(inlined, weights),
-    warnings: [...problems, ...sharedNames(graph.nodes)],
+    warnings: [...problems, ...sharedNames(graph.nodes), ...inputsWithValues(model)],
     elapsedMs: Math.round(performance.now() - started),
   }
 }
@@ -138,6 +138,16 @@ function sharedNames(nodes: readonly Node[]): readonly string[] {
   return [...counts].flatMap(([name, count]) =>
     count > 1 ? [`${count} nodes are named "${name}": ONNX Runtime refuses to load them`] : [],
   )
+}
+
+/** Files before IR version 4 had to list every weight among the inputs, so that there it says nothing. */
+function inputsWithValues({ graph, irVersion }: Model): readonly string[] {
+  const names = graph.inputs.map(({ name }) => `"${name}"`).filter((name) => graph.initializers.has(name.slice(1, -1)))
+  if (irVersion < 4 || names.length === 0) return []
+  const some = names.length <= 5 ? names.join(', ') : `${names.slice(0, 4).join(', ')} and ${names.length - 4} more`
+  return [
+    `inputs that have a value in the file are taken as constants here, and nothing that is made of the model can be fed them: ${some}`,
+  ]
 }
 
 function summary(value: ValueInfo, shapes?: InspectOptions['shapes']): InspectedValue {
