@@ -142,7 +142,7 @@ function sharedNames(nodes: readonly Node[]): readonly string[] {
 
 /** Files before IR version 4 had to list every weight among the inputs, so that there it says nothing. */
 function inputsWithValues({ graph, irVersion }: Model): readonly string[] {
-  const names = graph.inputs.map(({ name }) => `"${name}"`).filter((name) => graph.initializers.has(name.slice(1, -1)))
+  const names = graph.inputs.filter(({ name }) => graph.initializers.has(name)).map(({ name }) => `"${name}"`)
   if (irVersion < 4 || names.length === 0) return []
   const some = names.length <= 5 ? names.join(', ') : `${names.slice(0, 4).join(', ')} and ${names.length - 4} more`
   return [
