@@ -10,6 +10,7 @@ import {
   type TensorValue,
 } from '../src/engine/index.ts'
 import { type Model, operatorName, parseModel, type Tensor, tensorOf } from '../src/ir/index.ts'
+import { encodeModel } from '../src/onnx/index.ts'
 import { passes, productSafety } from '../src/passes/index.ts'
 import { noCache, quantize } from '../src/recipe/index.ts'
 import { optimize } from '../src/search/index.ts'
@@ -145,15 +146,18 @@ describe('on a processor without VNNI', () => {
     expect(report.portable!.sentence).toContain('32 of 64 channels at full range, 32 reduced')
   })
 
-  test('products of blocks that round what they read are products in integers, and 8-bit ones are not promised', async () => {
+  test('products of blocks that round what they read are products in integers, which never saturate', async () => {
     const base = modelWith('g (float[5,64] x) => (float y) { y = MatMul(x, w) }', { w: [64, 64] })
     const blocks = { target: 'portable', accuracyLevel: 4 } as const
     const { report } = await quantize(base, { ...blocks, scheme: 'weight-int4' })
     expect(report.portable).toMatchObject({ proven: true, products: [{ operator: 'MatMulNBits', worstPair: 30 }] })
-    const eight = quantize(base, { ...blocks, scheme: 'weight-int8' })
-    await expect(eight).rejects.toMatchObject({ code: 'bad-argument', message: expect.stringMatching(/may saturate/) })
-    const { model: naive } = await quantize(base, { scheme: 'weight-int8', accuracyLevel: 4 })
-    expect(productSafety(naive)[0]!.unsafe).toHaveLength(64)
+    const eight = await quantize(base, { ...blocks, scheme: 'weight-int8' })
+    expect(eight.report.portable).toMatchObject({
+      proven: true,
+      products: [{ form: 'exact', channels: 64, unsafe: [] }],
+    })
+    const { model: native } = await quantize(base, { scheme: 'weight-int8', accuracyLevel: 4 })
+    expect(encodeModel(eight.model)).toEqual(encodeModel(native))
     expect(
       (await quantize(base, { ...blocks, accuracyLevel: 0, scheme: 'weight-int8' })).report.portable!.products,
     ).toEqual([])
@@ -242,13 +246,12 @@ describe('a file that came with codes that may saturate', () => {
   })
 
   test('or is refused where nothing can choose them anew', async () => {
-    const blocks = (
-      await quantize(modelWith('g (float[5,64] x) => (float y) { y = MatMul(x, w) }', { w: [64, 64] }), {
-        scheme: 'weight-int8',
-        accuracyLevel: 4,
-      })
-    ).model
-    const again = quantize(blocks, { scheme: 'dynamic-int8', target: 'portable' })
+    const attention = parseModel(`<ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]>
+      g (uint8[1,4,2] x) => (float y)
+      <int8[2,6] w = {127, 9, 127, 9, 127, 9, 127, 9, 127, 9, 127, 9}, float[6] b = {0, 0, 0, 0, 0, 0},
+       float s = {0.01}, uint8 xz = {0}, int8 wz = {0}, float[2,3] v = {1, 2, 3, 4, 5, 6}>
+      { a = com.microsoft.QAttention<num_heads = 1>(x, w, b, s, s, , xz, wz) y = MatMul(a, v) }`)
+    const again = quantize(attention, { scheme: 'weight-int8', target: 'portable' })
     await expect(again).rejects.toMatchObject({ code: 'unsupported', message: expect.stringMatching(/^NOT portable/) })
   })
 })

@@ -51,12 +51,11 @@ test('where it is the time that counts, they are not: they take as long as 8 bit
 test('weights of 8 bits are tried on the kernel that is fast: natively it rounds what it reads', () => {
   const level = (target: 'native' | 'portable' | 'web', id: string) =>
     dataFreeSpecs(inspect(network()), false, target).find((spec) => spec.id === id)?.pass
-  expect(level('native', 'weight-int8')).toEqual({ accuracyLevel: 4 })
-  expect(level('native', 'weight-int8-wide')).toEqual({ accuracyLevel: 4, block: 256, fewest: 32_768 })
-  for (const target of ['portable', 'web'] as const) expect(level(target, 'weight-int8-wide')).toBeUndefined()
-  // Sums of 16 bits may saturate there.
-  expect(level('portable', 'weight-int8')).toBeUndefined()
-  expect(level('web', 'weight-int8')).toBeUndefined()
+  for (const target of ['native', 'portable'] as const) {
+    expect(level(target, 'weight-int8')).toEqual({ accuracyLevel: 4 })
+    expect(level(target, 'weight-int8-wide')).toEqual({ accuracyLevel: 4, block: 256, fewest: 32_768 })
+  }
+  for (const id of ['weight-int8', 'weight-int8-wide']) expect(level('web', id)).toBeUndefined()
   expect(level('native', 'weight-int4')).toBeUndefined()
 })
 

@@ -212,7 +212,7 @@ export function dataFreeSpecs(
         pass: { oneScale: true },
       },
       // In float the native kernel widens all weights of 8 bits in every run: 2048×2048 takes twelve times as long.
-      ...(target === 'native'
+      ...(target !== 'web'
         ? ([
             {
               id: 'weight-int8-wide',

@@ -1,6 +1,5 @@
 import { GROUPS } from '../../passes/index.ts'
 import { UserError } from '../../platform/index.ts'
-import type { Scheme, Target } from '../../report/index.ts'
 
 /** How the weight-only schemes get from weights to codes; see `quantizeWeights` and `scaleWeightInputs`. */
 export interface WeightChoices {
@@ -24,28 +23,19 @@ export interface WeightChoices {
 /**
  * The options of the weight pass that these choices stand for.
  *
- * @throws UserError for a group that no kernel takes, and for products that may saturate where that is ruled out.
+ * @throws UserError for a group that no kernel takes.
  */
 export function weightOptions({
-  scheme,
-  target,
   group,
   rounding,
   symmetric,
   accuracyLevel,
   stored,
-}: WeightChoices & { readonly scheme: Scheme; readonly target?: Target | undefined }): Readonly<
-  Record<string, unknown>
-> {
+}: WeightChoices): Readonly<Record<string, unknown>> {
   if (group !== undefined && !GROUPS.includes(group))
     throw new UserError('bad-argument', `no kernel takes groups of ${group} weights`, {
       where: 'group',
       hint: `choices: ${GROUPS.join(', ')}`,
-    })
-  if (scheme === 'weight-int8' && target === 'portable' && accuracyLevel === 4)
-    throw new UserError('bad-argument', 'accuracy level 4 with 8-bit weights may saturate on processors without VNNI', {
-      where: 'accuracy level',
-      hint: 'use level 0, 4-bit weights, or the native target',
     })
   return {
     ...(group === undefined ? {} : { block: group }),

