@@ -35,6 +35,14 @@ test('on standby stand those of which the best that stays close is expected to b
   expect(sequenceOf([contender('fast', 0.4, 0, 0.5), contender('quiet', 0.5, 0, 0.999)])).toEqual(['quiet', 'fast'])
 })
 
+test('odds of a pass that luck alone would give are no hope of one: what stays close is proven first', () => {
+  const lucky = [contender('fast', 0.4, 0.04, 0.1), contender('quiet', 0.5, 0.01, 0.999)]
+  expect(sequenceOf(lucky)).toEqual(standbyOf(lucky))
+  expect(sequenceOf([contender('fast', 0.4, 0.3, 0.1), contender('quiet', 0.5, 0.01, 0.999)])).toEqual(['fast'])
+  // Where nothing stays close, luck is all there is.
+  expect(sequenceOf([contender('fast', 0.4, 0.001, 0), contender('quiet', 0.5, 0.04, 0)])).toEqual(['quiet', 'fast'])
+})
+
 test('what is too slow to be worth a proof beside the fastest stands in reserve, in case that one does not stay close', () => {
   const { standby, reserve } = finalists([contender('fast', 0.92, 0, 0.9), contender('quiet', 0.96, 0, 1)], 4, 1)
   expect([standby, reserve].map((list) => list.map(({ id }) => id))).toEqual([['fast'], ['quiet']])

@@ -1,4 +1,5 @@
 import type { Odds } from '../evaluate/index.ts'
+import { whatCounts } from './assurance.ts'
 import { byPreference, type Standing } from './preference.ts'
 
 /** A candidate that the selection rows allow, with what orders it. */
@@ -56,8 +57,10 @@ export function finalists(contenders: readonly Contender[], limit: number, befor
       .sort((one, other) => expectedOf(other) - expectedOf(one))
       .slice(0, limit),
   )
-  // Where nothing can pass, as with few rows, the proof says at least how many would settle it.
-  if (!odds.some(({ pass }) => pass > 0)) return { sequence: standby, shared: false, standby, reserve }
+  // Without hope of a pass, as with few rows, the proof says at least how many would settle it; but where nothing stays
+  // close either, luck is all there is.
+  if (whatCounts(odds) === 'close' && odds.some(({ close }) => close > 0))
+    return { sequence: standby, shared: false, standby, reserve }
   const alone = (chosen: readonly number[]) => expectedOfSequence(chosen, values, odds, 0)
   const shared = (chosen: readonly number[]) =>
     chosen.length < 2 ? Number.NEGATIVE_INFINITY : expectedOfSequence(chosen, values, odds, 2)

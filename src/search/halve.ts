@@ -1,8 +1,9 @@
 import type { Odds } from '../evaluate/index.ts'
+import { whatCounts } from './assurance.ts'
 import type { JudgingSteps } from './judging-steps.ts'
 import { betterHalf } from './rungs.ts'
 import { sideBySide } from './side-by-side.ts'
-import { mayPass, quietestFirst, quietestOnMostRows, type Trial } from './trial.ts'
+import { quietestFirst, quietestOnMostRows, type Trial } from './trial.ts'
 
 /** What halving asks of the pool that holds the candidates. */
 interface Judging {
@@ -43,7 +44,7 @@ export async function halve(pool: Judging, steps: JudgingSteps, trials: readonly
   const [quietest] = quietestFirst(left) as readonly [Trial]
   const [onMostRows] = quietestOnMostRows(left) as readonly [Trial]
   const [ofQuietest, ofOther] = [pool.odds(quietest), pool.odds(onMostRows)]
-  const what = mayPass(ofQuietest) || mayPass(ofOther) ? 'pass' : 'close'
+  const what = whatCounts([ofQuietest, ofOther])
   const best = ofOther[what] > ofQuietest[what] + LIKELIER ? onMostRows : quietest
   keep(pool, left, [best])
   return best

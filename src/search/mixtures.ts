@@ -1,34 +1,21 @@
 import { CLOSE_DB, noiseRows } from '../evaluate/index.ts'
 import type { CandidateSpec } from '../recipe/index.ts'
+import { isCertain, isLikely, isSecure, isSure, mayPass } from './assurance.ts'
 import type { Budget } from './budget.ts'
 import { MixtureBuilder } from './mixture-builder.ts'
 import { settleNoise } from './noise-budget.ts'
 import type { Pool } from './pool.ts'
-import {
-  isClipped,
-  isStatic,
-  mayPass,
-  noiseAt,
-  noiseRatioOf,
-  quietestFirst,
-  SECURE_NOISE,
-  SECURE_ODDS,
-  type Trial,
-} from './trial.ts'
+import { isClipped, isStatic, noiseAt, noiseRatioOf, quietestFirst, SECURE_NOISE, type Trial } from './trial.ts'
 
-/** Odds of a pass, or of staying close, from which what is not secure is timed as well. */
-export const LIKELY = 1 / 2
 const STEP = 'not timed: a step on the way to the fastest mixture that is close enough'
 const UNKNOWN =
   'no mixture of float and integers was tried: what roundings do cannot be followed back through this model from its outputs'
 /** Noise over signal of which close holds more often than not, where a secure mixture stands by. */
 const BRAVE_NOISE = noiseAt(CLOSE_DB + 1 / 2)
-/** So many rows tell what others will show; of fewer, a quieter mixture is kept as well, unless so much speaks for it. */
+/** So many rows tell what others will show; of fewer, a quieter mixture is kept as well, unless much speaks for it. */
 const MANY_ROWS = 32
-const CERTAIN = 0.97
 const QUIETER = noiseAt(3)
-/** Odds of a pass from which no insurance is looked for, and how much quieter that is: answers changed by a third. */
-const SURE = 0.9
+/** How much quieter an insurance is: answers changed by a third. */
 const INSURANCE = noiseAt(10)
 
 const foretoldNoise = ({ built }: Trial) => built.expectedNoise ?? 0
@@ -99,14 +86,14 @@ export class Mixtures {
   /** More likely than not to pass; to stay close where the secure mixture, to fall back on, is not likely to pass either. */
   #mayHold(trial: Trial, secure: Trial | undefined): boolean {
     const { pass, close } = this.#pool.odds(trial)
-    return pass >= LIKELY || (secure !== undefined && this.#pool.odds(secure).pass < LIKELY && close >= LIKELY)
+    return isLikely(pass) || (secure !== undefined && !isLikely(this.#pool.odds(secure).pass) && isLikely(close))
   }
 
   /** The noise of one without the reserve that the secure mixture keeps, where only noise counts; null where it fails. */
   #braveBudget(secure: Trial, steps: readonly Trial[]): number | null {
     const pool = this.#pool
     const noise = noiseRatioOf(secure)
-    if (!noise || pool.odds(secure).pass >= LIKELY) return null
+    if (!noise || isLikely(pool.odds(secure).pass)) return null
     const budget = (foretoldNoise(secure) * BRAVE_NOISE) / noise
     const tooLoud = (trial: Trial) => !pool.secure(trial) && (noiseRatioOf(trial) ?? 1) > BRAVE_NOISE
     const failed = steps.some((trial) => tooLoud(trial) && foretoldNoise(trial) <= budget)
@@ -125,7 +112,7 @@ export class Mixtures {
     const { spec } = whole.built
     const foretold = () => this.#builder.foretold(spec, `a quieter mixture of ${spec.id}`)
     if (!mayPass(odds)) return this.#fewTell(whole) ? this.#quieter(spec, await foretold()) : []
-    if (pass >= SURE || !this.#budget.plenty) return []
+    if (isSure(pass) || !this.#budget.plenty) return []
     const noise = await foretold()
     const trial = noise && pool.affords(1) ? await this.#builder.build(spec, noise * INSURANCE) : null
     if (!trial) return []
@@ -168,8 +155,8 @@ export class Mixtures {
   #fewTell(trial: Trial): boolean {
     const pool = this.#pool
     const { pass, close } = pool.odds(trial)
-    if (pass >= SECURE_ODDS) return pool.bench.rows.select.indices.length < MANY_ROWS
-    return close < CERTAIN && noiseRows(trial.comparison!) < MANY_ROWS
+    if (isSecure(pass)) return pool.bench.rows.select.indices.length < MANY_ROWS
+    return !isCertain(close) && noiseRows(trial.comparison!) < MANY_ROWS
   }
 
   /** A mixture of this candidate that is quieter than what is foretold so much noise, where it is secure. */

@@ -1,4 +1,5 @@
 import type { ComparisonReport } from '../report/index.ts'
+import { isSecure, whatCounts } from './assurance.ts'
 import { ALWAYS_JUDGED, type Budget, FEWEST_FINALISTS, LATE } from './budget.ts'
 import { whyNotProven } from './choice-words.ts'
 import { type Choice, chooseByProof } from './choose.ts'
@@ -7,7 +8,7 @@ import { isTimed, NOT_SLOWER } from './goal.ts'
 import type { Pool } from './pool.ts'
 import { byPreference, worthMore } from './preference.ts'
 import { affordsProof, proofRowsWithin } from './proof-rows.ts'
-import { mayPass, promising, SECURE_ODDS, type Trial } from './trial.ts'
+import { promising, type Trial } from './trial.ts'
 
 /** Finalists that may touch the proof rows. */
 const FINALISTS = 4
@@ -197,9 +198,9 @@ async function judgeSafer(pool: Pool): Promise<void> {
   for (const trial of left.filter((one) => !pool.hopeless(one)).slice(0, ALWAYS_JUDGED)) {
     const judged = contenders(pool)
     const [best] = byPreference(judged)
-    const canPass = judged.some(({ odds }) => mayPass(odds))
-    const safety = ({ odds }: Contender) => (canPass ? odds.pass : odds.close)
-    if (!best || safety(best) >= SECURE_ODDS || judged.some((one) => safety(one) > safety(best))) return
+    const what = whatCounts(judged.map(({ odds }) => odds))
+    const safety = ({ odds }: Contender) => odds[what]
+    if (!best || isSecure(safety(best)) || judged.some((one) => safety(one) > safety(best))) return
     if (!(await pool.affordsJudging([trial]))) return
     await pool.judgeFirstRows(trial)
   }
@@ -209,7 +210,7 @@ async function judgeSafer(pool: Pool): Promise<void> {
 export async function judgeUnrounded(pool: Pool): Promise<void> {
   const plain = pool.trials.find(({ built }) => built.spec.unrounded)
   if (!plain || plain.comparison !== null || plain.result.p50Ms === null || pool.hopeless(plain)) return
-  if (contenders(pool).some(({ odds }) => odds.pass >= SECURE_ODDS)) return
+  if (contenders(pool).some(({ odds }) => isSecure(odds.pass))) return
   if (await pool.affordsJudging([plain])) await pool.judgeFirstRows(plain)
 }
 

@@ -1,12 +1,13 @@
 import { type CandidateSpec, provePortable } from '../recipe/index.ts'
 import type { RangeMethod } from '../report/index.ts'
+import { isLikely, whatCounts } from './assurance.ts'
 import { ALWAYS_JUDGED, type Budget } from './budget.ts'
 import type { BuildsInTime } from './builds-in-time.ts'
-import { LIKELY, Mixtures } from './mixtures.ts'
+import { Mixtures } from './mixtures.ts'
 import { calibrationSpecs, equalisedSpecs, smoothedSpecs, unsaturatedSpec } from './plan.ts'
 import type { Pool } from './pool.ts'
 import { rounded } from './rounded.ts'
-import { decibelsMissing, isPlainStatic, isQuiet, isStatic, mayPass, quietestFirst, type Trial } from './trial.ts'
+import { decibelsMissing, isPlainStatic, isQuiet, isStatic, quietestFirst, type Trial } from './trial.ts'
 
 /**
  * What a decibel less noise costs of the goal's figure, by float in places: 1 to 7 % of the time on detectors and
@@ -100,9 +101,9 @@ export class Statics {
   async #timeLikely(): Promise<void> {
     const pool = this.#pool
     const judged = pool.trials.filter((trial) => isStatic(trial) && trial.comparison !== null)
-    const what = judged.some((trial) => mayPass(pool.odds(trial))) ? 'pass' : 'close'
+    const what = whatCounts(judged.map((trial) => pool.odds(trial)))
     const likely = judged.filter(
-      (trial) => trial.result.p50Ms === null && !trial.dropped && pool.odds(trial)[what] >= LIKELY,
+      (trial) => trial.result.p50Ms === null && !trial.dropped && isLikely(pool.odds(trial)[what]),
     )
     const quietest = quietestFirst(likely).slice(0, LIKELY_TIMED)
     for (const trial of quietest) pool.withdrawNote(trial)

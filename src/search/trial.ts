@@ -1,6 +1,7 @@
 import { CLOSE_DB, isCutOff, lowestSqnrDb, type Odds, typicalSqnrDb } from '../evaluate/index.ts'
 import type { Built, ReadKernels } from '../recipe/index.ts'
 import type { CandidateResult, ComparisonReport, OptimizationReport } from '../report/index.ts'
+import { isSecure } from './assurance.ts'
 
 /** A candidate in the search: what was built, and what is known of it so far. */
 export interface Trial {
@@ -61,10 +62,6 @@ const acceptable = ({ comparison }: Trial) =>
   comparison.verdict !== 'regressed' &&
   (comparison.verdict === 'pass' || comparison.grade !== null)
 
-/** Odds of a pass, or of staying close, with which nothing safer is looked for. */
-export const SECURE_ODDS = 0.8
-/** Odds of a pass that are no hope of one: on too few rows a few lucky answers would do, and it is staying close that counts. */
-const NO_HOPE = 1 / 20
 /** Decibels above what `close` asks for, so that other rows do not fall below it. */
 const RESERVE_DB = 2
 /** Noise over signal that is secure at the worst output. */
@@ -84,20 +81,17 @@ export function noiseRatioOf({ comparison }: Trial): number | null {
   return decibels === null ? null : noiseAt(decibels)
 }
 
-/** Whether there is hope of a pass on the proof rows; else it must be close there. */
-export const mayPass = ({ pass }: Odds): boolean => pass > NO_HOPE
-
 /** Expected to hold on the proof rows: very likely to pass there; or close, with a reserve. */
 export function secure(trial: Trial, odds: Odds): boolean {
   const { comparison } = trial
   if (trial.dropped || comparison === null || comparison.verdict === 'regressed') return false
   const { agreement, n } = comparison
-  if (odds.pass >= SECURE_ODDS) return true
+  if (isSecure(odds.pass)) return true
   if (!acceptable(trial)) return false
   const noise = noiseRatioOf(trial)
   return (
     noise === null ||
-    (noise <= SECURE_NOISE && odds.close >= SECURE_ODDS) ||
+    (noise <= SECURE_NOISE && isSecure(odds.close)) ||
     (agreement !== null && n >= ENOUGH_ROWS && agreement.rate >= SECURE_AGREEMENT)
   )
 }
