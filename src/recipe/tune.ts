@@ -7,7 +7,7 @@ import type { CalibrationReport, CostsReport, LearnedWeightsReport, TuningReport
 import { trainableWeights } from '../train/index.ts'
 import { channelsOf } from './evidence/channels.ts'
 import { type EvidenceCache, noCache } from './evidence/evidence-cache.ts'
-import { blockOn, saturatesOn } from './evidence/processor.ts'
+import { blockOn, curvesOn, saturatesOn } from './evidence/processor.ts'
 import { rangesOf } from './evidence/ranges.ts'
 import { float32Inside } from './float32-form.ts'
 import { compareModels } from './judge/compare.ts'
@@ -92,9 +92,10 @@ export async function tuneStaticInt8(
   const costs = options.costs ? [options.costs] : []
   const saturates = await saturatesOn(await runsOn('native'), cache)
   const block = await blockOn('native', start.model, cache)
+  const curves = await curvesOn('native', start.model, cache)
   // What learning lets grow would saturate: weights that never do, whatever they learn.
   const held = saturates ? { ...pass, target: 'portable' } : pass
-  const quantizing: QuantizeOptions = { scheme: 'static-int8', keepFloat, pass: held, saturates, block }
+  const quantizing: QuantizeOptions = { scheme: 'static-int8', keepFloat, pass: held, saturates, block, curves }
   const [quantize, ...repairs] = quantizeSteps({ ...quantizing, rounding: 'learned' }, [ranges, ...costs])
   const form = tuningForm(
     start.model,

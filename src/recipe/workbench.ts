@@ -21,7 +21,7 @@ import { channelsOf } from './evidence/channels.ts'
 import { type EvidenceCache, inMemory } from './evidence/evidence-cache.ts'
 import { openTimed, quickestRun } from './evidence/first-look.ts'
 import { kernelCosts } from './evidence/kernel-costs.ts'
-import { saturatesOn } from './evidence/processor.ts'
+import { curvesOn, saturatesOn } from './evidence/processor.ts'
 import { rangesOf } from './evidence/ranges.ts'
 import { sensitivityOf } from './evidence/sensitivity.ts'
 import { firstFeeds } from './first-feeds.ts'
@@ -34,7 +34,7 @@ import type { Spared } from './prune/spare.ts'
 import { FORM_SECONDS } from './quantize/float-form-choice.ts'
 import { taughtSteps } from './quantize/learned-steps.ts'
 import { type ReadKernels, readKernels } from './quantize/measure-quantized.ts'
-import { curvesFor, quantizationRun, quantizeSteps } from './quantize/quantize-steps.ts'
+import { quantizationRun, quantizeSteps } from './quantize/quantize-steps.ts'
 import { smoothed } from './quantize/smooth.ts'
 import { type RunsOn, runsOn } from './runs-on.ts'
 import { type Phase, type RowsOf, shareRows } from './share-rows.ts'
@@ -245,12 +245,13 @@ export class Workbench {
 
   async #quantized(trail: Trail, spec: CandidateSpec & { readonly scheme: Scheme }): Promise<Built> {
     const { scheme, recurrent, rounding, noiseBudget } = spec
-    const { target } = this.#options
+    const { target, cache } = this.#options
     const { saturates } = this
     const pass = noiseBudget === undefined ? spec.pass : { ...spec.pass, noiseBudget }
     const evidence = scheme === 'static-int8' ? await this.#staticEvidence(trail.model, spec) : []
     const block = await this.#forms.block()
-    const steps = quantizeSteps({ scheme, target, saturates, block, recurrent, rounding, pass }, evidence)
+    const curves = scheme === 'static-int8' ? await curvesOn(target, trail.model, cache) : undefined
+    const steps = quantizeSteps({ scheme, target, saturates, block, curves, recurrent, rounding, pass }, evidence)
     const quantized = await advanceOnThreads(
       trail,
       rounding ? await this.#taught(trail.model, scheme, steps, rounding) : steps,
@@ -299,7 +300,7 @@ export class Workbench {
   async #costs(model: Model, ranges: CalibrationReport): Promise<CostsReport | null> {
     const { threads, cache, signal, target } = this.#options
     if (target === 'web') return null
-    const curves = curvesFor({ scheme: 'static-int8', target, saturates: this.saturates })
+    const curves = await curvesOn(target, model, cache)
     return kernelCosts(model, ranges, this.#feeds, { threads, cache, signal, curves, runMs: this.seen.runMs })
   }
 

@@ -38,6 +38,8 @@ export const processor = report('processor', {
   saturates: optional(boolean),
   /** Channels that blocked float kernels compute at once. */
   block: optional(oneOf(...CHANNEL_BLOCKS)),
+  /** Whether codes are held between two limits in less time than looked up in a table. */
+  limits: optional(boolean),
 })
 export type ProcessorReport = Infer<typeof processor>
 

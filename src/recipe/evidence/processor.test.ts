@@ -4,7 +4,7 @@ import { channelBlock, referenceWith } from '../../engine/index.ts'
 import type { Report } from '../../report/index.ts'
 import type { RunsOn } from '../runs-on.ts'
 import { type EvidenceCache, noCache } from './evidence-cache.ts'
-import { blockOn, saturatesOn } from './processor.ts'
+import { blockOn, curvesOn, saturatesOn } from './processor.ts'
 
 /** Keeps what is made by its key. */
 function remembering() {
@@ -49,4 +49,19 @@ test('blocks are asked for where convolutions shall run on this machine, and now
   kept.set([...kept.keys()][0]!, { ...([...kept.values()][0] as Report), block: block === 8 ? 16 : 8 } as Report)
   expect(await blockOn('native', convolves, cache)).not.toBe(block)
   expect(await blockOn('native', convolves, noCache)).toBe(block)
+})
+
+test('how gates stand is measured where a HardSwish shall run on this machine, once', async () => {
+  const gated = modelWith('g (float[1,3] x) => (float y) { a = MatMul(x, w) y = HardSwish(a) }', { w: [3, 4] })
+  const plain = modelWith('g (float[1,3] x) => (float y) { a = MatMul(x, w) y = Relu(a) }', { w: [3, 4] })
+  const { kept, cache } = remembering()
+  for (const target of ['portable', 'web'] as const) expect(await curvesOn(target, gated, cache)).toBeUndefined()
+  expect(await curvesOn('native', plain, cache)).toBeUndefined()
+  expect(kept.size).toBe(0)
+  const curves = await curvesOn('native', gated, cache)
+  expect([...kept.values()]).toMatchObject([{ kind: 'processor', limits: curves === 'limits' }])
+  for (const limits of [true, false]) {
+    kept.set([...kept.keys()][0]!, { ...([...kept.values()][0] as Report), limits } as Report)
+    expect(await curvesOn('native', gated, cache)).toBe(limits ? 'limits' : undefined)
+  }
 })

@@ -1,5 +1,6 @@
-import { channelBlock, type IsolatedPlacement, machine, productsSaturate } from '../../engine/index.ts'
+import { channelBlock, type IsolatedPlacement, limitsAreFaster, machine, productsSaturate } from '../../engine/index.ts'
 import type { Model } from '../../ir/index.ts'
+import type { StaticInt8Options } from '../../passes/index.ts'
 import type { ChannelBlock, ProcessorReport, Target } from '../../report/index.ts'
 import { BLOCK } from '../../rewrite/index.ts'
 import { LEAN } from '../lean.ts'
@@ -36,7 +37,23 @@ export async function blockOn(
   return block!
 }
 
-type Answer = Pick<ProcessorReport, 'saturates' | 'block'>
+/**
+ * How gates of HardSwish stand in static integers of this model (see `PlanOptions.curves`): as was measured to take less
+ * time on this machine, kernel against kernel.
+ */
+export async function curvesOn(
+  target: Target,
+  { graph }: Model,
+  cache: EvidenceCache,
+): Promise<StaticInt8Options['curves']> {
+  if (target !== 'native' || !graph.nodes.some(({ opType }) => opType === 'HardSwish')) return undefined
+  const { limits } = await kept(cache, machine().runtime, 'limits beside a table', async () => ({
+    limits: await limitsAreFaster(),
+  }))
+  return limits ? 'limits' : undefined
+}
+
+type Answer = Pick<ProcessorReport, 'saturates' | 'block' | 'limits'>
 
 function kept(
   cache: EvidenceCache,

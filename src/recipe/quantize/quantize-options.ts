@@ -1,5 +1,6 @@
 import type { Dataset } from '../../data/index.ts'
 import type { RuntimeProcesses } from '../../engine/index.ts'
+import type { StaticInt8Options } from '../../passes/index.ts'
 import type { ChannelBlock, RangeMethod, Scheme, Target } from '../../report/index.ts'
 import type { EvidenceCache } from '../evidence/evidence-cache.ts'
 import type { WeightChoices } from './weight-choices.ts'
@@ -20,6 +21,8 @@ export interface QuantizeOptions extends WeightChoices {
   readonly saturates?: boolean | undefined
   /** Channels of a block of float kernels where the model shall run (see `channelBlock`); 16 unless said. */
   readonly block?: ChannelBlock | undefined
+  /** How gates stand in static integers (see `PlanOptions.curves`), as is fastest where the model shall run. */
+  readonly curves?: StaticInt8Options['curves']
   /** Node names or operator names that stay in float. */
   readonly keepFloat?: readonly string[] | undefined
   /** Steps that learned roundings take for each part of the model; 500 unless said. */

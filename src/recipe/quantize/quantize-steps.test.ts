@@ -23,17 +23,16 @@ test('weights that stay within 16 bits are said in the recipe, for recurrent lay
   expect(quantizeSteps({ ...options, target: 'web' }, [])).toHaveLength(2)
 })
 
-test('gates are held between limits where products saturate, for the native target alone, and the recipe says it', () => {
+test('how gates stand is said in the recipe of static integers, and of nothing else', () => {
   const curves = (options: object) =>
     (quantizeSteps({ scheme: 'static-int8', ...options }, [])[0].options as { curves?: string }).curves
-  expect(curves({ saturates: true })).toBe('limits')
-  expect(curves({ saturates: true, pass: { target: 'portable' } })).toBe('limits')
-  expect([{}, { saturates: false }, { saturates: true, target: 'portable' }].map(curves)).toEqual([
+  expect(curves({ curves: 'limits' })).toBe('limits')
+  expect(curves({ curves: 'limits', pass: { target: 'portable' } })).toBe('limits')
+  expect([{}, { saturates: true }, { scheme: 'dynamic-int8', curves: 'limits' }].map(curves)).toEqual([
     undefined,
     undefined,
     undefined,
   ])
-  expect(curves({ saturates: true, target: 'web' })).toBeUndefined()
 })
 
 test('how many channels a block has is said to what lays channels in blocks, and to nothing where that is 16', () => {

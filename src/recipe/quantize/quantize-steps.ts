@@ -1,10 +1,4 @@
-import {
-  KERNEL_REPAIRS,
-  LAYOUT_REPAIRS,
-  RECURRENT_ONLY,
-  SATURATING_REPAIRS,
-  type StaticInt8Options,
-} from '../../passes/index.ts'
+import { KERNEL_REPAIRS, LAYOUT_REPAIRS, RECURRENT_ONLY, SATURATING_REPAIRS } from '../../passes/index.ts'
 import type { PassRun, Report, Scheme } from '../../report/index.ts'
 import { BLOCK } from '../../rewrite/index.ts'
 import type { Step, Trail } from '../trail.ts'
@@ -44,17 +38,9 @@ export function quantizationRun({ runs }: Trail, scheme: Scheme): PassRun {
   return run
 }
 
-/**
- * How gates stand in static integers: where products saturate, which is where the runtime has no VNNI, held between two
- * limits, since a table takes longer there than the product behind it.
- */
-export const curvesFor = ({ scheme, target = 'native', saturates }: QuantizeOptions): StaticInt8Options['curves'] =>
-  scheme === 'static-int8' && target === 'native' && saturates ? 'limits' : undefined
-
 /** The scheme's own pass. */
 export function quantizeStep(options: QuantizeOptions, evidence: readonly Report[]): Step {
-  const { scheme, keepFloat, target } = options
-  const curves = curvesFor(options)
+  const { scheme, keepFloat, target, curves } = options
   const bits = scheme === 'weight-int8' ? { bits: 8 } : scheme === 'weight-int4' ? { bits: 4 } : {}
   return {
     pass: PASS_OF[scheme],
@@ -67,7 +53,7 @@ export function quantizeStep(options: QuantizeOptions, evidence: readonly Report
       // Said in the recipe, so that older recipes keep their bytes.
       ...(scheme === 'static-int8' ? { rounding: options.rounding === 'learned' ? 'learned' : 'sums' } : {}),
       ...(scheme === 'dynamic-int8' || scheme === 'static-int8' ? { tables: 'stored' } : {}),
-      ...(curves ? { curves } : {}),
+      ...(scheme === 'static-int8' && curves ? { curves } : {}),
       ...options.pass,
     },
     ...(evidence.length > 0 ? { evidence: evidence.map((report) => ({ report })) } : {}),

@@ -3,7 +3,7 @@ import { NoiseTally } from '../../evaluate/index.ts'
 import type { Model } from '../../ir/index.ts'
 import type { Report, Saturation } from '../../report/index.ts'
 import { noCache } from '../evidence/evidence-cache.ts'
-import { blockOn, saturatesOn } from '../evidence/processor.ts'
+import { blockOn, curvesOn, saturatesOn } from '../evidence/processor.ts'
 import { LEAN } from '../lean.ts'
 import type { OpenSessions } from '../open-sessions.ts'
 import type { RunsOn } from '../runs-on.ts'
@@ -54,7 +54,9 @@ export async function quantizedHere(
   const { target = 'native', cache = noCache } = asked
   const placement = { processes: sessions.processes }
   const saturates = await saturatesHere(place, asked, placement)
-  const options = { ...asked, saturates, block: await blockOn(target, start.model, cache, placement) }
+  const block = await blockOn(target, start.model, cache, placement)
+  const curves = asked.scheme === 'static-int8' ? await curvesOn(target, start.model, cache) : undefined
+  const options = { ...asked, saturates, block, curves }
   const full = await quantizedTrail(start, evidence, options)
   if (!saturates || provePortable(full.trail.model).proven) return full
   const reduced = await quantizedTrail(start, evidence, reducedOptions(options))

@@ -263,10 +263,11 @@ function costs(report: CostsReport, style: Style): string {
   )
 }
 
-function processor({ cpu, runtime, saturates, block }: ProcessorReport): string {
+function processor({ cpu, runtime, saturates, block, limits }: ProcessorReport): string {
   const told = [
     ...(saturates === undefined ? [] : [saturates ? 'sums of two products saturate' : 'products never saturate']),
     ...(block === undefined ? [] : [`${plural(block, 'channel')} a block of float kernels`]),
+    ...(limits === undefined ? [] : [`limits of codes are ${limits ? 'faster' : 'slower'} than tables`]),
   ]
   return [`${runtime} on ${cpu}`, ...told.map((line) => `  ${line}`)].join('\n')
 }
