@@ -3,6 +3,7 @@ import { affineU8, quantizeU8, rangeOf } from '../affine.ts'
 import type { Unit } from '../units/unit.ts'
 import { keptApart, scalesApart } from './between-codes.ts'
 import type { Codes } from './equalise-channels.ts'
+import { limitsOfInput } from './limits-of-input.ts'
 import type { QdqWriter } from './qdq-writer.ts'
 import type { StaticPlan } from './static-plan.ts'
 
@@ -21,6 +22,8 @@ export class CodedValues {
   readonly #named = new Set<string>()
   /** What values that have codes are called as floats under one scale a channel. */
   readonly #underChannels = new Map<string, string>()
+  /** Float nodes in whose place stand the codes that are made of what they read; needed where others read them. */
+  readonly replaced = new Set<Node>()
 
   constructor(plan: StaticPlan, writer: QdqWriter) {
     this.#plan = plan
@@ -31,7 +34,10 @@ export class CodedValues {
   codesOf(name: string): string {
     const known = this.#coded.get(name)
     if (known) return known
-    const made = this.#writer.quantize(name, this.#plan.codes.get(name)!, name)
+    const codes = this.#plan.codes.get(name)!
+    const limits = limitsOfInput(this.#plan, name, codes)
+    if (limits) this.replaced.add(limits)
+    const made = this.#writer.quantize(limits?.inputs[0] ?? name, codes, name)
     this.#coded.set(name, made)
     return made
   }

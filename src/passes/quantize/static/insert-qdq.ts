@@ -143,9 +143,15 @@ class GraphInsertion implements Insertion {
   #finish(): Graph {
     const { graph } = this.plan
     const used = new Set(graph.outputs.map((value) => value.name))
-    for (const node of this.writer.nodes) for (const name of readsOf(node)) used.add(name)
-    const needed = (node: Node) => node.opType !== 'Constant' || node.outputs.some((name) => used.has(name))
-    const nodes = this.writer.nodes.filter(needed)
+    const { replaced } = this.values
+    const read = (node: Node) => {
+      for (const name of readsOf(node)) used.add(name)
+    }
+    for (const node of this.writer.nodes) if (!replaced.has(node)) read(node)
+    const wanted = (node: Node) => node.outputs.some((name) => used.has(name))
+    const left = this.writer.nodes.filter((node) => !replaced.has(node) || wanted(node))
+    for (const node of left) if (replaced.has(node)) read(node)
+    const nodes = left.filter((node) => node.opType !== 'Constant' || wanted(node))
     const initializers = new Map(
       [...this.writer.initializers].filter(([name]) => used.has(name) || !this.#wasRead(name)),
     )
