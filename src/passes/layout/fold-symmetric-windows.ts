@@ -13,7 +13,6 @@ import {
   elementCount,
   int,
   intAttribute,
-  ints,
   intsAttribute,
   type Node,
   stringAttribute,
@@ -29,6 +28,8 @@ import {
   type RuleOutcome,
   rulePass,
 } from '../../rewrite/index.ts'
+import { laidFrames } from './lay-frames.ts'
+import { windowOf } from './symmetric-window.ts'
 
 export const foldSymmetricWindows = rulePass(
   'foldSymmetricWindows',
@@ -38,10 +39,6 @@ export const foldSymmetricWindows = rulePass(
 
 /** Nanoseconds on one thread, onnxruntime 1.30 on x86-64: a product, moving and adding a tap of a frame, all the nodes. */
 const NS = { product: 0.0172, tap: 0.86, nodes: 20_000 } as const
-/** Rounding of cosines, as a share of the largest weight. */
-const ROUNDING = 1e-6
-/** The last index there is. */
-const END = Number.MAX_SAFE_INTEGER
 
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor, constant, types, opset } = context
@@ -60,7 +57,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
     kernel.map(() => 1),
   ).at(-1)!
   const length = shape.at(-1)
-  const frames = typeof length === 'number' ? Math.floor((length - kernel.at(-1)!) / hop) + 1 : END
+  const frames = typeof length === 'number' ? Math.floor((length - kernel.at(-1)!) / hop) + 1 : Number.POSITIVE_INFINITY
   const perTap = (rows * NS.product) / 2 - NS.tap
   if (hop >= kernel.at(-1)! || !(frames * window.taps * perTap > NS.nodes)) return false
 
@@ -99,112 +96,6 @@ function isPlain(node: Node, axes: number): boolean {
     intsAttribute(node, 'pads', [...each(0), ...each(0)]).every((pad) => pad === 0) &&
     intsAttribute(node, 'dilations', each(1)).every((step) => step === 1)
   )
-}
-
-interface Window {
-  /** Taps in front that are 0 in all rows, and are left out: none or one, as periodic windows have. */
-  readonly skip: number
-  /** The others. */
-  readonly taps: number
-  /** How many rows the first part has. */
-  readonly first: number
-  /** Rows that are the same from behind, or that negated, one part behind the other: the first half of each. */
-  readonly parts: readonly { readonly even: boolean; readonly matrix: Float32Array }[]
-}
-
-function windowOf(values: Float32Array, rows: number, size: number): Window | undefined {
-  const most = values.reduce((greatest, value) => Math.max(greatest, Math.abs(value)), 0)
-  const near = ROUNDING * most
-  if (!(most > 0)) return undefined
-  for (const skip of [0, 1]) {
-    const taps = size - skip
-    const at = (row: number, tap: number) => values[row * size + skip + tap]!
-    const is = (row: number, sign: number) => {
-      for (let tap = 0; 2 * tap < taps; tap++)
-        if (Math.abs(at(row, tap) - sign * at(row, taps - 1 - tap)) > near) return false
-      return skip === 0 || Math.abs(values[row * size]!) <= near
-    }
-    for (const even of [true, false]) {
-      const [sign, other] = even ? [1, -1] : [-1, 1]
-      let first = 0
-      while (first < rows && is(first, sign)) first++
-      let last = rows
-      while (last > 0 && is(last - 1, other)) last--
-      // Rows of zeros belong to either part.
-      if (first === 0 || last > first) continue
-      const border = 2 * first >= rows && 2 * last <= rows ? Math.floor(rows / 2) : first
-      const matrix = (from: number, to: number, kind: boolean) => ({
-        even: kind,
-        matrix: halves(at, from, to, taps, kind),
-      })
-      const parts = [matrix(0, border, even), matrix(border, rows, !even)].filter((part) => part.matrix.length > 0)
-      return { skip, taps, first: border, parts }
-    }
-  }
-  return undefined
-}
-
-/** The first half of rows, each the mean of both; the tap in the middle meets itself. */
-function halves(at: (row: number, tap: number) => number, from: number, to: number, taps: number, even: boolean) {
-  const half = Math.ceil(taps / 2)
-  const matrix = new Float32Array((to - from) * half)
-  for (let row = from; row < to; row++)
-    for (let tap = 0; tap < half; tap++) {
-      const mean = (at(row, tap) + (even ? 1 : -1) * at(row, taps - 1 - tap)) / 2
-      matrix[(row - from) * half + tap] = 2 * tap + 1 === taps ? mean / 2 : mean
-    }
-  return matrix
-}
-
-interface Framing {
-  readonly rank: number
-  readonly hop: number
-  readonly size: number
-  readonly skip: number
-  readonly length: number | string | null | undefined
-}
-
-/** `frames` [N, taps, T] of lines [N, 1, L] or pictures of one row: each tap of all frames is a row. */
-function laidFrames(input: string, { rank, hop, size, skip, length }: Framing, frames: string, pieces: Pieces): Node[] {
-  const { values, make, integers } = pieces
-  const parts = Math.ceil(size / hop)
-  const over = parts * hop - size
-  const [padded, whole, lines, turned] = values('padded', 'whole', 'lines', 'turned')
-  const nodes: Node[] = []
-  let current = input
-  const pad = (amount: number) => {
-    const pads = [...Array<number>(2 * rank - 1).fill(0), amount]
-    nodes.push(make('Pad', [current, integers(pads, 'pads')], padded))
-    current = padded
-  }
-  const cut = (end: string) => {
-    nodes.push(make('Slice', [current, integers([0], 'begin'), end, integers([rank - 1], 'last')], whole))
-    current = whole
-  }
-  if (typeof length === 'number') {
-    const wanted = (Math.floor((length - size) / hop) + parts) * hop
-    if (wanted > length) pad(wanted - length)
-    else if (wanted < length) cut(integers([wanted], 'end'))
-  } else {
-    if (over > 0) pad(over)
-    const [sizes, count, end] = values('length', 'count', 'end')
-    const apart = integers([hop], 'hop')
-    nodes.push(make('Shape', [current], sizes, { start: int(rank - 1) }))
-    nodes.push(make('Div', [sizes, apart], count), make('Mul', [count, apart], end))
-    cut(end)
-  }
-  nodes.push(make('Reshape', [current, integers([0, -1, hop], 'lines_shape')], lines))
-  nodes.push(make('Transpose', [lines], turned, { perm: ints([0, 2, 1]) }))
-  const axes = integers([1, 2], 'axes')
-  const laid = Array.from({ length: parts }, (_, part) => {
-    const [from, to] = [part === 0 ? skip : 0, Math.min(hop, size - part * hop)]
-    const [later] = values(`part_${part}`)
-    const ends = integers([to, part === parts - 1 ? END : part + 1 - parts], 'ends')
-    nodes.push(make('Slice', [turned, integers([from, part], 'starts'), ends, axes], parts === 1 ? frames : later))
-    return later
-  })
-  if (parts > 1) nodes.push(make('Concat', laid, frames, { axis: int(1) }))
-  return nodes
 }
 
 /** Where the parts go: to what splits the result in the same way, if nothing else reads it; else side by side. */
