@@ -12,7 +12,7 @@ import { runtimeName } from './ort-node-version.ts'
 import type { OrtSessionOptions } from './ort-options.ts'
 import { portsOf } from './ports.ts'
 import { profileOf, type TraceEvent } from './profile-trace.ts'
-import type { Feeds } from './session.ts'
+import type { Feeds, ProfileOptions } from './session.ts'
 import { traceable } from './trace-names.ts'
 
 /** Runs before the ones that count: the first allocate and plan memory. */
@@ -78,12 +78,12 @@ export async function kernels(
   }
 }
 
-/** Time by operator and node: the median over `runs` runs of these feeds, in a process of its own. */
+/** Time by operator and node: over `runs` runs of these feeds, in a process of its own; see `profileOf`. */
 export async function profile(
   model: Model,
   feeds: Feeds,
   runs: number,
-  options: OrtSessionOptions = {},
+  { share, ...options }: OrtSessionOptions & ProfileOptions = {},
 ): Promise<ProfileReport> {
   checkFeeds(portsOf(model, isCarried, runtimeName).inputs, feeds)
   const { model: told, named } = traceable(model)
@@ -102,6 +102,7 @@ export async function profile(
       readTrace(join(folder.path, file), model.graph.name || 'model'),
       WARM_RUNS,
       options.threads ?? 1,
+      share,
     )
     return { ...report, nodes: report.nodes.map((node) => ({ ...node, name: named(node.name) })) }
   } finally {

@@ -7,13 +7,18 @@ import { runtimeName } from './ort-node-version.ts'
 import { nativeOptions, type OrtSessionOptions } from './ort-options.ts'
 import { type OrtSession, sessionOver } from './ort-session.ts'
 import { portsOf } from './ports.ts'
-import type { Feeds, NativeEngine } from './session.ts'
+import type { Feeds, NativeEngine, ProfileOptions } from './session.ts'
 
 /** The adapter's own surface: a NativeEngine whose options also take the runtime's configuration entries. */
 export interface OrtNodeEngine extends NativeEngine {
   open(model: Model, options?: OrtSessionOptions): Promise<OrtSession>
   kernels(model: Model, options?: OrtSessionOptions): ReturnType<NativeEngine['kernels']>
-  profile(model: Model, feeds: Feeds, runs: number, options?: OrtSessionOptions): ReturnType<NativeEngine['profile']>
+  profile(
+    model: Model,
+    feeds: Feeds,
+    runs: number,
+    options?: OrtSessionOptions & ProfileOptions,
+  ): ReturnType<NativeEngine['profile']>
   /** The graph as the runtime optimised it. */
   optimizedModel(model: Model, options?: OrtSessionOptions): Promise<Model>
 }

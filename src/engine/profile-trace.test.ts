@@ -44,6 +44,15 @@ test('what runs inside a body belongs to the body’s nodes, not to the If or Lo
   })
 })
 
+test('a share of quick runs tells what kernels take where something disturbs most runs', () => {
+  const took = [100, 900, 110, 950, 800, 120, 990, 870, 900, 930, 960]
+  const events = took.flatMap((us, i) => [run(10_000 * i, us + 10), node('conv', 'Conv', 10_000 * i + 5, us)])
+  expect(profileOf(events, 0, 1).nodes[0]!.ms).toBe(0.9)
+  const quick = profileOf(events, 0, 1, 0.1)
+  expect(quick).toMatchObject({ totalMs: 0.12, operators: { Conv: { ms: 0.11 } }, nodes: [{ ms: 0.11 }] })
+  expect(profileOf(events, 0, 1, 0.15).nodes[0]!.ms).toBeCloseTo(0.115)
+})
+
 test('a trace without runs is an empty profile', () => {
   expect(profileOf([], 2, 1)).toMatchObject({ runs: 0, totalMs: 0, operators: {}, nodes: [] })
 })

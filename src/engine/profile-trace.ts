@@ -20,8 +20,15 @@ interface Tally {
  * Where the time of a run goes, from a trace: for each node the median over runs of its own time (what nodes of its
  * nested graphs took is theirs alone), the same by operator, and the median whole run. The first `warm` runs are left
  * out. Operators without a domain of their own carry bare names.
+ *
+ * @param share Instead of medians, the times that this share of the runs, from 0 to 1, does not take longer than.
  */
-export function profileOf(events: readonly TraceEvent[], warm: number, threads: number): ProfileReport {
+export function profileOf(
+  events: readonly TraceEvent[],
+  warm: number,
+  threads: number,
+  share: number = MEDIAN,
+): ProfileReport {
   const runs = events
     .filter((event) => event.cat === 'Session' && event.name === 'model_run')
     .sort((a, b) => a.ts - b.ts)
@@ -48,19 +55,25 @@ export function profileOf(events: readonly TraceEvent[], warm: number, threads: 
     version: 1,
     threads,
     runs: count,
-    totalMs: medianMs(runs.map((run) => run.dur)),
+    totalMs: quantileMs(
+      runs.map((run) => run.dur),
+      share,
+    ),
     operators: Object.fromEntries(
       [...operators]
-        .map(([name, tally]) => [name, { calls: Math.round(tally.calls / count), ms: msOf(tally, count) }] as const)
+        .map(
+          ([name, tally]) => [name, { calls: Math.round(tally.calls / count), ms: msOf(tally, count, share) }] as const,
+        )
         .sort((a, b) => b[1].ms - a[1].ms),
     ),
     nodes: [...nodes]
-      .map(([name, tally]) => ({ name, operator: tally.operator, ms: msOf(tally, count) }))
+      .map(([name, tally]) => ({ name, operator: tally.operator, ms: msOf(tally, count, share) }))
       .sort((a, b) => b.ms - a.ms),
   }
 }
 
 const SUFFIX = '_kernel_time'
+const MEDIAN = 0.5
 
 /** Each event's time less that of the events inside it (bodies of If, Loop and Scan), per thread. */
 function ownTimes(events: readonly TraceEvent[]): { event: TraceEvent; own: number }[] {
@@ -85,13 +98,17 @@ function add(tallies: Map<string, Tally>, key: string, operator: string, run: nu
   tally.perRun[run] = (tally.perRun[run] ?? 0) + us
 }
 
-const msOf = (tally: Tally, runs: number) => medianMs(Array.from({ length: runs }, (_, run) => tally.perRun[run] ?? 0))
+const msOf = (tally: Tally, runs: number, share: number) =>
+  quantileMs(
+    Array.from({ length: runs }, (_, run) => tally.perRun[run] ?? 0),
+    share,
+  )
 
-function medianMs(us: readonly number[]): number {
+/** Between two times where the share falls between them. */
+function quantileMs(us: readonly number[], share: number): number {
   if (us.length === 0) return 0
   const sorted = [...us].sort((a, b) => a - b)
-  const half = sorted.length >> 1
-  const middle =
-    sorted.length % 2 ? (sorted[half] as number) : ((sorted[half - 1] as number) + (sorted[half] as number)) / 2
-  return Math.max(0, middle) / 1000
+  const place = share * (sorted.length - 1)
+  const [below, above] = [sorted[Math.floor(place)] as number, sorted[Math.ceil(place)] as number]
+  return Math.max(0, below + (place % 1) * (above - below)) / 1000
 }

@@ -94,6 +94,11 @@ export interface Engine {
   open(model: Model, options?: SessionOptions): Promise<Session>
 }
 
+export interface ProfileOptions extends SessionOptions {
+  /** Of each node, the time that this share of the runs, from 0 to 1, does not take longer than: 0.5, the median, unless said. */
+  readonly share?: number | undefined
+}
+
 /** What only a native runtime can tell. */
 export interface NativeEngine extends Engine {
   /** The graph as the runtime optimised it at `all`: bare operator names with counts, or why it cannot be read. */
@@ -102,5 +107,5 @@ export interface NativeEngine extends Engine {
     options?: SessionOptions,
   ): Promise<{ counts: Readonly<Record<string, number>> } | { reason: string }>
   /** Time by operator and node over `runs` runs of these feeds. */
-  profile(model: Model, feeds: Feeds, runs: number, options?: SessionOptions): Promise<ProfileReport>
+  profile(model: Model, feeds: Feeds, runs: number, options?: ProfileOptions): Promise<ProfileReport>
 }

@@ -29,7 +29,7 @@ export async function unitMemory(
     nodes,
     ...(borderNs === undefined ? {} : { borderNs }),
   })
-  const keyOf = (of: string) => ({ measure: 'unit cost, pixels at once', ...place, of })
+  const keyOf = (of: string) => ({ measure: 'unit cost, pixels at once, of quick runs', ...place, of })
   // What crosses a border costs several times as much where layouts change there, so only the same units tell of it.
   const border = `border, kernels beside conversions, calls by layout, of ${[...new Set(signatures.values())].sort().join('; ')}`
   const find = async (of: string) => (await cache.find(keyOf(of))) as CostsReport | undefined
