@@ -26,7 +26,7 @@ interface Pictures {
 }
 
 /** Rows to learn from and to judge by, and what was seen of them. */
-export interface FashionRows {
+interface FashionRows {
   readonly train: string
   readonly test: string
   readonly facts: readonly string[]

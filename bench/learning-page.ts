@@ -10,7 +10,7 @@ export interface Judged {
   readonly zoo: ComparisonReport
 }
 
-export interface LearningResults {
+interface LearningResults {
   readonly facts: readonly string[]
   readonly student: DistillationReport
   readonly pruned: PruningReport

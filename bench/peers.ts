@@ -153,7 +153,7 @@ export async function writeFeeds(
   )
 }
 
-export interface PythonResult {
+interface PythonResult {
   /** Whether PyTorch was loaded. */
   readonly torch: boolean
   readonly steps: Readonly<Record<string, { readonly seconds?: number; readonly failed?: string }>>

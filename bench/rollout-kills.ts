@@ -7,7 +7,7 @@ import type { Route } from '../src/serve/router.ts'
 import type { AuditEntry, KeptRollout, LiveVersion } from '../src/state/index.ts'
 import { isProgram, reportKills, startWorker } from './killed-worker.ts'
 
-export interface KillRun {
+interface KillRun {
   readonly kills: number
   readonly seed: number
   /** A PostgreSQL to write to, with nothing else in it; without one, the embedded one in a folder of its own. */

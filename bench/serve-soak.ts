@@ -1,7 +1,7 @@
 import { Agent, request } from 'node:http'
 
 /** What a soak saw; see `soundness`. */
-export interface SoakReport {
+interface SoakReport {
   readonly answered: number
   /** Answers that are not what the version that they name computes. */
   readonly wrong: number
@@ -17,7 +17,7 @@ export interface SoakReport {
   readonly versions: Readonly<Record<string, number>>
 }
 
-export interface SoakOptions {
+interface SoakOptions {
   /** `127.0.0.1:8000`: a model `scaled` whose version v computes y = v · x for rows of two numbers. */
   readonly place: string
   readonly clients: number
@@ -29,7 +29,7 @@ export interface SoakOptions {
   acts(does: SoakActs): Promise<void>
 }
 
-export interface SoakActs {
+interface SoakActs {
   kill(): void
   swap(): Promise<void>
   /** Until every client has been answered twice more. */

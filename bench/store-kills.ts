@@ -7,7 +7,7 @@ import { encodeModel } from '../src/onnx/index.ts'
 import { openStore } from '../src/store/index.ts'
 import { isProgram, reportKills, startWorker } from './killed-worker.ts'
 
-export interface KillRun {
+interface KillRun {
   readonly kills: number
   readonly seed: number
   readonly onKill?: (kill: number, versions: number) => void

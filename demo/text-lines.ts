@@ -12,8 +12,8 @@ const FONTS = {
   condensed: { file: 'DejaVuSansCondensed-Bold.ttf', family: 'DejaVu Sans Condensed Bold' },
 } as const
 
-export type FontName = keyof typeof FONTS
-export type Noise = 'clean' | 'grainy' | 'rough'
+type FontName = keyof typeof FONTS
+type Noise = 'clean' | 'grainy' | 'rough'
 
 /** A line of text whose truth is known because we wrote it: grey pixels, row-major, `width` × `height`. */
 export interface TextLine {

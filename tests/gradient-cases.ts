@@ -1,7 +1,7 @@
 import type { DifferentiableOperator } from '../src/passes/differentiate/index.ts'
 
 /** Sizes of an input, and what its elements are drawn from; the gradient by it is checked. */
-export type Drawn = readonly [dims: readonly number[], low?: number, high?: number]
+type Drawn = readonly [dims: readonly number[], low?: number, high?: number]
 
 export interface GradientCase {
   /** Nodes that make `y` from the inputs. */

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 
 /** How the registry misbehaves, or what it asks for. */
-export interface RegistryFaults {
+interface RegistryFaults {
   /** Asks for a token of its own realm, which wants user `ann`, password `secret`. */
   token?: boolean
   basic?: boolean

@@ -6,7 +6,7 @@ import type { Pass } from '../src/rewrite/index.ts'
 
 const oracle = referenceWith({ float64: true })
 
-export interface Rewritten {
+interface Rewritten {
   readonly before: Model
   readonly after: Model
   readonly report: PassRun
@@ -30,7 +30,7 @@ export async function rewriteWith(pass: Pass, source: string | Model): Promise<R
 
 export const opsOf = (model: Model): readonly string[] => model.graph.nodes.map(operatorName)
 
-export interface EqualityOptions {
+interface EqualityOptions {
   /** Sizes of symbolic dimensions; 2 where nothing is said. */
   readonly sizes?: Readonly<Record<string, number>>
   /** Absolute plus relative; what rounding folded weights to float32 costs is far below it. */

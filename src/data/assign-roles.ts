@@ -26,7 +26,7 @@ export interface AssignedField extends Field {
   readonly storedDtype: DType
 }
 
-export interface Roles {
+interface Roles {
   readonly fields: readonly AssignedField[]
   readonly loose: readonly LooseArray[]
   readonly notes: readonly string[]

@@ -9,7 +9,7 @@ export interface FileRow {
   readonly values: Readonly<Record<string, TextValue>>
 }
 
-export interface FileTableOptions {
+interface FileTableOptions {
   readonly path: string
   readonly rows: readonly FileRow[]
   readonly input: TableColumn

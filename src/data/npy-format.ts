@@ -2,7 +2,7 @@ import { arrayTypeOf, type DType, elementCount, type NumericArray } from '../ir/
 import { UserError } from '../platform/index.ts'
 
 /** How one element lies in the file. */
-export interface NpyType {
+interface NpyType {
   readonly dtype: DType
   readonly itemBytes: number
   readonly bigEndian: boolean

@@ -13,7 +13,7 @@ export interface NpzArray {
 }
 
 /** Rows in the order of the asked indices, as packed bytes in C order. */
-export interface RowReader {
+interface RowReader {
   /** Bytes of the rows at `indices` (ascending, after all that were asked before). */
   read(indices: readonly number[]): Promise<Uint8Array>
   /** Called after the last row of a pass over all rows: checks what can only be checked at the end. */

@@ -4,7 +4,7 @@ import { fitsRow, ID_NAMES, type InputWish, LABEL_NAMES } from './assign-roles.t
 import { listNames } from './list-names.ts'
 import type { Row, Table, TableColumn } from './table.ts'
 
-export interface PackWishes {
+interface PackWishes {
   readonly inputs?: readonly InputWish[] | undefined
   readonly label?: string | undefined
   readonly slices?: readonly string[] | undefined

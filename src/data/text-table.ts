@@ -19,7 +19,7 @@ export interface TextRow {
 }
 
 /** Rows of a text format in file order; each call reads the file anew. A row given null was not wanted. */
-export type TextRows = (wanted: (row: number) => boolean) => AsyncIterable<TextRow | null>
+type TextRows = (wanted: (row: number) => boolean) => AsyncIterable<TextRow | null>
 
 const PIECE_ROWS = 256
 

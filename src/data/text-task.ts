@@ -13,7 +13,7 @@ export const NEXT_TOKENS = 'labels'
 export type TextTask = 'next' | 'last' | 'hidden'
 
 /** A row as the model is fed it, and the tokens that it is to find. */
-export interface TaskRow {
+interface TaskRow {
   readonly tokens: Int32Array
   readonly labels: Cell
 }

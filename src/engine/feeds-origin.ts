@@ -2,7 +2,7 @@ import { UserError } from '../platform/index.ts'
 import type { Feeds, TensorValue } from './session.ts'
 
 /** Where values that a model is fed come from, for whoever can mend them. */
-export interface Origin {
+interface Origin {
   /** A file and its rows, say. */
   readonly where: string
   /** What to do where the model does not run on them. */

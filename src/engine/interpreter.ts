@@ -50,7 +50,7 @@ type Opsets = ReadonlyMap<string, number>
 type Observer = (name: string, value: Value) => void
 
 /** A graph ready to be run many times: weights are decoded once, the order of work is the order of its nodes. */
-export interface Interpreter {
+interface Interpreter {
   /**
    * Computes the named values from the graph inputs and nothing that they do not need. `observe` sees every value of
    * the main graph as it is made. A node without a value is a UserError that names it.

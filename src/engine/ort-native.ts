@@ -25,7 +25,7 @@ const CARRIED: ReadonlySet<string> = new Set([
 export const isCarried = (dtype: string): dtype is DType => CARRIED.has(dtype)
 
 /** What the runtime says of an input or output; `type` is undefined for sequences, maps and optionals. */
-export interface NativePort {
+interface NativePort {
   readonly name: string
   readonly type: string | undefined
   readonly shape: readonly (number | string)[] | undefined

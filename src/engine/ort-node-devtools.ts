@@ -2,7 +2,7 @@ import type { Readable, Writable } from 'node:stream'
 import type { UserError } from '../platform/index.ts'
 
 /** Why what was asked for cannot come any more: the browser or one of its tabs ended. */
-export type Gone = (doing: string, how: string) => UserError
+type Gone = (doing: string, how: string) => UserError
 
 interface Waiting {
   readonly session: string | undefined

@@ -36,7 +36,7 @@ const ALIGNMENT = 8
 const PADDING = new Uint8Array(ALIGNMENT)
 
 /** Puts a payload where the other end finds it without the line; null where it has to travel there. */
-export type PutElsewhere = (pieces: readonly Uint8Array[], bytes: number) => number | null
+type PutElsewhere = (pieces: readonly Uint8Array[], bytes: number) => number | null
 
 /** From here on, a payload is better elsewhere: a write and a read of a file are two calls more, a line holds 200 KB. */
 const ELSEWHERE_BYTES = 1 << 16

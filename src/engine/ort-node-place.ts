@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { externalLocations, type Graph, type Model } from '../ir/index.ts'
 
 /** A folder under the system's temporary folder that goes away by `remove`, or with the process. */
-export interface TemporaryFolder {
+interface TemporaryFolder {
   readonly path: string
   remove(): void
 }

@@ -44,7 +44,7 @@ export interface OrtSessionOptions extends SessionOptions {
 }
 
 /** What one use of the runtime needs on top: a profile, the optimised graph. */
-export interface RuntimeTask {
+interface RuntimeTask {
   readonly profilePrefix?: string
   readonly optimizedPath?: string
 }

@@ -33,7 +33,7 @@ interface PagePort {
   readonly shape: readonly (number | string)[] | undefined
 }
 
-export interface PageRuntime {
+interface PageRuntime {
   open(url: string, options: object): Promise<PageSession>
   /** Keeps feeds for runs that are timed, under a number. */
   prepare(url: string, feeds: PageFeeds): Promise<number>

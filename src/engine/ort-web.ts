@@ -12,7 +12,7 @@ import type { Engine } from './session.ts'
 export const WEB_PACKAGE = { name: 'onnxruntime-web', version: '1.30.0', megabytes: 139 } as const
 
 /** The runtime in this process (or page): its WebAssembly is started once, with one number of threads. */
-export interface WebRuntime extends OrtRuntime {
+interface WebRuntime extends OrtRuntime {
   /** Opens encoded bytes. */
   create(bytes: Uint8Array, options: OrtSessionOptions, where: string | undefined): Promise<NativeSession>
 }

@@ -16,14 +16,14 @@ export interface Place {
 }
 
 /** The sums that tell how far a value of one model is from that of the other. */
-export interface DifferencePlaces {
+interface DifferencePlaces {
   /** Σ a². */
   readonly signal: Place
   /** Σ (a − b)². */
   readonly noise: Place
 }
 
-export interface PairedModel {
+interface PairedModel {
   readonly model: Model
   readonly placesOf: ReadonlyMap<string, DifferencePlaces>
 }

@@ -36,7 +36,7 @@ const FORMATS = {
   float4e2m1: { bits: 4, mantissa: 1, emin: 0, max: 6 },
 } as const satisfies Partial<Record<DType, SmallFloat>>
 
-export type SmallFloatType = keyof typeof FORMATS
+type SmallFloatType = keyof typeof FORMATS
 
 export const isSmallFloat = (dtype: DType): dtype is SmallFloatType => dtype in FORMATS
 

@@ -1,7 +1,7 @@
 import { allNodes, inferTypes, intAttribute, type Model, type Node, operatorName, tensorDtype } from '../ir/index.ts'
 
 /** The oldest release of ONNX Runtime that takes a file, of those tried, and what in the file asks for it. */
-export interface OldestRuntime {
+interface OldestRuntime {
   readonly release: string
   readonly because: readonly string[]
 }

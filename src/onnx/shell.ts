@@ -14,7 +14,7 @@ export interface Shell<M extends Message = Message> {
   readonly hidden?: Readonly<Record<string, readonly Hidden[]>>
 }
 
-export interface Hidden {
+interface Hidden {
   readonly at: number
   readonly message: Message
 }

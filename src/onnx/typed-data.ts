@@ -2,7 +2,7 @@ import type { TensorProto } from 'onnx-buf'
 import { type ByteRange, byteLengthOf, type DType } from '../ir/index.ts'
 
 /** The repeated fields of TensorProto that hold numbers. */
-export type TypedField = 'floatData' | 'int32Data' | 'int64Data' | 'doubleData' | 'uint64Data'
+type TypedField = 'floatData' | 'int32Data' | 'int64Data' | 'doubleData' | 'uint64Data'
 export const TYPED_FIELDS: readonly TypedField[] = ['floatData', 'int32Data', 'int64Data', 'doubleData', 'uint64Data']
 
 type View = { readonly length: number; [index: number]: number | bigint }

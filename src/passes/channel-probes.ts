@@ -34,7 +34,7 @@ export interface ProbePack {
 }
 
 /** Outputs that tell of a value as a whole, each without axes. */
-export interface WholeProbe {
+interface WholeProbe {
   readonly min: string
   readonly max: string
   readonly sum: string

@@ -8,7 +8,7 @@ const MAX_ROUNDS = 50
 /** The pass that repeats others. */
 export const SETTLE = 'settle'
 
-export interface SettleOptions {
+interface SettleOptions {
   /** Ids of passes that are not repeated. */
   readonly without?: readonly string[]
 }

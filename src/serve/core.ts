@@ -24,7 +24,7 @@ export interface Caller {
   readonly models?: readonly string[] | undefined
 }
 
-export interface InferCall {
+interface InferCall {
   readonly model: string
   /** '' leaves the choice to the router. */
   readonly version: string
@@ -36,7 +36,7 @@ export interface InferCall {
   readonly read: (ports: ServedVersion['ports']) => InferRequest | Promise<InferRequest>
 }
 
-export interface InferResult {
+interface InferResult {
   readonly request: InferRequest
   readonly answer: InferAnswer
   /** The client's id, or one made here. */

@@ -4,7 +4,7 @@ import type { ServedVersion } from './model/served-version.ts'
 import type { ModelRegistry } from './repository/registry.ts'
 import type { ServeErrorCode } from './serve-error.ts'
 
-export type Sample = readonly [labels: Readonly<Record<string, string>>, value: number]
+type Sample = readonly [labels: Readonly<Record<string, string>>, value: number]
 
 /** Content type of the text format of Prometheus. */
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'

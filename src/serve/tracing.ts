@@ -5,7 +5,7 @@ import type { Log } from './log.ts'
 import { family } from './metrics.ts'
 
 /** What a span tells of one request. */
-export interface Inferred {
+interface Inferred {
   /** The header `traceparent` of the client, as it came. */
   readonly traceparent: string | undefined
   readonly model: string
@@ -20,7 +20,7 @@ export interface Inferred {
   readonly error: string | null
 }
 
-export interface TracerOptions {
+interface TracerOptions {
   /** Where a collector takes OTLP over HTTP: `http://127.0.0.1:4318/v1/traces`. */
   readonly url: string
   /** Of the requests that come without a trace of their own, 0 … 1; with one, the client has decided. */

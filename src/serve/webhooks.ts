@@ -11,7 +11,7 @@ export interface ServerEvent {
 }
 export type Notify = (event: ServerEvent) => void
 
-export interface WebhookTimes {
+interface WebhookTimes {
   readonly timeoutMs: number
   /** Before the second try; then twice as long each time. */
   readonly firstRetryMs: number

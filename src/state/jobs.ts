@@ -3,7 +3,7 @@ import type { JobsReport } from '../report/index.ts'
 import { postgresAddress } from './postgres.ts'
 import { storable } from './storable.ts'
 
-export type Job = JobsReport['jobs'][number]
+type Job = JobsReport['jobs'][number]
 
 /** What became of a job: the report of its verb, or what it said instead. */
 export interface JobResult {

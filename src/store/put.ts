@@ -42,7 +42,7 @@ export interface PutOptions {
 }
 
 /** Everything of a version, ready to be written: blobs, the manifest over them, and signatures. */
-export interface Artefact {
+interface Artefact {
   readonly blobs: readonly Blob[]
   readonly manifest: Blob
   readonly signatures: readonly { readonly blobs: readonly Blob[]; readonly manifest: Blob }[]

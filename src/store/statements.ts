@@ -2,7 +2,7 @@ import { hexOf } from './oci.ts'
 import { rootDigest, STATEMENT, type Statement } from './sign.ts'
 
 /** A file of a version that a statement speaks of. */
-export interface Covered {
+interface Covered {
   readonly path: string
   readonly digest: string
 }
@@ -29,7 +29,7 @@ export function modelStatement(name: string, files: readonly Covered[]): Stateme
   }
 }
 
-export interface Judged extends Covered {
+interface Judged extends Covered {
   readonly verdict: string | null
 }
 

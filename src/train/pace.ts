@@ -2,7 +2,7 @@
 export type Length = number | { readonly seconds: number; readonly most: number }
 
 /** What a step, and the judging at the end of an epoch, were seen to take, in seconds. */
-export interface Pace {
+interface Pace {
   readonly step: number
   readonly judging: number
 }

@@ -20,7 +20,7 @@ export type Optimizer =
   | { readonly kind: 'sgd'; readonly momentum?: number; readonly decay?: number }
 
 /** A model that computes its gradients: what `differentiate` made. */
-export interface Differentiated {
+interface Differentiated {
   readonly model: Model
   readonly loss: string
   readonly gradients: ReadonlyMap<string, string>

@@ -15,7 +15,7 @@ interface Reading {
 }
 
 /** What Student's bounds rest on, of a loss and of a gain: the rows as they are, then one more like the farthest of them. */
-export interface Readings {
+interface Readings {
   readonly loss: readonly Reading[]
   readonly gain: readonly Reading[]
 }

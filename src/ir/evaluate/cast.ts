@@ -36,7 +36,7 @@ function parsed(text: string): number {
   return value
 }
 
-export interface CastOptions {
+interface CastOptions {
   readonly saturate?: boolean
   readonly scaleRounding?: ScaleRounding
 }

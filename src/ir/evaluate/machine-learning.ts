@@ -79,7 +79,7 @@ export function classified(call: Call, raw: readonly (readonly number[])[], name
   return [labels, made(call, 'float32', [raw.length, scores[0]?.length ?? 0], Float64Array.from(scores.flat()))]
 }
 
-export interface Labels {
+interface Labels {
   readonly strings: readonly string[] | undefined
   readonly ints: readonly number[] | undefined
   /** For one probability that stands for two classes. */

@@ -6,7 +6,7 @@ import { elementCount, type NumericArray, type Tensor, tensorValues } from '../t
  * Elements while they are computed with: float64 for every type that float64 holds exactly, bigints for 64-bit
  * integers, text for strings. Row-major; never written to once the array is made.
  */
-export type Elements = Float64Array | BigInt64Array | BigUint64Array | readonly string[]
+type Elements = Float64Array | BigInt64Array | BigUint64Array | readonly string[]
 
 /** An n-dimensional array in the evaluator. Its elements are always values that `dtype` can hold. */
 export interface Nd {

@@ -2,7 +2,7 @@ import type { Dim, Shape, ValueType } from '../model.ts'
 import type { Symbols } from './symbols.ts'
 
 /** Two statements about one value put together; `conflict` says where they cannot both hold. */
-export interface Merged {
+interface Merged {
   readonly type: ValueType
   readonly conflict?: string
 }

@@ -20,7 +20,7 @@ import {
 const ones = (count: number): readonly number[] => Array<number>(count).fill(1)
 
 /** How a window moves over the spatial axes. `kernel` may hold symbols where it comes from a weight's shape. */
-export interface Window {
+interface Window {
   readonly kernel: readonly Dim[]
   readonly strides: readonly number[]
   readonly dilations: readonly number[]

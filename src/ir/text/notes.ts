@@ -5,7 +5,7 @@ import type { Scanner } from './scanner.ts'
  * Doc strings and metadata have no place in ONNX's syntax. They are printed as a comment after what they describe,
  * `#@ {"doc": …, "metadata": …}` up to the end of the line: other parsers skip it, ours reads it back.
  */
-export interface Note {
+interface Note {
   readonly docString?: string
   readonly metadata?: Metadata
 }

@@ -11,7 +11,7 @@ import type { Refusal } from '../../report/index.ts'
 import { differentiate } from './differentiate.ts'
 import type { Loss } from './loss.ts'
 
-export interface AdversaryOptions {
+interface AdversaryOptions {
   /** The float32 input whose rows are moved, rows on its first axis. */
   readonly input: string
   /** What the adversary raises. */

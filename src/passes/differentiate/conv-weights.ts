@@ -3,7 +3,7 @@ import type { GradientWriter } from './gradient-writer.ts'
 import { Refused } from './refused.ts'
 import { spatial, type Window } from './window.ts'
 
-export interface WeightGradient {
+interface WeightGradient {
   /** What the windows read, [N, C, …], and a value of the same shape whose type is known. */
   readonly input: string
   readonly inputValue: string

@@ -9,7 +9,7 @@ import type { InnerWay } from './rule.ts'
 import { gradientRuleOf } from './rules.ts'
 import type { WriterSource } from './value-facts.ts'
 
-export interface Destination {
+interface Destination {
   /** The values that the way back begins at, each with its gradient: a number for a scalar, or the value that holds it. */
   readonly from: ReadonlyMap<string, string | number>
   readonly wrt: readonly string[]
@@ -20,7 +20,7 @@ export interface Destination {
   readonly prefix?: string
 }
 
-export interface WayBack {
+interface WayBack {
   /** The graph with the nodes of the gradients behind its own; outputs as they were. */
   readonly graph: Graph
   /** Of the values of the graph as it was. */

@@ -7,7 +7,7 @@ import type { ValueFacts } from './value-facts.ts'
 type Activation = (write: GradientWriter, x: string) => string
 
 /** What one step of a cell is made of; every product has the shape [batch, …]. */
-export interface CellCall {
+interface CellCall {
   readonly write: GradientWriter
   readonly states: readonly string[]
   /** W·x + bias of all gates, side by side. */

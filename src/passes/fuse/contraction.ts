@@ -1,7 +1,7 @@
 import type { Dim, Shape } from '../../ir/index.ts'
 
 /** One operand of an Einsum. */
-export interface Operand {
+interface Operand {
   readonly name: string
   readonly shape: Shape
   readonly isConstant: boolean

@@ -12,7 +12,7 @@ import { aloneWork, type ChannelWork, placesOf, wholeBlocksPay } from './filled-
 import { channelAxis, channelsPadded, joinsChannels, keepsChannels, keepsZeros, planarWeight } from './kept-channels.ts'
 
 /** Values that must have the same channels, and how many those of broken blocks shall have. */
-export interface ChannelGroups {
+interface ChannelGroups {
   /**
    * The channels of the value, of each part where it was joined, that shall end at whole blocks; undefined where it stays.
    */

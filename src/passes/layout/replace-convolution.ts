@@ -2,7 +2,7 @@ import type { Node } from '../../ir/index.ts'
 import type { GraphEditor } from '../../rewrite/index.ts'
 
 /** A convolution that makes other pixels than the one in whose place it stands, and what lays these as they were. */
-export interface OtherConvolution {
+interface OtherConvolution {
   readonly convolve: Node
   /** What an activation behind it makes. */
   readonly active: string

@@ -25,7 +25,7 @@ export interface ChannelGroup {
 }
 
 /** A node's multiply-accumulates, and per group how its channels share in them. */
-export interface ProductCost {
+interface ProductCost {
   readonly macs: number
   /** One entry for each list of channels that the cost is in proportion to: how many of each group's lie in it. */
   readonly over: readonly { readonly size: number; readonly shares: ReadonlyMap<string, ReadonlyMap<number, number>> }[]

@@ -31,7 +31,7 @@ export interface ChannelReader {
   readonly channels: readonly (readonly [group: string, channel: number] | null)[]
 }
 
-export interface ChannelReaders {
+interface ChannelReaders {
   readonly readers: readonly ChannelReader[]
   /** Groups whose channels are read by nothing but these. */
   readonly groups: ReadonlySet<string>

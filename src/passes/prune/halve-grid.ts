@@ -41,7 +41,7 @@ export function onHalfGrid(model: Model, times = 1): Model | null {
   return { ...model, graph: { ...model.graph, nodes, valueInfos: new Map() } }
 }
 
-export interface HalveGridOptions {
+interface HalveGridOptions {
   readonly times?: number
 }
 

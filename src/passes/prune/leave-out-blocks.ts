@@ -62,7 +62,7 @@ export function dropBlocks(model: Model, blocks: readonly ResidualBlock[]): Mode
   }
 }
 
-export interface LeaveOutBlocksOptions {
+interface LeaveOutBlocksOptions {
   /** Outputs of the additions that end the blocks. */
   readonly blocks: readonly string[]
 }

@@ -22,7 +22,7 @@ export interface SizeFix {
 }
 
 /** A node whose multiply-accumulates shrink with its channels: in proportion to what is left of each list. */
-export interface Product {
+interface Product {
   readonly node: Node
   readonly over: readonly Int32Array[]
 }

@@ -22,7 +22,7 @@ export function tensorsDigest(tensors: readonly ByteTensor[], context: readonly 
 }
 
 /** How long somebody waits for an answer. */
-export interface Patience {
+interface Patience {
   /** How errors name it. */
   readonly model: string
   /** Milliseconds; 0 is for ever. */
@@ -43,7 +43,7 @@ interface Kept {
   readonly bytes: number
 }
 
-export interface Cached {
+interface Cached {
   readonly outputs: readonly ByteTensor[]
   /** `hit` was kept; `shared` waited for the same request of another; `miss` ran. */
   readonly how: 'hit' | 'shared' | 'miss'

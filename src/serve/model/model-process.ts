@@ -4,9 +4,9 @@ import type { Log } from '../log.ts'
 import { limitRuns } from './run-limit.ts'
 
 /** How a restarted process comes back to what the first one was: the lanes opened, and how many there are. */
-export type Prepare = (lanes: Lanes) => Promise<number>
+type Prepare = (lanes: Lanes) => Promise<number>
 
-export interface ProcessEvents {
+interface ProcessEvents {
   up(lanes: Lanes, open: number): void
   /** Ended by itself; the next start is `inMs` away, `attempt` counts failures on end. */
   down(how: string, inMs: number, attempt: number): void

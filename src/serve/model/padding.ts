@@ -13,7 +13,7 @@ export interface PaddingRule {
   readonly outputs: Readonly<Record<string, { readonly axis: number; readonly per: number }>>
 }
 
-export interface Padded {
+interface Padded {
   readonly inputs: readonly ByteTensor[]
   /** The outputs of the request itself. */
   cut(outputs: readonly ByteTensor[]): readonly ByteTensor[]

@@ -38,7 +38,7 @@ export interface VersionFile extends KnownFile {
 }
 
 /** What a rehearsal before the first request gave. */
-export interface Rehearsal {
+interface Rehearsal {
   /** Inputs of one row each that the model accepts: for warming up and measuring. */
   readonly samples: readonly Feeds[]
   /** Whether a row's answer stays the same whatever shares its batch; null where nobody looked. */
@@ -60,7 +60,7 @@ export interface VersionSettings {
 }
 
 /** How requests of a version share runs, in words for the log and the configuration. */
-export interface Batching {
+interface Batching {
   readonly rows: number
   readonly reason: string
   /** What became of the rule for requests of different lengths; null where there is none. */

@@ -19,7 +19,7 @@ const NAMES = {
   string: 'BYTES',
 } as const satisfies Partial<Record<DType, string>>
 
-export type Datatype = (typeof NAMES)[keyof typeof NAMES]
+type Datatype = (typeof NAMES)[keyof typeof NAMES]
 
 const byName = new Map<string, DType>(Object.entries(NAMES).map(([dtype, name]) => [name, dtype as DType]))
 

@@ -7,10 +7,10 @@ import { ServeError } from '../serve-error.ts'
 import { SharedMachine } from './shared-machine.ts'
 import type { ModelSource } from './source.ts'
 
-export type ModelState = 'READY' | 'UNAVAILABLE' | 'LOADING' | 'UNLOADING'
+type ModelState = 'READY' | 'UNAVAILABLE' | 'LOADING' | 'UNLOADING'
 
 /** A model by its name: the version that answers, and others that are warm beside it. */
-export interface ServedModel {
+interface ServedModel {
   readonly name: string
   live: ServedVersion | null
   readonly warm: Map<string, ServedVersion>

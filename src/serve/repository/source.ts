@@ -1,7 +1,7 @@
 import type { VersionFile } from '../model/served-version.ts'
 
 /** What one model has to offer. */
-export interface Offer {
+interface Offer {
   readonly name: string
   /** Oldest first; the last one is served unless said otherwise. */
   readonly versions: readonly string[]

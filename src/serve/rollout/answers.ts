@@ -2,7 +2,7 @@ import { type ByteTensor, readStrings } from '../../engine/index.ts'
 import { type DType, type Tensor, tensorValues, toNumbers } from '../../ir/index.ts'
 
 /** What a model said of one row: a class, a number or a text; null where its outputs give none of these. */
-export type RowAnswer = number | bigint | string | null
+type RowAnswer = number | bigint | string | null
 
 export interface Answer {
   /** By the first output that gives one. */

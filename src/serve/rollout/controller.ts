@@ -24,7 +24,7 @@ const ENDING_MS = 10_000
 /** A server that has shown no sign of life for so long has lost its rollouts to those that are alive. */
 export const ABANDONED_MS = 60_000
 
-export interface ControllerOptions {
+interface ControllerOptions {
   readonly drill?: boolean
   readonly notify?: Notify
   readonly unwritten?: Unwritten | null

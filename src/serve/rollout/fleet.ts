@@ -23,7 +23,7 @@ export interface Fleet {
 }
 
 /** What is known of a version beyond its file. */
-export interface Dossier {
+interface Dossier {
   readonly signatures: readonly string[]
   /** Share of the answers that changed against the model of this digest; null where nobody compared them. */
   changed(baseDigest: string): number | null

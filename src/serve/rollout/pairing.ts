@@ -4,12 +4,12 @@ import type { Run } from '../model/batcher.ts'
 import type { Outcome } from '../router.ts'
 import { type Answer, answerOf, disagreementOf, lossOf } from './answers.ts'
 
-export type Role = 'base' | 'candidate'
+type Role = 'base' | 'candidate'
 
 /** The client's doing, or the server's own choice of what to drop: says nothing of a version. */
 const NOBODYS_FAULT = new Set(['cancelled', 'timeout', 'too-many'])
 
-export interface Joined {
+interface Joined {
   readonly pair: Pair
   readonly base: Outcome
   readonly candidate: Outcome

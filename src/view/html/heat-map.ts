@@ -1,6 +1,6 @@
 import { html, type Markup } from './markup.ts'
 
-export interface HeatCell {
+interface HeatCell {
   readonly text: string
   /** 0 as the page, 1 the full colour. */
   readonly strength: number
@@ -10,7 +10,7 @@ export interface HeatCell {
   readonly strong?: boolean
 }
 
-export interface HeatRow {
+interface HeatRow {
   readonly group: string
   readonly name: string
   readonly cells: readonly HeatCell[]

@@ -3,7 +3,7 @@ import { CHART_WIDTH, linearTicks, scaleOf } from './scale.ts'
 
 type Point = readonly [x: number, y: number]
 
-export interface ChartSeries {
+interface ChartSeries {
   readonly name: string
   readonly tone: string
   /** Joined by a line, ascending in x. */
@@ -12,7 +12,7 @@ export interface ChartSeries {
   readonly others?: readonly Point[]
 }
 
-export interface ChartWords {
+interface ChartWords {
   readonly x: string
   readonly y: string
   /** The chart in words, for those who do not see it. */

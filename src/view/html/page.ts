@@ -26,7 +26,7 @@ export function badge(verdict: string | null, grade: string | null, said?: strin
   return html`<span class="badge ${tone}">${words}</span>`
 }
 
-export interface TableColumn<Row> {
+interface TableColumn<Row> {
   readonly head: string
   readonly numeric?: boolean
   cell(row: Row): Markup | string | number

@@ -1,4 +1,4 @@
-export interface Series {
+interface Series {
   readonly mark: string
   readonly points: readonly (readonly [x: number, y: number])[]
 }
