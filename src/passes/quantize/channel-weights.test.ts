@@ -80,6 +80,38 @@ test('errors that cancel in sums keep the bound too, and channels that would lea
   )
 })
 
+test('with codes that reach less far, weights keep as much of their range as fits, whatever they are', () => {
+  fc.assert(
+    fc.property(
+      fc.constantFrom([[2, 9], 0] as const, [[9, 2], 1] as const, [[2, 3, 3], 0] as const),
+      fc.array(fc.double({ min: -100, max: 100, noNaN: true }), { minLength: 18, maxLength: 18 }),
+      fc.array(fc.integer({ min: 0, max: 255 }), { minLength: 18, maxLength: 18 }),
+      fc.boolean(),
+      ([dims, axis], values, met, balanced) => {
+        const reached = met.map((code) => code / 255)
+        const { codes, scales } = quantizeChannels(values, dims, axis, { pairSafe: 'neighbours', reached, balanced })
+        const sums = pairReach(
+          Float64Array.from(codes, (code, i) => code * met[i]!),
+          depthOrders(dims, axis),
+        )
+        for (const sum of sums) expect(sum).toBeLessThanOrEqual(32767)
+        const any = quantizeChannels(values, dims, axis, { pairSafe: 'neighbours' })
+        const full = quantizeChannels(values, dims, axis)
+        scales.forEach((scale, c) => {
+          expect(scale).toBeGreaterThanOrEqual(full.scales[c]!)
+          // Half a code is set aside where two weights are rounded up.
+          expect(scale).toBeLessThanOrEqual(any.scales[c]! * 1.004)
+        })
+      },
+    ),
+  )
+  const half = quantizeChannels([1, 1], [1, 2], 0, { pairSafe: 'neighbours', reached: [1, 0.5] })
+  expect([...half.codes]).toEqual([85, 85])
+  expect([...quantizeChannels([1, 1], [1, 2], 0, { pairSafe: 'neighbours', reached: [0.5, 0.5] }).codes]).toEqual([
+    127, 127,
+  ])
+})
+
 test('a convolution pairs channels of one place, then goes on to the next place', () => {
   // [1, 2, 1, 2]: places a, b of channel 0, then of channel 1; the kernel sees a₀a₁ and b₀b₁.
   const dims = [1, 2, 1, 2]

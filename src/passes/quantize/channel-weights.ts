@@ -1,6 +1,6 @@
 import { elementCount, roundHalfEven } from '../../ir/index.ts'
 import { balanceSums, kernelLayout } from './balance-sums.ts'
-import { depthOrders, MOST_PAIR, pairReach } from './kernel-pairs.ts'
+import { depthOrders, MOST_PAIR, MOST_SUM, pairReach } from './kernel-pairs.ts'
 
 /** int8 weights with one scale a channel and zero point 0; `codes` lie as the float weights did. */
 export interface ChannelWeights {
@@ -15,6 +15,8 @@ export interface ChannelOptions {
    * one of them is too large; `any` holds for every order in which a kernel might pair the weights.
    */
   readonly pairSafe?: 'neighbours' | 'any' | undefined
+  /** Of `pairSafe`: the largest code that each weight meets, as a share of 255; all are 1 unless said. */
+  readonly reached?: ArrayLike<number> | undefined
   /** Lets errors cancel in the sums of kernels and channels instead of rounding each weight to the nearest code. */
   readonly balanced?: boolean | undefined
   /** Lower bounds of the scales, one a channel: a bias may need them to fit into 32 bits. */
@@ -33,14 +35,16 @@ export function quantizeChannels(
   axis: number,
   options: ChannelOptions = {},
 ): ChannelWeights {
-  const { most: last = 127 } = options
+  const { most: last = 127, reached } = options
   const channels = dims[axis]!
   const inner = elementCount(dims.slice(axis + 1))
   const single = magnitudes(values, dims, axis)
-  const pairs = options.pairSafe && reachOf(values, dims, axis, options.pairSafe)
+  const pairs = options.pairSafe && reachOf(values, dims, axis, options)
+  // Rounding may add half a code to either of two weights. A sum of whole codes stays within 128; under shares it may not.
+  const mostPair = reached ? MOST_PAIR - 0.5 : MOST_PAIR
   const scales = new Float32Array(channels)
   for (let c = 0; c < channels; c++) {
-    const scale = Math.max(single[c]! / last, (pairs?.[c] ?? 0) / MOST_PAIR, options.atLeast?.[c] ?? 0)
+    const scale = Math.max(single[c]! / last, (pairs?.[c] ?? 0) / mostPair, options.atLeast?.[c] ?? 0)
     scales[c] = scale > 0 ? Math.max(scale, 1.1754943508222875e-38) : 1
   }
   const codes = new Int8Array(values.length)
@@ -53,20 +57,20 @@ export function quantizeChannels(
   }
   code()
   // The bound holds for real scales; their rounding to float32 may push a code that stands at a half over it.
-  for (const { pairSafe } = options; pairSafe; ) {
-    const reach = reachOf(codes, dims, axis, pairSafe)
-    if (reach.every((most) => most <= MOST_PAIR)) break
-    for (let c = 0; c < channels; c++) if (reach[c]! > MOST_PAIR) scales[c] = scales[c]! * (1 + 2 ** -20)
+  while (options.pairSafe) {
+    const reach = reachOf(codes, dims, axis, options)
+    if (reach.every((most) => most <= MOST_SUM)) break
+    for (let c = 0; c < channels; c++) if (reach[c]! > MOST_SUM) scales[c] = scales[c]! * (1 + 2 ** -20)
     code()
   }
   if (!options.balanced) return { codes, scales }
   const balanced = balanceSums(values, { codes, scales }, kernelLayout(dims, axis), last)
   if (!options.pairSafe) return balanced
   // Codes that were moved by one may lie beyond the bound: in these channels the nearest ones stay.
-  const reach = reachOf(balanced.codes, dims, axis, options.pairSafe)
+  const reach = reachOf(balanced.codes, dims, axis, options)
   const chosen = balanced.codes.map((moved, i) => {
     const channel = Math.floor(i / inner) % channels
-    return reach[channel]! > MOST_PAIR ? codes[i]! : moved
+    return reach[channel]! > MOST_SUM ? codes[i]! : moved
   })
   return { codes: chosen, scales }
 }
@@ -110,11 +114,12 @@ function reachOf(
   values: ArrayLike<number>,
   dims: readonly number[],
   axis: number,
-  pairs: 'neighbours' | 'any',
+  { pairSafe, reached }: ChannelOptions,
 ): Float64Array {
-  if (pairs === 'neighbours') return pairReach(values, depthOrders(dims, axis))
+  const products = reached ? Float64Array.from(values, (value, t) => value * reached[t]!) : values
+  if (pairSafe === 'neighbours') return pairReach(products, depthOrders(dims, axis))
   const inner = elementCount(dims.slice(axis + 1))
-  return anyPairReach(values, dims[axis]!, inner)
+  return anyPairReach(products, dims[axis]!, inner)
 }
 
 /** Largest |sum| of any two weights of one sign in each channel (or of one weight, where it is alone). */

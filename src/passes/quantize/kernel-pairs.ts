@@ -20,6 +20,9 @@ interface DepthOrder {
  */
 export const MOST_PAIR = 128
 
+/** The same of two weights under shares of 255, the codes that they meet: the largest sum that fits. */
+export const MOST_SUM = 32767 / 255
+
 /**
  * The orders of a convolution's weights [M, C, k…], of a product's [N, K] (`axis` 0) and of [K, N] (`axis` 1). Kernels
  * on NHWC, as the runtime's QLinearConv, take a convolution's channels first and its places second; those that unfold

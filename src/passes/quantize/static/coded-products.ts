@@ -7,6 +7,7 @@ import { without } from '../units/quantize-rules.ts'
 import type { Unit } from '../units/unit.ts'
 import { productWeights } from './product-weights.ts'
 import type { QdqWriter } from './qdq-writer.ts'
+import { reachedByWeights } from './reached-codes.ts'
 import type { StaticPlan } from './static-plan.ts'
 import { unitBias } from './unit-bias.ts'
 
@@ -60,14 +61,18 @@ export class CodedProducts {
     const [input, output] = [node.inputs[0]!, unit.writes[0]!]
     const [above, below] = [this.#plan.codes.get(input)?.channels, this.#plan.codes.get(output)?.channels]
     const means = this.#plan.means(input)
-    const key = [node.inputs[1], axis, alpha, above || means ? input : '', below ? output : ''].join(' ')
+    const seen = this.#plan.heldBy(input)
+    const reached = seen && reachedByWeights(node, weight, this.#plan.codes.get(input)!, seen)
+    const hangsOnInput = above ?? means ?? reached
+    const key = [node.inputs[1], axis, alpha, hangsOnInput ? input : '', below ? output : ''].join(' ')
     const known = this.#weights.get(key)
     if (known && (atLeast?.every((bound, c) => bound <= known.scales[c]!) ?? true)) return known
     const values = tensorValues(weight) as Float32Array
     const channels = productChannels(node, weight)
     const factored = alpha === 1 ? values : values.map((value) => value * alpha)
     const scaled = channels ? underMultipliers(factored, channels, above, below) : factored
-    const quantized = productWeights(this.#plan, node, weight, { values, scaled, atLeast, pairSafe: this.#pairSafe })
+    const bounds = { atLeast, pairSafe: this.#pairSafe, reached }
+    const quantized = productWeights(this.#plan, node, weight, { values, scaled, ...bounds })
     const four = this.#plan.weightBits === 4
     const codes = four
       ? fromNumbers('int4', weight.dims, quantized.codes)

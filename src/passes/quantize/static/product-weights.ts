@@ -16,6 +16,8 @@ interface Weights {
   readonly atLeast: Float32Array | undefined
   /** Whether no two products that a kernel adds in 16 bits may exceed them. */
   readonly pairSafe: boolean
+  /** The largest code that each weight meets, as a share of 255, where that was seen and counts. */
+  readonly reached: Float64Array | undefined
 }
 
 /**
@@ -26,7 +28,7 @@ export function productWeights(
   plan: StaticPlan,
   node: Node,
   weight: Tensor,
-  { values, scaled, atLeast, pairSafe }: Weights,
+  { values, scaled, atLeast, pairSafe, reached }: Weights,
 ): ChannelWeights {
   const { dims, axis } = weightLayout(node, weight)
   const most = mostCode(plan)
@@ -44,6 +46,6 @@ export function productWeights(
   return (
     learnedChannels(values, dims, axis, learned, { atLeast, most }) ??
     (asTheyStand ? weightsOnce(weight, { dims, axis }, { balanced, most }, atLeast) : undefined) ??
-    quantizeChannels(scaled, dims, axis, { pairSafe: pairs, balanced, most, atLeast })
+    quantizeChannels(scaled, dims, axis, { pairSafe: pairs, reached, balanced, most, atLeast })
   )
 }

@@ -75,10 +75,13 @@ export const quantizeStaticInt8: Pass<StaticInt8Options> = {
       const reason = `operator set ${opset} has no int4 to store weights in; upgrade the model to 21 or newer first`
       return { model, report: { ...base, applied: 0, refused: [{ node: model.graph.name || 'graph', reason }] } }
     }
-    const plan = planOf(model, options, evidence)
+    const portable = options.target === 'portable'
+    // What holds for all codes holds for those that were seen.
+    const seen = options.within16 === 'seen' && !portable
+    const plan = planOf(model, seen ? options : { ...options, within16: undefined }, evidence)
     const refused = [...plan.float, ...nestedRefusals(model)]
     if (plan.units.size === 0) return { model, report: { ...base, applied: 0, refused, planned: {} } }
-    const { graph, planned } = insertQdq(plan, options.target === 'portable')
+    const { graph, planned } = insertQdq(plan, portable || seen)
     const coded = { model: { ...model, graph }, float: refused }
     const whole =
       options.tables === 'stored'
@@ -86,7 +89,8 @@ export const quantizeStaticInt8: Pass<StaticInt8Options> = {
         : coded
     const { expectedNoise } = plan
     const notes = [
-      ...(options.target === 'portable' ? [PORTABLE] : []),
+      ...(portable ? [PORTABLE] : []),
+      ...(seen ? [SEEN] : []),
       ...(options.equalise ? [equalised(plan)] : []),
       ...takenIn(plan, options.keepFloat ?? []),
     ]
@@ -166,13 +170,17 @@ function costsFrom(evidence: readonly Evidence[]): MeasuredCosts {
 const PORTABLE =
   'no two weight codes that a kernel adds in 16 bits come to more than 128, so no sum of two products saturates'
 
+const SEEN =
+  'no two weight codes that a kernel adds in 16 bits saturate with the codes that calibration saw them meet, and some room beyond'
+
 /**
  * What `quantizeStaticInt8` can do before there is evidence: it codes weights as they stand, one a step, and keeps the
  * codes for the pass. Nothing where codes hang on more than the weights.
  */
 export function* codeAhead(model: Model, options: StaticInt8Options): Generator<void> {
   const opset = model.opsets.get('') ?? 1
-  if (opset >= 13 && options.target !== 'portable') yield* weightsAhead(model, factsOf(model.graph, opset), options)
+  if (opset >= 13 && options.target !== 'portable' && !options.within16)
+    yield* weightsAhead(model, factsOf(model.graph, opset), options)
 }
 
 /** Values of the main graph whose ranges `quantizeStaticInt8` may need. */

@@ -50,6 +50,8 @@ export interface StaticPlan {
   readonly learned: ReadonlyMap<string, LearnedWeight>
   /** Mean of each channel of a value, where biases shall be corrected by them. */
   means(value: string): readonly number[] | undefined
+  /** What was seen of the channels of a value, where the weights of products that read it shall be held by that. */
+  heldBy(value: string): ObservedChannels | undefined
   /** What the codes of a value leave of the number that was added to it: its readers have it in their biases. */
   rest(value: string): number
 }
@@ -115,6 +117,7 @@ export function planStatic(
     limits,
     learned: (options.rounding === 'learned' && known.learned) || new Map<string, LearnedWeight>(),
     means: (value) => (options.correctBias ? channels.get(value)?.mean : undefined),
+    heldBy: (value) => (options.within16 === 'seen' ? channels.get(value) : undefined),
     rest(value) {
       const unit = makers.get(value)
       return unit?.rule.kind === 'shift' ? shiftedCodes(codes.get(unit.reads[0]!)!, shiftOf(unit, facts)!).rest : 0

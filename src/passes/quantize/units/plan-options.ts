@@ -54,6 +54,11 @@ export interface PlanOptions {
    * of a table; said in the recipe, so that older recipes keep their bytes.
    */
   readonly curves?: 'limits' | undefined
+  /**
+   * `seen`: weights so small that no sum of two products leaves 16 bits with any codes that the channels among the
+   * evidence reach (see `reachedCodes`); of a value whose channels were not seen, with any codes at all.
+   */
+  readonly within16?: 'seen' | undefined
 }
 
 export const PLAN_OPTIONS: OptionsOf<PlanOptions> = {
@@ -66,6 +71,7 @@ export const PLAN_OPTIONS: OptionsOf<PlanOptions> = {
   correctBias: optional(boolean),
   weightBits: optional(oneOf(4, 8)),
   curves: optional(oneOf('limits')),
+  within16: optional(oneOf('seen')),
 }
 
 /** The largest magnitude of a weight's code. */

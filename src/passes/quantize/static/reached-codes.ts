@@ -1,0 +1,35 @@
+import { elementCount, type Node, operatorName, type Tensor } from '../../../ir/index.ts'
+import type { ObservedChannels } from '../units/plan-options.ts'
+import { productChannels } from '../units/product-channels.ts'
+import type { Codes } from './equalise-channels.ts'
+
+/**
+ * The largest code that each channel of a value is expected to have, as a share of 255: that of the largest number seen
+ * in it, and beyond it as much as the magnitudes of other rows are expected to reach beyond those that were seen. At
+ * least the code of zero, which padding has.
+ */
+export function reachedCodes({ scale, zeroPoint, channels }: Codes, seen: ObservedChannels): Float64Array {
+  return Float64Array.from(seen.max, (max, c) => {
+    const peak = Math.max(max, -seen.min[c]!)
+    const beyond = peak > 0 ? Math.max(1, seen.reach[c]! / peak) : 1
+    const code = zeroPoint + Math.ceil((max * beyond) / (scale * (channels?.[c] ?? 1)))
+    return Math.min(255, Math.max(zeroPoint, code)) / 255
+  })
+}
+
+/**
+ * The same for every weight of a product, by the channel of the value that it is multiplied with; undefined where the
+ * channels that were seen are not those.
+ */
+export function reachedByWeights(
+  node: Node,
+  weight: Tensor,
+  codes: Codes,
+  seen: ObservedChannels,
+): Float64Array | undefined {
+  const channels = productChannels(node, weight)
+  const axis = operatorName(node) === 'Conv' ? 1 : -1
+  if (!channels || seen.axis !== axis || seen.max.length !== channels.inputs) return undefined
+  const reached = reachedCodes(codes, seen)
+  return Float64Array.from({ length: elementCount(weight.dims) }, (_, t) => reached[channels.inputOf(t)]!)
+}
