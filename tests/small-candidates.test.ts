@@ -58,13 +58,3 @@ test('weights of 8 bits are tried on the kernel that is fast: natively it rounds
   for (const id of ['weight-int8', 'weight-int8-wide']) expect(level('web', id)).toBeUndefined()
   expect(level('native', 'weight-int4')).toBeUndefined()
 })
-
-test('where products saturate, dynamic integers are tried with weights that never do as well', () => {
-  const dynamic = (saturates?: boolean) =>
-    dataFreeSpecs(inspect(network()), true, 'native', saturates).filter(({ id }) => id.startsWith('dynamic-int8'))
-  expect(dynamic().map(({ id }) => id)).toEqual(['dynamic-int8', 'dynamic-int8-one-scale'])
-  expect(dynamic(true).slice(2)).toMatchObject([
-    { id: 'dynamic-int8-within16', pass: { target: 'portable' } },
-    { id: 'dynamic-int8-one-scale-within16', pass: { oneScale: true, target: 'portable' } },
-  ])
-})

@@ -27,6 +27,6 @@ export const doctorVerb: Verb = {
 /** Whether 8-bit products are exact here: asked of the runtime, which chooses its kernels by the processor. */
 async function integerProducts(runtime: string): Promise<string> {
   return (await productsSaturate(runtime, openIsolated))
-    ? `unsigned × signed products saturate in 16 bits in ${runtime} on this processor: quantize and optimize try weights that never do, and keep what measures better; --target portable holds to them`
+    ? `unsigned × signed products saturate in 16 bits in ${runtime} on this processor: quantize and optimize make weights with which none does on what calibration saw; --target portable rules it out`
     : `integer products are exact in ${runtime} on this processor`
 }

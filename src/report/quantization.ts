@@ -47,15 +47,11 @@ export type Portability = Infer<typeof portability>
 
 /**
  * Where the runtime on this machine adds two products of 8-bit codes in 16 bits, which saturate: whether the model is
- * `safe`, so that by its weights no sum can, and what that was chosen by.
+ * `safe`, so that by its weights no sum can.
  */
 export const saturation = object({
   safe: boolean,
   sentence: text,
-  /** Of the worst output, with weights of full range and with reduced ones; null without any difference. */
-  sqnrDb: optional(object({ full: nullable(number), reduced: nullable(number) })),
-  /** Rows, or random inputs, that this was seen on. */
-  sqnrSamples: optional(integer),
 })
 export type Saturation = Infer<typeof saturation>
 
@@ -85,7 +81,7 @@ export const quantization = report('quantization', {
   ),
   equivalence: optional(nullable(equivalence)),
   portable: optional(portability),
-  /** Absent where products are exact, and where no product of this model could saturate with weights of full range. */
+  /** Absent where products are exact, and where there are none. */
   saturation: optional(saturation),
   passes: list(passRun),
   warnings: list(text),

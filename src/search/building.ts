@@ -59,7 +59,7 @@ export class Building {
     const recurrent = hasRecurrent(layers)
     const placements =
       calibrating && products ? placementSpecs({ recurrent, small, calibration: hurry ? 'mse' : 'minmax' }) : []
-    const free = dataFreeSpecs(layers, small, bench.target, bench.saturates)
+    const free = dataFreeSpecs(layers, small, bench.target)
     this.#postponed = await (hurry ? this.#inHurry(placements, free, small) : this.#all(placements, free))
   }
 

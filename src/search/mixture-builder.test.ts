@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Budget } from './budget.ts'
 import { MixtureBuilder } from './mixture-builder.ts'
-import { placementSpecs, unsaturatedSpec } from './plan.ts'
+import { placementSpecs } from './plan.ts'
 import type { Pool } from './pool.ts'
 
 /** Whether kernels are timed for a mixture where a search of 60 seconds has taken so many. */
@@ -24,16 +24,4 @@ test('kernels are timed for a mixture only where time is left behind them to fol
     told: expect.stringContaining('mixtures by what kernels take here'),
   })
   expect(byKernels(5)).toMatchObject({ left: 25, measuredCosts: true })
-})
-
-test('where products saturate, mixtures are of weights that never do, whatever they are mixtures of', () => {
-  const specOf = (saturates: boolean, whole = placementSpecs()[0]!) => {
-    const pool = { bench: { seen: { openMs: 1, runMs: 1 }, saturates }, trials: [] } as unknown as Pool
-    return new MixtureBuilder(pool, new Budget(60_000)).specOf(whole, 1e-3)
-  }
-  const held = specOf(true)
-  expect(held.pass?.target).toBe('portable')
-  expect(held.id).toBe('int8-minmax-within16-quiet30.0')
-  expect(specOf(true, unsaturatedSpec(placementSpecs()[0]!))).toEqual(held)
-  expect(specOf(false).pass?.target).toBeUndefined()
 })

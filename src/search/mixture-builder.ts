@@ -1,6 +1,6 @@
 import { type CandidateSpec, NOISE_RUNS } from '../recipe/index.ts'
 import { type Budget, quarteredWithin, TooLong } from './budget.ts'
-import { unsaturatedSpec, withNoise } from './plan.ts'
+import { withNoise } from './plan.ts'
 import type { Pool } from './pool.ts'
 import { followingSeconds, mixingSeconds } from './time-estimates.ts'
 import type { Trial } from './trial.ts'
@@ -47,13 +47,9 @@ export class MixtureBuilder {
     return this.#wholes.get(mixture)
   }
 
-  /**
-   * The mixture of a budget of noise, before it is built. Where products saturate, of weights that never do: saturation is
-   * no rounding, and nothing foretells it (28 dB were foretold of a PP-OCR detector in such a mixture, and 19.8 left).
-   */
+  /** The mixture of a budget of noise, before it is built. */
   specOf(whole: CandidateSpec, budget: number): CandidateSpec {
-    const { seen, saturates } = this.#pool.bench
-    const held = saturates && whole.pass?.target !== 'portable' ? unsaturatedSpec(whole) : whole
+    const { seen } = this.#pool.bench
     const { refining, left } = this.#budget
     if (this.#measuredCosts === undefined) {
       const byKernels = mixingSeconds(seen, FEWEST_NOISE_RUNS, true)
@@ -62,7 +58,7 @@ export class MixtureBuilder {
     }
     const fitting = () => quarteredWithin(NOISE_RUNS, refining / followingSeconds(seen, 1), FEWEST_NOISE_RUNS)
     const runs = this.#noiseRuns ?? this.#inRuns(fitting())
-    const mixture = withNoise(held, budget, this.#measuredCosts)
+    const mixture = withNoise(whole, budget, this.#measuredCosts)
     return runs < NOISE_RUNS ? { ...mixture, noiseRuns: runs } : mixture
   }
 

@@ -100,19 +100,8 @@ export function placementSpecs({
 export function calibrationSpecs(spec: CandidateSpec): readonly CandidateSpec[] {
   const placement = PLACEMENTS.find(({ id }) => id === spec.placement)
   if (!placement) throw new Error(`internal: ${spec.id} is no placement`)
-  const others = CALIBRATIONS.filter((method) => method !== spec.calibration).map((method) =>
-    staticSpec(placement, method),
-  )
-  return spec.pass?.target === 'portable' ? others.map(unsaturatedSpec) : others
+  return CALIBRATIONS.filter((method) => method !== spec.calibration).map((method) => staticSpec(placement, method))
 }
-
-/** The candidate with weights so small that no sum of two of their products leaves 16 bits. */
-export const unsaturatedSpec = (spec: CandidateSpec): CandidateSpec => ({
-  ...spec,
-  id: `${spec.id}-within16`,
-  words: `${spec.words}, weights so small that no sum of two products leaves 16 bits`,
-  pass: { ...spec.pass, target: 'portable' },
-})
 
 /** The candidate with full ranges, which take the least time to find; as it is where it has no ranges. */
 export const withExtremes = (spec: CandidateSpec): CandidateSpec =>
@@ -192,14 +181,9 @@ function staticSpec({ id, words, ...how }: Placement, calibration: RangeMethod):
 
 /**
  * Schemes that need no ranges, where the model has operators for them and something can be gained: with `small`, by a
- * smaller file alone. Where products saturate, integers also with weights so small that none does.
+ * smaller file alone.
  */
-export function dataFreeSpecs(
-  inspection: InspectionReport,
-  small: boolean,
-  target: Target,
-  saturates = false,
-): readonly CandidateSpec[] {
+export function dataFreeSpecs(inspection: InspectionReport, small: boolean, target: Target): readonly CandidateSpec[] {
   const has = (...names: readonly string[]) => names.some((name) => (inspection.operators[name] ?? 0) > 0)
   const specs: CandidateSpec[] = []
   if (has('MatMul', 'Gemm', 'LSTM', 'GRU'))
@@ -248,6 +232,5 @@ export function dataFreeSpecs(
       },
       { id: 'float16', words: 'lossless, then weights stored in half precision', scheme: 'float16' },
     )
-  const multiplied = saturates ? specs.filter(({ scheme }) => scheme === 'dynamic-int8') : []
-  return [...specs, ...multiplied.map(unsaturatedSpec)]
+  return specs
 }

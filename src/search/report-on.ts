@@ -55,7 +55,8 @@ async function reportFrom(findings: Findings, chosen: Built | null): Promise<Opt
   const runtime = oldestRuntime((chosen ?? bench.original).model)
   const before = oldestRuntime(bench.original.model)
   const portable = options.target === 'portable' ? provePortable((chosen ?? bench.original).model) : null
-  const saturation = bench.saturates ? saturationOf(choice.id, (chosen ?? bench.original).model, bench.runtime) : null
+  const { model: made, recipe } = chosen ?? bench.original
+  const saturation = bench.saturates ? saturationOf(choice.id, made, recipe.steps, bench.runtime) : null
   return {
     kind: 'optimization',
     version: 1,

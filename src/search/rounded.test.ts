@@ -8,10 +8,10 @@ import type { Trial } from './trial.ts'
 const trial = { built: { spec: { id: 'weight-int4', words: 'codes', scheme: 'weight-int4' } } } as unknown as Trial
 
 /** A pool that only notes what it is asked for, on a model of which a run takes so many milliseconds. */
-function poolOf(runMs: number, { target = 'native', rows = 100 } = {}) {
+function poolOf(runMs: number, { target = 'native', rows = 100, saturates = false } = {}) {
   const asked: string[] = []
   const pool = {
-    bench: { target, rows: { calibrate: { indices: Array(rows).fill(0) } }, seen: { runMs } },
+    bench: { target, saturates, rows: { calibrate: { indices: Array(rows).fill(0) } }, seen: { runMs } },
     affords: () => true,
     build: async (spec: Trial['built']['spec']) => {
       asked.push(`build ${spec.id}, ${spec.rounding}`)
@@ -46,9 +46,8 @@ test('nothing is learned from a few rows, nor in 8 bits for processors that satu
   expect(await made(trial, { rows: 15 })).toBe(false)
   expect(await made(integers(8), { target: 'portable' })).toBe(false)
   expect(await made(integers(8), {})).toBe(true)
-  const { built } = integers(8)
-  const bounded = { ...built, spec: { ...built.spec, pass: { target: 'portable' } } }
-  expect(await made({ built: bounded } as unknown as Trial, {})).toBe(false)
+  expect(await made(integers(8), { saturates: true })).toBe(false)
+  expect(await made(integers(4), { saturates: true })).toBe(true)
   expect(await made(integers(4), { target: 'portable' })).toBe(true)
   expect(await made(trial, { target: 'portable' })).toBe(true)
 })

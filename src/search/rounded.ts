@@ -24,7 +24,7 @@ export async function rounded(pool: Pool, budget: Budget, of: Trial, by: keyof t
   const spec = roundedSpec(of.built.spec, by)
   // Learned codes of 8 bits are not held within what 16 bits can add.
   const wide = spec.scheme === 'static-int8' && spec.pass?.weightBits !== 4
-  const bounded = bench.target === 'portable' || spec.pass?.target === 'portable'
+  const bounded = bench.target === 'portable' || bench.saturates
   if ((bounded && wide) || bench.rows.calibrate.indices.length < FEWEST_ROWS) return null
   const granted = budget.refining
   // Its first parts alone may take longer than that, so that it would show too late.

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest'
-import { parseModel } from '../ir/index.ts'
 import type { CandidateSpec } from '../recipe/index.ts'
 import { Budget, TooLong } from './budget.ts'
 import { BuildsInTime } from './builds-in-time.ts'
@@ -166,40 +165,6 @@ test('every placement has its cheap ranges before the repair of one takes the ti
   const ranges = (id: string) => ['percentile', 'mse', 'most-rows'].map((method) => `${id}-${method}`).join(' ')
   expect(asked.slice(0, 3)).toEqual([ranges('int8-products'), ranges('int8-typical'), 'int8-products-least-noise'])
   expect(asked.some((ids) => ids.includes('int8-typical-least-noise'))).toBe(false)
-})
-
-/** A product of codes of full range, and one whose neighbours never leave 16 bits. */
-const productOf = (code: number) =>
-  parseModel(`<ir_version: 10, opset_import: ["" : 21]> g (uint8[1,2] x) => (y)
-    <int8[2,1] w = {${code}, ${code}}> { y = MatMulInteger(x, w) }`)
-
-test('where products saturate, weights that never do are tried first, and every refinement goes on from the quieter', async () => {
-  const within = 'int8-typical-minmax-within16'
-  const search = async (saturates: boolean, code: number, quieter: string) => {
-    const { asked, pool, settle } = searchAmong({ 'int8-typical': 20 })
-    Object.assign(pool.bench, { saturates })
-    for (const { built } of pool.trials) Object.assign(built, { model: productOf(code) })
-    const borrowed: string[] = []
-    Object.assign(pool, {
-      halve: async (list: readonly Trial[]) => list.find(({ built }) => built.spec.id === quieter) ?? list[0],
-      borrowTiming: ({ built }: Trial, from: Trial) => borrowed.push(`${built.spec.id} as ${from.built.spec.id}`),
-    })
-    await settle()
-    return { asked, borrowed }
-  }
-  const held = await search(true, 127, within)
-  expect(held.asked[0]).toBe(within)
-  expect(held.borrowed[0]).toBe(`${within} as int8-typical-minmax`)
-  expect(held.asked[1]).toBe(
-    'int8-typical-percentile-within16 int8-typical-mse-within16 int8-typical-most-rows-within16',
-  )
-  expect(held.asked.every((ids) => ids.split(' ').every((id) => id.includes('within16')))).toBe(true)
-  const full = await search(true, 127, 'int8-typical-minmax')
-  expect(full.asked[0]).toBe(within)
-  expect(full.asked.slice(1).join()).not.toContain('within16')
-  // Nothing to gain: exact sums, or none that could leave 16 bits.
-  for (const none of [await search(false, 127, within), await search(true, 60, within)])
-    expect(none.asked.join()).not.toContain('within16')
 })
 
 test('smoothed channels have the time of the same kernels, and one of their own where a residual is multiplied back', async () => {

@@ -1,10 +1,10 @@
-import { type CandidateSpec, provePortable } from '../recipe/index.ts'
+import type { CandidateSpec } from '../recipe/index.ts'
 import type { RangeMethod } from '../report/index.ts'
 import { isLikely, whatCounts } from './assurance.ts'
 import { ALWAYS_JUDGED, type Budget } from './budget.ts'
 import type { BuildsInTime } from './builds-in-time.ts'
 import { Mixtures } from './mixtures.ts'
-import { calibrationSpecs, equalisedSpecs, smoothedSpecs, unsaturatedSpec } from './plan.ts'
+import { calibrationSpecs, equalisedSpecs, smoothedSpecs } from './plan.ts'
 import type { Pool } from './pool.ts'
 import { rounded } from './rounded.ts'
 import { decibelsMissing, isPlainStatic, isQuiet, isStatic, quietestFirst, type Trial } from './trial.ts'
@@ -64,8 +64,7 @@ export class Statics {
     const open: Trial[] = []
     // Of placements that take the same time, as far as a clock can tell, the quieter one is worth the time first.
     await this.#refineWhereWorthIt(pool.inOrderOfPromise(placements), async (first) => {
-      const held = await this.#unsaturated(first)
-      const calibrated = await this.#unlessMixedNow(held, held, () => this.#calibrated(held))
+      const calibrated = await this.#unlessMixedNow(first, first, () => this.#calibrated(first))
       if (pool.secure(calibrated) && isQuiet(calibrated)) await this.#timed(await this.#mixtures.insured(calibrated))
       else open.push(calibrated)
     })
@@ -221,18 +220,6 @@ export class Statics {
     const quietest = await this.#pool.halve([first, ...others])
     if (others.length > 0) this.#quietest ??= quietest.built.spec.calibration
     return quietest
-  }
-
-  /**
-   * The candidate, or where products saturate the same with weights so small that none does, whichever is quieter: other
-   * numbers in the same kernels.
-   */
-  async #unsaturated(first: Trial): Promise<Trial> {
-    const pool = this.#pool
-    if (!pool.bench.saturates || provePortable(first.built.model).proven) return first
-    const others = await this.#refined([unsaturatedSpec(first.built.spec)])
-    for (const trial of others) pool.borrowTiming(trial, first)
-    return others.length === 0 ? first : pool.halve([first, ...others])
   }
 
   /**

@@ -39,7 +39,9 @@ export async function withLearnedRoundings(model: Model, step: Step, options: Op
     ...options,
     rounded: roundValues(model, settings, evidence).model,
   })
-  const other = { ...step, evidence: [...evidence, learned] }
+  // Learned codes of 8 bits are held within nothing: whether they are nearer where products saturate, the rows tell.
+  const { within16: _, ...free } = settings
+  const other = { ...step, options: settings.weightBits === 4 ? settings : free, evidence: [...evidence, learned] }
   // In 8 bits little is lost to weights: that each part came nearer does not say that the whole did.
   const plain = { ...step, options: { ...settings, rounding: 'sums' } }
   const rows = spreadRows(options.data, options.indices, options.samples ?? DEFAULT_SAMPLES)

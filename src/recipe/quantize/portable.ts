@@ -1,5 +1,5 @@
 import type { Model } from '../../ir/index.ts'
-import { productSafety } from '../../passes/index.ts'
+import { productSafety, type StaticInt8Options } from '../../passes/index.ts'
 import { UserError } from '../../platform/index.ts'
 import type { Portability, Saturation } from '../../report/index.ts'
 
@@ -42,18 +42,30 @@ export function portableOrRefused(model: Model): Portability {
 }
 
 /** That products saturate in a runtime on this machine, in words. */
-export const saturating = (runtime: string): string =>
+const saturating = (runtime: string): string =>
   `sums of two products of 8-bit codes saturate in 16 bits in ${runtime} on this processor`
 
-/** What that means for a model that was measured there; null where it multiplies no codes. */
-export function saturationOf(id: string, model: Model, runtime: string): Saturation | null {
+/**
+ * What that means for a model that was measured there; null where it multiplies no codes.
+ *
+ * @param steps The passes that made it.
+ */
+export function saturationOf(
+  id: string,
+  model: Model,
+  steps: readonly { readonly options?: unknown }[],
+  runtime: string,
+): Saturation | null {
   const { proven, products } = provePortable(model)
   if (products.length === 0) return null
+  const all = `the ${products.length} products of ${id}`
+  if (proven) return { safe: true, sentence: `${saturating(runtime)}; in none of ${all} can one` }
   const unsafe = products.filter((product) => product.unsafe.length > 0).length
+  const held = steps.some(({ options }) => (options as StaticInt8Options | undefined)?.within16 === 'seen')
   return {
-    safe: proven,
-    sentence: proven
-      ? `${saturating(runtime)}; in none of the ${products.length} products of ${id} can one`
-      : `${saturating(runtime)}; in ${unsafe} of the ${products.length} products of ${id} some may: what was measured here holds with that, and where products are exact it answers otherwise`,
+    safe: false,
+    sentence: held
+      ? `${saturating(runtime)}; weights were made so small that none does with what calibration saw, while in ${unsafe} of ${all} larger numbers may, and where products are exact these are answered otherwise`
+      : `${saturating(runtime)}; in ${unsafe} of ${all} some may: what was measured here holds with that, and where products are exact it answers otherwise`,
   }
 }

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import type { StaticInt8Options } from '../../passes/index.ts'
+import type { QuantizeOptions } from './quantize-options.ts'
 import { quantizeSteps } from './quantize-steps.ts'
 
 test('right sides get signed codes for the native target alone, and only where products are exact', () => {
@@ -43,4 +45,19 @@ test('how many channels a block has is said to what lays channels in blocks, and
   expect(told(8).map(({ pass }) => pass)).toContain('tileNarrowOutputs')
   expect(told(8).every(({ options }) => (options as { block: number }).block === 8)).toBe(true)
   expect([told(16), told()]).toEqual([[], []])
+})
+
+test('where products saturate, static weights are held by what was seen and dynamic ones by every code, and the recipe says it', () => {
+  const held = (options: Partial<QuantizeOptions>) =>
+    quantizeSteps({ scheme: 'static-int8', ...options }, [])
+      .filter(({ pass }) => ['quantizeStaticInt8', 'quantizeDynamicInt8', 'quantizeWeights'].includes(pass))
+      .map(({ options }) => options as StaticInt8Options)
+      .map(({ within16, target }) => within16 ?? target)
+  expect(held({ saturates: true })).toEqual(['seen'])
+  expect(held({ saturates: true, recurrent: true })).toEqual(['seen', 'portable'])
+  expect(held({ saturates: true, scheme: 'dynamic-int8' })).toEqual(['portable'])
+  expect(held({ saturates: true, target: 'portable', recurrent: true })).toEqual(['portable', 'portable'])
+  expect(held({ saturates: true, target: 'web' })).toEqual(['seen'])
+  expect(held({ saturates: true, scheme: 'weight-int8' })).toEqual([undefined])
+  expect(held({ saturates: false, recurrent: true })).toEqual([undefined, undefined])
 })

@@ -10,7 +10,7 @@ import { portableOrRefused, saturationOf } from './portable.ts'
 import type { QuantizeOptions } from './quantize-options.ts'
 import { quantizationRun, quantizeSteps } from './quantize-steps.ts'
 import { type Quantized, quantized } from './quantized.ts'
-import { reducedOptions, saturatesHere } from './quantized-here.ts'
+import { saturatesHere } from './saturates-here.ts'
 
 /**
  * The scheme alone, for a model that the runtime does not take (`reason`): rewrites that nobody can prove here are left
@@ -19,15 +19,13 @@ import { reducedOptions, saturatesHere } from './quantized-here.ts'
 export async function quantizeUnrun(model: Model, options: QuantizeOptions, reason: string): Promise<Quantized> {
   const { scheme, target = 'native' } = options
   const place = await runsOn(target)
-  // What saturation takes cannot be seen here, and what smaller weights take is little.
-  const saturates = await saturatesHere(place, options)
-  const asked = saturates ? reducedOptions(options) : options
+  const asked = { ...options, saturates: await saturatesHere(place, options) }
   goneFromFloat(options.keepFloat ?? [], model, model)
   const [own] = quantizeSteps(asked, [])
   const steps = scheme.startsWith('weight') ? await lazyWeightSteps(model, own, asked) : [own]
   const trail = await advanceOnThreads(startTrail(model), steps)
   const run = quantizationRun(trail, scheme)
-  const saturation = saturates ? saturationOf('this model', trail.model, place.runtime) : null
+  const saturation = asked.saturates ? saturationOf('this model', trail.model, trail.runs, place.runtime) : null
   const report: QuantizationReport = {
     kind: 'quantization',
     version: 1,

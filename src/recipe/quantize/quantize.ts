@@ -3,6 +3,7 @@ import type { Model } from '../../ir/index.ts'
 import { checkChoice, UserError } from '../../platform/index.ts'
 import { type QuantizationReport, RANGE_METHODS, type Report, SCHEMES } from '../../report/index.ts'
 import { type LateCache, noCache, writtenLater } from '../evidence/evidence-cache.ts'
+import { blockOn, curvesOn } from '../evidence/processor.ts'
 import { LEAN } from '../lean.ts'
 import { OpenSessions } from '../open-sessions.ts'
 import { type Expected, expectedOf, FEW_SAMPLES, proveLossless } from '../prove-equal.ts'
@@ -16,13 +17,14 @@ import { floatStart, smoothedWhereAsked } from './float-start.ts'
 import { goneFromFloat } from './keep-float.ts'
 import { lazyTimeIn } from './lazy-parts.ts'
 import { type Damage, measureDamage, type ReadKernels, readKernels } from './measure-quantized.ts'
-import { portableOrRefused } from './portable.ts'
+import { portableOrRefused, saturationOf } from './portable.ts'
 import { quantizationWarnings } from './quantization-warnings.ts'
 import type { QuantizeOptions } from './quantize-options.ts'
 import { quantizationRun } from './quantize-steps.ts'
 import { quantizeUnrun } from './quantize-unrun.ts'
 import { type Quantized, quantized } from './quantized.ts'
-import { quantizedHere } from './quantized-here.ts'
+import { quantizedTrail } from './quantized-trail.ts'
+import { saturatesHere } from './saturates-here.ts'
 import { staticEvidence } from './static-evidence.ts'
 
 /**
@@ -93,13 +95,18 @@ async function quantizeIn(
   sessions: OpenSessions,
   place: RunsOn,
   model: Model,
-  options: Options,
+  given: Options,
   left: LeftOutOfLossless,
 ): Promise<Quantized> {
-  const { scheme, target = 'native', onProgress: say = () => {} } = options
-  const original = askOriginal(sessions, model, options)
+  const { scheme, target = 'native', onProgress: say = () => {} } = given
+  const original = askOriginal(sessions, model, given)
+  const placement = { processes: sessions.processes }
+  const saturating = saturatesHere(place, given, placement)
+  saturating.catch(() => {})
   say('lossless passes')
-  const { float, provable, unrounded } = await floatStart(model, options, left.passes)
+  const { float, provable, unrounded } = await floatStart(model, given, left.passes)
+  // Weights may be coded while rows are looked at, for which this must be known.
+  const options = { ...given, saturates: await saturating }
   const gone = goneFromFloat(options.keepFloat ?? [], model, float.model)
   const proof = provable.model === model ? null : proveLossless(sessions, provable.model, model, original.expected)
   proof?.catch(() => {})
@@ -112,13 +119,15 @@ async function quantizeIn(
   )
   await free
   say('quantizing')
-  const here = quantizedHere(sessions, place, start, evidence, options)
-  const { trail, tensors, everywhere, saturation } = await here
+  const block = await blockOn(target, start.model, options.cache, placement)
+  const curves = scheme === 'static-int8' ? await curvesOn(target, start.model, options.cache) : undefined
+  const { trail, tensors, everywhere } = await quantizedTrail(start, evidence, { ...options, block, curves })
   const run = quantizationRun(trail, scheme)
   const portable = target === 'portable' ? { portable: portableOrRefused(trail.model) } : {}
   const made: Made = { model, float: start.model, trail, planned: run.planned ?? {}, evidence }
   const { kernels, damage, timing, sizes } = await measureMade(sessions, place, made, options)
   const { sqnrDb, layers, batchInvariant } = damage ?? { sqnrDb: null, layers: [], batchInvariant: null }
+  const saturation = options.saturates ? saturationOf('this model', trail.model, trail.runs, place.runtime) : null
   const seenOn = damage ? { sqnrSamples: damage.sqnrSamples } : {}
   const rounding = trail.strides.flatMap((stride) =>
     stride.evidence.filter(({ kind }) => kind === 'learned-weights' || kind === 'moments'),
