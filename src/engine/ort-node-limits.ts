@@ -15,7 +15,7 @@ const question = () =>
 
 /**
  * Whether onnxruntime-node holds codes between two limits in less time than it looks them up in a table, on this machine:
- * the middle time of either kernel, by turns in one process (AMD EPYC, AVX2: 10 and 26 µs for 65,536 codes).
+ * the middle time of either kernel, by turns in one process (AMD EPYC, AVX2: 6 and 30 µs for 65,536 codes).
  *
  * @throws UserError where they cannot be profiled.
  */
