@@ -10,7 +10,7 @@ import { optimize } from '../src/search/index.ts'
 import { decibels, modelWith, numbers, optimizedBy, randomValue, rangesOf } from './quantize-kit.ts'
 
 /** A product of large weights of one sign. */
-const base = modelWith('g (float[N,64] x) => (float y) { y = MatMul(x, w) }', { w: [64, 64] })
+const base = modelWith('g (float[N,16,64] x) => (float y) { y = MatMul(x, w) }', { w: [64, 64] })
 const next = numbers(3)
 const large = Float32Array.from({ length: 64 * 64 }, () => next() * 0.1 + 0.9)
 const leaning: Model = {
@@ -19,7 +19,7 @@ const leaning: Model = {
 }
 
 const positive = (rows: number) => {
-  const value = randomValue([rows, 64], 5)
+  const value = randomValue([rows, 16, 64], 5)
   return { ...value, data: (value.data as Float32Array).map((x) => 1.5 + x) }
 }
 /** Channels of which one in four reaches far and the others a fifth of that. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { int, makeNode, tensorOf } from '../../../ir/index.ts'
-import { reachedByWeights, reachedCodes } from './reached-codes.ts'
+import { isTelling, reachedByWeights, reachedCodes } from './reached-codes.ts'
 
 const seenOf = (axis: number, max: readonly number[], reach = max, min = max.map(() => 0)) => ({
   axis,
@@ -20,6 +20,15 @@ test('codes reach as far as was seen, as much further as other rows are expected
   // Channels under scales of their own.
   const channels = Float32Array.of(0.5, 1)
   expect(inCodes(reachedCodes({ ...codes, channels }, seenOf(1, [1, 1])))).toEqual([40, 30])
+})
+
+test('channels tell nothing where few of their numbers were seen, or the range of more rows goes further than any', () => {
+  const seen = seenOf(1, [1, 4], [2, 5])
+  expect(isTelling(seen, { min: -9, max: 5 })).toBe(true)
+  expect(isTelling(seen, { min: -9, max: 5.1 })).toBe(false)
+  expect(isTelling(seen, { min: -9, max: 5, elements: 32 })).toBe(true)
+  expect(isTelling(seen, { min: -9, max: 5, elements: 31 })).toBe(false)
+  expect(isTelling(seen, undefined)).toBe(true)
 })
 
 test('each weight meets the codes of its own input channel, in groups too', () => {

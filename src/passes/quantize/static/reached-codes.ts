@@ -1,7 +1,20 @@
 import { elementCount, type Node, operatorName, type Tensor } from '../../../ir/index.ts'
-import type { ObservedChannels } from '../units/plan-options.ts'
+import type { ObservedChannels, ObservedRange } from '../units/plan-options.ts'
 import { productChannels } from '../units/product-channels.ts'
 import type { Codes } from './equalise-channels.ts'
+
+/** So many numbers of a row in each channel: of fewer, on the few rows that channels are seen on, the largest tells little. */
+const ENOUGH_PLACES = 16
+
+/**
+ * Whether what was seen of channels tells how far they reach: enough numbers of each were seen, and nothing in the range of
+ * their value, which is seen on more rows, goes beyond what is expected of any of them.
+ */
+export function isTelling(seen: ObservedChannels, range: ObservedRange | undefined): boolean {
+  if (!range) return true
+  const places = (range.elements ?? Number.POSITIVE_INFINITY) / seen.max.length
+  return places >= ENOUGH_PLACES && range.max <= seen.reach.reduce((one, other) => Math.max(one, other), 0)
+}
 
 /**
  * The largest code that each channel of a value is expected to have, as a share of 255: that of the largest number seen

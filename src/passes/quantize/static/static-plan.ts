@@ -16,6 +16,7 @@ import { joinedCodes } from './joined-codes.ts'
 import { withCodesAtLimits } from './limited-codes.ts'
 import { maskedRanges } from './masked-ranges.ts'
 import { ratioValues } from './ratio-values.ts'
+import { isTelling } from './reached-codes.ts'
 import { scaledCodes, withScales } from './scales.ts'
 import { shiftedCodes, shiftOf, withRoomForZeros, withShifts } from './shifts.ts'
 import { slopedCodes, withRoomForSlopes } from './slopes-in-codes.ts'
@@ -50,7 +51,7 @@ export interface StaticPlan {
   readonly learned: ReadonlyMap<string, LearnedWeight>
   /** Mean of each channel of a value, where biases shall be corrected by them. */
   means(value: string): readonly number[] | undefined
-  /** What was seen of the channels of a value, where the weights of products that read it shall be held by that. */
+  /** What was seen of the channels of a value, where the weights of products that read it shall and can be held by that. */
   heldBy(value: string): ObservedChannels | undefined
   /** What the codes of a value leave of the number that was added to it: its readers have it in their biases. */
   rest(value: string): number
@@ -117,7 +118,10 @@ export function planStatic(
     limits,
     learned: (options.rounding === 'learned' && known.learned) || new Map<string, LearnedWeight>(),
     means: (value) => (options.correctBias ? channels.get(value)?.mean : undefined),
-    heldBy: (value) => (options.within16 === 'seen' ? channels.get(value) : undefined),
+    heldBy(value) {
+      const reached = options.within16 === 'seen' ? channels.get(value) : undefined
+      return reached && isTelling(reached, seen.get(value)) ? reached : undefined
+    },
     rest(value) {
       const unit = makers.get(value)
       return unit?.rule.kind === 'shift' ? shiftedCodes(codes.get(unit.reads[0]!)!, shiftOf(unit, facts)!).rest : 0
