@@ -316,10 +316,10 @@ export class Pool {
     )
   }
 
-  /** What decides whether it is worth having: the goal's figure, and in a tie the size of the file. */
+  /** What decides whether it is worth having: the goal's figure, and in a tie the size of the file and whether answers stay. */
   standing(trial: Trial): Standing {
     const interval = isTimed(this.goal) ? trial.result.ratio?.ci : undefined
-    return { figure: this.figure(trial), interval, bytes: trial.built.bytes }
+    return { figure: this.figure(trial), interval, bytes: trial.built.bytes, sameAnswers: trial === this.lossless }
   }
 
   /** What limit the original breaks, or null: where it breaks one, keeping all of them is a gain by itself. */

@@ -10,6 +10,14 @@ test('where two are as fast, the clearly smaller file is worth more; speed beyon
   expect(worthMore({ figure: 0.7, bytes: 900e3 }, large)).toBe(true)
 })
 
+test('where two are as fast, answers that stay are worth more than a file that is a third smaller, not than half of it', () => {
+  const lossless = { figure: 0.63, bytes: 4.57e6, sameAnswers: true }
+  expect(worthMore({ figure: 0.63, bytes: 2.93e6 }, lossless)).toBe(false)
+  expect(worthMore({ figure: 0.63, bytes: 2.2e6 }, lossless)).toBe(true)
+  expect(worthMore({ figure: 0.6, bytes: 2.93e6 }, lossless)).toBe(true)
+  expect(worthMore({ ...lossless, bytes: 4e6 }, { figure: 0.63, bytes: 4.57e6 })).toBe(true)
+})
+
 test('the best first, and before it whatever ties with it in a smaller file', () => {
   const list = [
     { id: 'slow and tiny', figure: 1, bytes: 10 },

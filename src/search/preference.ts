@@ -4,14 +4,17 @@ export interface Standing {
   /** What is known of the figure, where it was measured with an error. */
   readonly interval?: readonly [number, number] | undefined
   readonly bytes: number
+  /** Whether its answers are the original's but for the rounding of floats, as the lossless model's are. */
+  readonly sameAnswers?: boolean
 }
 
 /** What must be saved in the goal to be worth any more change of answers; what differs by less is a tie. */
 const WORTH_IT = 0.98
 /** Beyond this no interval makes a tie: in a very disturbed moment they say little. */
 const CLEARLY = 0.9
-/** So much of the other's bytes, at the most, wins a tie. */
+/** So much of the other's bytes, at the most, wins a tie; half of them where the other keeps the answers and this one does not. */
 const TIE_SMALLER = 0.9
+const WORTH_CHANGES = 0.5
 
 /** Whether `one` is worth having in place of `other`: better in the goal, or as good and a smaller file. */
 export const worthMore = (one: Standing, other: Standing): boolean => beats(one, other) || winsTie(one, other)
@@ -23,7 +26,10 @@ const beats = (one: Standing, other: Standing): boolean =>
     one.figure < (other.interval?.[0] ?? Number.POSITIVE_INFINITY) &&
     other.figure > (one.interval?.[1] ?? Number.NEGATIVE_INFINITY))
 
-const winsTie = (one: Standing, other: Standing) => !beats(other, one) && one.bytes < TIE_SMALLER * other.bytes
+function winsTie(one: Standing, other: Standing): boolean {
+  const smaller = other.sameAnswers && !one.sameAnswers ? WORTH_CHANGES : TIE_SMALLER
+  return !beats(other, one) && one.bytes < smaller * other.bytes
+}
 
 /**
  * The best first. What a tie of figures leaves open is decided by what no clock has a part in: a clearly smaller file,
