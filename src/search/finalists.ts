@@ -57,8 +57,9 @@ export function finalists(contenders: readonly Contender[], limit: number, befor
       .sort((one, other) => expectedOf(other) - expectedOf(one))
       .slice(0, limit),
   )
-  // Without hope of a pass, as with few rows, the proof says at least how many would settle it; but where nothing stays
-  // close either, luck is all there is.
+  // Without hope of a pass, as with few rows, the proof says at least how many would settle it, and whoever may stay close
+  // comes first. However unlikely that is: nothing is left undone for it, since all on standby are proven in the end, and
+  // a pass by luck is nothing to choose by. Where nothing stays close either, luck is all there is.
   if (whatCounts(odds) === 'close' && odds.some(({ close }) => close > 0))
     return { sequence: standby, shared: false, standby, reserve }
   const alone = (chosen: readonly number[]) => expectedOfSequence(chosen, values, odds, 0)
