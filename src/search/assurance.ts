@@ -13,11 +13,17 @@ import type { Odds } from '../evaluate/index.ts'
  */
 const ODDS = { hope: 1 / 20, likely: 1 / 2, secure: 4 / 5, sure: 9 / 10, certain: 0.97 } as const
 
+/** By so much odds must be better to outweigh decibels, of which more rows tell nearly the same, or time. */
+const LIKELIER = 0.1
+
 /** Whether odds, of a pass or of staying close, are as good as that or better. */
 export const isLikely = (odds: number): boolean => odds >= ODDS.likely
 export const isSecure = (odds: number): boolean => odds >= ODDS.secure
 export const isSure = (odds: number): boolean => odds >= ODDS.sure
 export const isCertain = (odds: number): boolean => odds >= ODDS.certain
+
+/** Whether odds are so much better than others that it is worth something else. */
+export const isLikelier = (odds: number, others: number): boolean => odds > others + LIKELIER
 
 /** Whether there is hope of a pass on the proof rows; else it must be close there. */
 export const mayPass = ({ pass }: Pick<Odds, 'pass'>): boolean => pass > ODDS.hope

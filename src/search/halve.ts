@@ -1,5 +1,5 @@
 import type { Odds } from '../evaluate/index.ts'
-import { whatCounts } from './assurance.ts'
+import { isLikelier, whatCounts } from './assurance.ts'
 import type { JudgingSteps } from './judging-steps.ts'
 import { betterHalf } from './rungs.ts'
 import { sideBySide } from './side-by-side.ts'
@@ -16,9 +16,6 @@ interface Judging {
   /** Leaves one out of the race. */
   drop(trial: Trial, why: string): void
 }
-
-/** By so much the odds must be better to outweigh decibels, of which more rows tell nearly the same, or time. */
-export const LIKELIER = 0.1
 
 /**
  * Judges candidates that run the same kernels side by side: on a few rows, the quieter half on more, and so on, for as
@@ -45,7 +42,7 @@ export async function halve(pool: Judging, steps: JudgingSteps, trials: readonly
   const [onMostRows] = quietestOnMostRows(left) as readonly [Trial]
   const [ofQuietest, ofOther] = [pool.odds(quietest), pool.odds(onMostRows)]
   const what = whatCounts([ofQuietest, ofOther])
-  const best = ofOther[what] > ofQuietest[what] + LIKELIER ? onMostRows : quietest
+  const best = isLikelier(ofOther[what], ofQuietest[what]) ? onMostRows : quietest
   keep(pool, left, [best])
   return best
 }

@@ -1,5 +1,5 @@
+import { isLikelier } from './assurance.ts'
 import type { Budget } from './budget.ts'
-import { LIKELIER } from './halve.ts'
 import type { Pool } from './pool.ts'
 import type { Trial } from './trial.ts'
 
@@ -50,7 +50,7 @@ export async function proofRowsWithin(pool: Pool, budget: Budget, trials: readon
   }
   const inTime = rowsIn(budget.leftToProve(opening, 0))
   const beyond = rowsIn(budget.leftToProve(opening))
-  const likelier = (trial: Trial) => passOdds(pool, trial, beyond) > passOdds(pool, trial, inTime) + LIKELIER
+  const likelier = (trial: Trial) => isLikelier(passOdds(pool, trial, beyond), passOdds(pool, trial, inTime))
   return missing.some(likelier) ? beyond : inTime
 }
 
