@@ -3,7 +3,7 @@ import { isLikelier, whatCounts } from './assurance.ts'
 import type { JudgingSteps } from './judging-steps.ts'
 import { betterHalf } from './rungs.ts'
 import { sideBySide } from './side-by-side.ts'
-import { quietestFirst, quietestOnMostRows, type Trial } from './trial.ts'
+import { isWorse, quietestFirst, quietestOnMostRows, type Trial } from './trial.ts'
 
 /** What halving asks of the pool that holds the candidates. */
 interface Judging {
@@ -35,7 +35,7 @@ export async function halve(pool: Judging, steps: JudgingSteps, trials: readonly
       break
     }
     await sideBySide(left, pool.workers, (trial) => pool.judge(trial, rows))
-    followed = orders.map((order, i) => betterHalf(order(followed[i]!), regressed))
+    followed = orders.map((order, i) => betterHalf(order(followed[i]!), isWorse))
     left = keep(pool, left, [...new Set(followed.flat())])
   }
   const [quietest] = quietestFirst(left) as readonly [Trial]
@@ -53,5 +53,3 @@ function keep(pool: Judging, trials: readonly Trial[], next: readonly Trial[]): 
     pool.drop(trial, `judged on ${trial.comparison?.n ?? 0} rows: others as fast were quieter there`)
   return next
 }
-
-const regressed = ({ comparison }: Trial) => comparison?.verdict === 'regressed'

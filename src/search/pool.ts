@@ -16,7 +16,7 @@ import { halve } from './halve.ts'
 import { JudgingSteps } from './judging-steps.ts'
 import { byPreference, type Standing, worthMore } from './preference.ts'
 import { sideBySide } from './side-by-side.ts'
-import { firstResult, hasOtherBase, quietestFirst, secure, type Trial, timedOf } from './trial.ts'
+import { firstResult, hasOtherBase, isWorse, quietestFirst, secure, type Trial, timedOf } from './trial.ts'
 
 /** The candidates of a search, by id, and what may be done with them: build, time, judge, ask for the figure. */
 export class Pool {
@@ -209,7 +209,7 @@ export class Pool {
     for (const [step, rows] of this.#steps.rungs.entries()) {
       if (step > 0 && !(await this.affordsJudging([trial], step))) return this.#steps.endsAt(step, [trial])
       await this.judge(trial, rows)
-      if (trial.comparison?.verdict === 'regressed') return
+      if (isWorse(trial)) return
     }
   }
 

@@ -7,7 +7,7 @@ import { Mixtures } from './mixtures.ts'
 import { calibrationSpecs, equalisedSpecs, smoothedSpecs } from './plan.ts'
 import type { Pool } from './pool.ts'
 import { rounded } from './rounded.ts'
-import { decibelsMissing, isPlainStatic, isQuiet, isStatic, quietestFirst, type Trial } from './trial.ts'
+import { decibelsMissing, isPlainStatic, isQuiet, isStatic, isWorse, quietestFirst, type Trial } from './trial.ts'
 
 /**
  * What a decibel less noise costs of the goal's figure, by float in places: 1 to 7 % of the time on detectors and
@@ -199,7 +199,7 @@ export class Statics {
   async #judgeAsTheyAre(placements: readonly Trial[]): Promise<void> {
     const pool = this.#pool
     for (const [place, trial] of placements.entries()) {
-      const known = placements.slice(0, place).some((other) => other.comparison?.verdict !== 'regressed')
+      const known = placements.slice(0, place).some((other) => !isWorse(other))
       if (place > 0 && (known || place >= ALWAYS_JUDGED) && !(await pool.affordsJudging([trial]))) return
       await pool.judgeFirstRows(trial)
       if (pool.secure(trial)) return

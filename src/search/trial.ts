@@ -56,11 +56,12 @@ export function originalResult(built: Built, baseline: OptimizationReport['basel
   }
 }
 
-/** On the selection rows: not shown to be worse, and close or better. */
-const acceptable = ({ comparison }: Trial) =>
-  comparison !== null &&
-  comparison.verdict !== 'regressed' &&
-  (comparison.verdict === 'pass' || comparison.grade !== null)
+/** Shown to be worse on the selection rows. */
+export const isWorse = ({ comparison }: Trial) => comparison?.verdict === 'regressed'
+
+/** Not shown to be worse, and close or better. */
+export const usable = ({ verdict, grade }: Pick<CandidateResult, 'verdict' | 'grade'>) =>
+  verdict === 'pass' || (verdict !== 'regressed' && grade !== null)
 
 /** Decibels above what `close` asks for, so that other rows do not fall below it. */
 const RESERVE_DB = 2
@@ -84,10 +85,10 @@ export function noiseRatioOf({ comparison }: Trial): number | null {
 /** Expected to hold on the proof rows: very likely to pass there; or close, with a reserve. */
 export function secure(trial: Trial, odds: Odds): boolean {
   const { comparison } = trial
-  if (trial.dropped || comparison === null || comparison.verdict === 'regressed') return false
+  if (trial.dropped || comparison === null || isWorse(trial)) return false
   const { agreement, n } = comparison
   if (isSecure(odds.pass)) return true
-  if (!acceptable(trial)) return false
+  if (!usable(comparison)) return false
   const noise = noiseRatioOf(trial)
   return (
     noise === null ||
@@ -97,12 +98,9 @@ export function secure(trial: Trial, odds: Odds): boolean {
 }
 
 /** Worth proof rows: not regressed, and no sign of a loss beyond what the margin allows. */
-export const promising = (trial: Trial) =>
-  acceptable(trial) ||
-  (trial.comparison !== null && trial.comparison.verdict === 'inconclusive' && trial.comparison.nonInferiority !== null)
-
-export const usable = (result: CandidateResult) =>
-  result.verdict !== 'regressed' && (result.verdict === 'pass' || result.grade !== null)
+export const promising = ({ comparison }: Trial) =>
+  comparison !== null &&
+  (usable(comparison) || (comparison.verdict === 'inconclusive' && comparison.nonInferiority !== null))
 
 /** Decibels at the worst output; beyond all where no output differs, or none is a number. */
 const ofAllRows = ({ comparison }: Trial) => (comparison && lowestSqnrDb(comparison)) ?? Number.POSITIVE_INFINITY
@@ -135,8 +133,7 @@ export const quietestFirst = (trials: readonly Trial[]) => leastFirst(trials, of
 export const quietestOnMostRows = (trials: readonly Trial[]) => leastFirst(trials, ofTypicalRows)
 
 function leastFirst(trials: readonly Trial[], decibelsOf: (trial: Trial) => number): readonly Trial[] {
-  const worse = (trial: Trial) => trial.comparison?.verdict === 'regressed'
-  const left = trials.filter((trial) => !worse(trial))
+  const left = trials.filter((trial) => !isWorse(trial))
   const ordered: Trial[] = []
   while (left.length > 0) {
     const most = Math.max(...left.map(decibelsOf))
@@ -146,7 +143,7 @@ function leastFirst(trials: readonly Trial[], decibelsOf: (trial: Trial) => numb
     ordered.push(next!)
     left.splice(left.indexOf(next!), 1)
   }
-  return [...ordered, ...trials.filter(worse)]
+  return [...ordered, ...trials.filter(isWorse)]
 }
 
 export const isStatic = ({ built: { spec } }: Trial) => spec.scheme === 'static-int8'
