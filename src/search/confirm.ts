@@ -2,8 +2,8 @@ import { type Budget, CONFIRMING } from './budget.ts'
 import type { Proven } from './choice-words.ts'
 import type { Choice } from './choose.ts'
 import { disturbanceWarning } from './disturbed.ts'
+import { whyNotWorthIt } from './lossless-worth.ts'
 import type { Pool } from './pool.ts'
-import { whyNotWorthIt } from './prove.ts'
 
 /** The longest that this timing may take, in seconds. */
 const TIMING = 15

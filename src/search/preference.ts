@@ -8,8 +8,11 @@ export interface Standing {
   readonly sameAnswers?: boolean
 }
 
-/** What must be saved in the goal to be worth any more change of answers; what differs by less is a tie. */
-const WORTH_IT = 0.98
+/**
+ * Share of the other's figure, or of the original's bytes or time, below which a candidate gains anything: what differs by
+ * less is a tie, and worth no change of answers.
+ */
+export const WORTH_IT = 0.98
 /** Beyond this no interval makes a tie: in a very disturbed moment they say little. */
 const CLEARLY = 0.9
 /** So much of the other's bytes, at the most, wins a tie; half of them where the other keeps the answers and this one does not. */

@@ -4,7 +4,7 @@ import { ALWAYS_JUDGED, type Budget, FEWEST_FINALISTS, LATE } from './budget.ts'
 import { whyNotProven } from './choice-words.ts'
 import { type Choice, chooseByProof } from './choose.ts'
 import { type Contender, type Finalists, finalists } from './finalists.ts'
-import { isTimed, NOT_SLOWER } from './goal.ts'
+import { gainsShown, whyNotWorthIt } from './lossless-worth.ts'
 import type { Pool } from './pool.ts'
 import { byPreference, worthMore } from './preference.ts'
 import { affordsProof, proofRowsWithin } from './proof-rows.ts'
@@ -14,12 +14,6 @@ import { promising, type Trial } from './trial.ts'
 const FINALISTS = 4
 /** Share of what is left that judging the finalists on all selection rows may take. */
 const FINAL_ROWS = 1 / 2
-/** Share of the original's bytes, or of its figure in the goal, below which a lossless model gains by it. */
-const NOTICEABLY_SMALLER = 0.98
-/** Share of the original's time below which the whole interval of a gain must lie: what is nearer to 1 is a tie. */
-const FASTER = 0.98
-/** Share of the original's time to load below which it gains by loading: no more than a few loads are timed. */
-const QUICKER_TO_LOAD = 0.9
 
 /**
  * Settles who may touch the proof rows, by what the selection rows foretell, proves them in that order and chooses;
@@ -125,38 +119,6 @@ function unsafe(pool: Pool): Trial | undefined {
         !pool.hopeless(trial),
     ),
   )[0]
-}
-
-/**
- * Why the lossless model is not handed out, or null: it is unless it looks slower, if only within the error, and is no
- * smaller either. What its note says already stands.
- */
-export function whyNotWorthIt(pool: Pool, lossless: Trial): string | null {
-  const { ratio, bytes, loadMs, note } = lossless.result
-  const before = pool.baseline!
-  const timed = isTimed(pool.goal)
-  if (!pool.fitsGoal(lossless))
-    return note ?? (timed ? 'not shown to be as fast as the original' : 'not better in the goal')
-  if (!timed) {
-    const slower = ratio !== null && ratio.ci[0] >= NOT_SLOWER
-    // What is less by a hair is no gain that pays for being slower, unless it keeps a limit that the original breaks.
-    return slower && pool.originalBreaks === null && pool.figure(lossless) >= NOTICEABLY_SMALLER * pool.figureBefore
-      ? 'slower than the original, and hardly better in the goal'
-      : null
-  }
-  const gains =
-    ratio!.median <= 1 ||
-    (bytes !== null && bytes < NOTICEABLY_SMALLER * before.bytes) ||
-    (loadMs !== null && loadMs < QUICKER_TO_LOAD * before.loadMs)
-  return gains ? null : 'nothing gained: about as fast, as large and as quick to load as the original'
-}
-
-/** Whether it is clearly faster by its whole interval, or smaller, where that is not the goal itself. */
-export function gainsShown({ goal, bench }: Pool, { result: { ratio, bytes } }: Trial): boolean {
-  if (!isTimed(goal)) return true
-  return (
-    (ratio !== null && ratio.ci[1] < FASTER) || (bytes !== null && bytes < NOTICEABLY_SMALLER * bench.original.bytes)
-  )
 }
 
 /** Whoever the selection rows allow and is worth more than the lossless model, where that fits the goal itself. */
