@@ -122,7 +122,7 @@ export async function advanceAll(trail: Trail, steps: readonly Step[], map?: Par
 
 /** `sha256:` of a report: what a recipe calls its evidence by. */
 export function evidenceDigest(report: Report): string {
-  return sha256([new TextEncoder().encode(canonicalJson(report))])
+  return sha256(canonicalJson(report))
 }
 
 /** Digests every model on the way, for its recipe; between two of them whoever waits has its turn. */
@@ -153,7 +153,7 @@ export function recipeOf({ strides }: Trail): Recipe {
 
 /** Digest of everything in a recipe that its evidence does not answer for by its own digests. */
 export const sealOf = ({ whetstone, steps }: Pick<Recipe, 'whetstone' | 'steps'>): string =>
-  sha256([new TextEncoder().encode(canonicalJson({ whetstone, steps }))])
+  sha256(canonicalJson({ whetstone, steps }))
 
 /**
  * A model that is digested when somebody asks, and held until then: encoding each model on the way was a sixth of the

@@ -44,7 +44,7 @@ export function diskCache(folder: string = cacheFolder()): EvidenceCache {
 export function inMemory(cache: EvidenceCache): EvidenceCache {
   const kept = new Map<string, Promise<Report>>()
   return {
-    ...(cache.folder === undefined ? {} : { folder: cache.folder }),
+    ...cache,
     find: (key) => kept.get(canonicalJson(key)) ?? cache.find(key),
     get<R extends Report>(key: EvidenceKey, make: () => Promise<R>, worthKeeping?: (made: R) => boolean): Promise<R> {
       const name = canonicalJson(key)
@@ -73,7 +73,7 @@ export function writtenLater(cache: EvidenceCache): LateCache {
   const unwritten = new Map<string, { readonly key: EvidenceKey; readonly made: Report }>()
   const find: EvidenceCache['find'] = async (key) => unwritten.get(canonicalJson(key))?.made ?? cache.find(key)
   return {
-    ...(cache.folder === undefined ? {} : { folder: cache.folder }),
+    ...cache,
     find,
     async get<R extends Report>(
       key: EvidenceKey,
