@@ -1,15 +1,16 @@
 import type { Augmentation, Dataset } from '../data/index.ts'
 import type { Model } from '../ir/index.ts'
 import { modelDigest } from '../onnx/index.ts'
-import { channelGroups, chooseChannels } from '../passes/index.ts'
 import { makeFolder, sha256, UserError } from '../platform/index.ts'
 import { canonicalJson, WHETSTONE_VERSION } from '../report/index.ts'
 import type { EvidenceCache } from './evidence/evidence-cache.ts'
-import { channelImportance } from './train/channel-importance.ts'
-import { cutChannels, cutStudent } from './train/cut-student.ts'
+import { cutLeastImportant } from './prune/removed-channels.ts'
+import type { Trail } from './trail.ts'
+import { channelsLeft, cutStudent } from './train/cut-student.ts'
+import type { ImportanceOptions } from './train/importance-gradients.ts'
 import { type LearnOptions, learn, trainable } from './train/learn.ts'
 import { learningGoal } from './train/learning-goal.ts'
-import { learningRows, rowTypes } from './train/learning-proof.ts'
+import { learningRows } from './train/learning-proof.ts'
 import { askTeacher, type TeacherAnswers } from './train/learning-rows.ts'
 import { type TrainedTrail, trainedTrail } from './train/trained-trail.ts'
 import { type TuneSettings, tuneStaticInt8 } from './tune.ts'
@@ -67,16 +68,13 @@ export async function trainStudent(
   const answers =
     options.asked?.get(digest) ?? (await askTeacher(whole.model, goal, data, [...train, ...select], shared))
   options.asked?.set(digest, answers)
-  const evidence = { goal, answers, rows: train, seed, signal }
+  const evidence = { data, goal, answers, rows: train, seed, signal }
   const made =
     shape.kind === 'cut'
-      ? await cutStudent(whole, data, { ...shape, importance: 'taylor' }, evidence)
-      : await pruned(whole, data, shape.macs, evidence)
+      ? await cutStudent(whole, { ...shape, importance: 'taylor' }, evidence)
+      : await pruned(whole, shape.macs, evidence)
   const augment: readonly Augmentation[] = canBeMixed(teacher, data) ? ['mixup'] : []
   const about = { dataDigest: await data.digest(), rows: train.length }
-  const checkpoint =
-    cache.folder && checkpointIn(cache.folder, { ...about, seed, teacher: modelDigest(teacher), shape, seconds, most })
-  if (cache.folder) makeFolder(cache.folder)
   const learning: LearnOptions = {
     teacher: whole.model,
     goal,
@@ -89,9 +87,9 @@ export async function trainStudent(
     epochs: { seconds, most },
     // Answers to mixed rows say more than labels of single ones.
     teacherShare: 1,
-    checkpoint,
   }
-  const learned = await goOn(checkpoint, (resume) => learn(made.trail.model, { ...learning, resume }))
+  const what = { ...about, seed, teacher: modelDigest(teacher), shape, seconds, most }
+  const learned = await goOn(cache.folder, what, (state) => learn(made.trail.model, { ...learning, ...state }))
   const trained = await trainedTrail(made.trail, learned, about)
   const epochs = learned.epochs.length
   return { ...trained, epochs, words: `${made.recipe}; trained ${epochs} times over ${train.length} rows` }
@@ -112,10 +110,8 @@ export async function trainIntegers(
   const { seed, threads, signal, onProgress, cache, seconds, most = MOST_TUNING, label } = options
   const rows = learningRows(data, { proof: data, seed })
   const about = { dataDigest: await data.digest(), rows: rows.train.length, ...placement }
-  const checkpoint =
-    cache.folder && checkpointIn(cache.folder, { ...about, seed, teacher: modelDigest(model), seconds, most })
-  if (cache.folder) makeFolder(cache.folder)
-  const { trail, tensors, learned } = await goOn(checkpoint, (resume) =>
+  const what = { ...about, seed, teacher: modelDigest(model), seconds, most }
+  const { trail, tensors, learned } = await goOn(cache.folder, what, (state) =>
     tuneStaticInt8(model, data, rows, {
       epochs: { seconds, most },
       seed,
@@ -124,7 +120,7 @@ export async function trainIntegers(
       label,
       cache,
       ...placement,
-      ...(checkpoint ? { checkpoint, resume } : {}),
+      ...state,
       onProgress,
     }),
   )
@@ -132,47 +128,33 @@ export async function trainIntegers(
   return { trail, tensors, epochs, words: `tuned ${epochs} times over ${rows.train.length} rows` }
 }
 
-/** Goes on from the state that is there; a state of another run, or a damaged one, is left behind. */
-async function goOn<T>(checkpoint: string | undefined, run: (resume: boolean) => Promise<T>): Promise<T> {
-  if (!checkpoint) return run(false)
+/**
+ * Goes on from the state in `folder` of a run that `what` decides; a state of another run, or a damaged one, is left
+ * behind. Without a folder nothing is kept.
+ */
+async function goOn<T>(
+  folder: string | undefined,
+  what: Readonly<Record<string, unknown>>,
+  run: (state: Pick<LearnOptions, 'checkpoint' | 'resume'>) => Promise<T>,
+): Promise<T> {
+  if (!folder) return run({})
+  makeFolder(folder)
+  const name = sha256(canonicalJson({ ...what, whetstone: WHETSTONE_VERSION })).slice('sha256:'.length)
+  const checkpoint = `${folder}/${name}.bin`
   try {
-    return await run(true)
+    return await run({ checkpoint, resume: true })
   } catch (error) {
     // Nothing there to go on from, or nothing that fits: whatever concerns the file itself.
     if (!(error instanceof UserError) || error.where !== checkpoint) throw error
-    return run(false)
+    return run({ checkpoint, resume: false })
   }
 }
 
-const checkpointIn = (folder: string, what: Readonly<Record<string, unknown>>) => {
-  const key = canonicalJson(JSON.parse(JSON.stringify({ ...what, whetstone: WHETSTONE_VERSION })))
-  return `${folder}/${sha256(key).slice('sha256:'.length)}.bin`
-}
-
-async function pruned(
-  whole: Awaited<ReturnType<typeof trainable>>,
-  data: Dataset,
-  macs: number,
-  evidence: Parameters<typeof cutStudent>[3],
-) {
-  const channels = channelGroups(whole.model, rowTypes(whole.model, data))
-  const importance = { data, ...evidence }
-  const { scores, scale } =
-    channels.groups.length > 0
-      ? await channelImportance(whole.model, channels, 'taylor', importance)
-      : { scores: new Map<string, Float64Array>(), scale: 'within' as const }
-  const removal = channels.groups.length > 0 ? chooseChannels(channels, { macs, importance: scores, scale }) : null
-  if (!removal)
-    throw new UserError('unsupported', `the channels that can go do not bring the work down to ${macs}`, {
-      where: `${channels.groups.length} groups of channels`,
-      hint: 'whet distil --student FILE trains another model towards its answers',
-    })
-  const left = channels.groups.reduce(
-    (sum, { id, channels: own }) => sum + own.length - (removal.get(id)?.size ?? 0),
-    0,
-  )
-  const all = channels.groups.reduce((sum, { channels: own }) => sum + own.length, 0)
-  return { trail: await cutChannels(whole, removal), recipe: `pruned to ${left} of ${all} channels` }
+/** The model with this share of its work left. */
+async function pruned(whole: Trail, macs: number, evidence: ImportanceOptions) {
+  const aim = { macs, importance: 'taylor' } as const
+  const { channels, removal, cut } = await cutLeastImportant(whole, evidence.data, aim, async () => evidence)
+  return { trail: cut, recipe: `pruned to ${channelsLeft(channels, removal)}` }
 }
 
 /** Rows of floats can be laid over each other, where nothing fixes their number at one. */

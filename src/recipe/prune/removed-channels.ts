@@ -1,6 +1,13 @@
 import type { Dataset } from '../../data/index.ts'
 import type { Model } from '../../ir/index.ts'
-import { channelGroups, chooseChannels, leastMacs, macsAfter } from '../../passes/index.ts'
+import {
+  channelGroups,
+  chooseChannels,
+  leastMacs,
+  macsAfter,
+  type PrunableChannels,
+  type Removal,
+} from '../../passes/index.ts'
 import { UserError } from '../../platform/index.ts'
 import { losslessSteps } from '../simplify.ts'
 import { advanceAll, type Trail } from '../trail.ts'
@@ -11,18 +18,30 @@ import { rowTypes } from '../train/learning-proof.ts'
 import { trainedTrail } from '../train/trained-trail.ts'
 import type { Pruning } from './pruning.ts'
 
+/** How much of the multiply-accumulates may be left, and what tells which channels matter. */
+interface ChannelAim {
+  readonly macs: number
+  readonly importance: Importance
+}
+
+interface LeastImportantCut {
+  readonly channels: PrunableChannels
+  readonly removal: Removal
+  readonly cut: Trail
+}
+
 /**
  * The least important channels go, with all that depends on them, until the multiply-accumulates are down to the share
  * asked for.
  *
  * @throws UserError `unsupported` where no channel can go, or not enough of them.
  */
-export async function removedChannels(
+export async function cutLeastImportant(
   whole: Trail,
   data: Dataset,
-  { macs, importance }: { readonly macs: number; readonly importance: Importance },
+  { macs, importance }: ChannelAim,
   evidence: () => Promise<ImportanceOptions>,
-): Promise<Pruning> {
+): Promise<LeastImportantCut> {
   const form: Model = whole.model
   const channels = channelGroups(form, rowTypes(form, data))
   if (channels.groups.length === 0)
@@ -43,11 +62,21 @@ export async function removedChannels(
           : 'distil a student with whet distil',
     })
   }
-  const cut = await cutChannels(whole, removal)
+  return { channels, removal, cut: await cutChannels(whole, removal) }
+}
+
+/** What that is as a pruning. */
+export async function removedChannels(
+  whole: Trail,
+  data: Dataset,
+  aim: ChannelAim,
+  evidence: () => Promise<ImportanceOptions>,
+): Promise<Pruning> {
+  const { channels, removal, cut } = await cutLeastImportant(whole, data, aim, evidence)
   const left = macsAfter(channels, removal) / macsAfter(channels, new Map())
   return {
     unit: 'channels',
-    asked: macs,
+    asked: aim.macs,
     student: cut.model,
     groups: channels.groups.map(({ id, nodes, channels: own }) => {
       const removed = removal.get(id)?.size ?? 0

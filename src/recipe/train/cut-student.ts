@@ -5,32 +5,21 @@ import {
   dropBlocks,
   narrowChannels,
   onHalfGrid,
+  type PrunableChannels,
   type Removal,
   residualBlocks,
 } from '../../passes/index.ts'
 import { UserError } from '../../platform/index.ts'
 import { advance, type Trail } from '../trail.ts'
 import { channelImportance, type Importance } from './channel-importance.ts'
-import type { LearnSettings } from './learn.ts'
-import type { LearningGoal } from './learning-goal.ts'
+import type { ImportanceOptions } from './importance-gradients.ts'
 import { mustCheck, rowTypes } from './learning-proof.ts'
-import type { TeacherAnswers } from './learning-rows.ts'
 
 /** How much of a teacher its student keeps. */
 export interface Shares {
   readonly width: number
   readonly depth: number
   readonly resolution: number
-}
-
-/** What importance is measured with. */
-interface CutEvidence {
-  readonly goal: LearningGoal
-  readonly answers: TeacherAnswers
-  readonly rows: readonly number[]
-  readonly seed: number
-  readonly signal: AbortSignal | undefined
-  readonly open?: LearnSettings['open'] & {}
 }
 
 /**
@@ -41,10 +30,10 @@ interface CutEvidence {
  */
 export async function cutStudent(
   teacher: Trail,
-  data: Dataset,
   { width, depth, resolution, importance }: Shares & { readonly importance: Importance },
-  evidence: CutEvidence,
+  evidence: ImportanceOptions,
 ): Promise<{ readonly trail: Trail; readonly recipe: string }> {
+  const { data } = evidence
   const form = teacher.model
   const blocks = residualBlocks(form)
   const gone = Math.round(blocks.length * (1 - depth))
@@ -79,12 +68,17 @@ export async function cutStudent(
       where: channels.held.map(({ node, reason }) => `${node}: ${reason}`)[0] ?? form.graph.name,
       hint: 'give a student with --student FILE',
     })
-  const { scores } = await channelImportance(trail.model, channels, importance, { data, ...evidence })
+  const { scores } = await channelImportance(trail.model, channels, importance, evidence)
   const removal = narrowChannels(channels, width, scores)
-  const total = channels.groups.reduce((sum, { channels: own }) => sum + own.length, 0)
-  const removed = [...removal.values()].reduce((sum, { size }) => sum + size, 0)
-  words.push(`${total - removed} of ${total} channels, the most important by ${importance}`)
+  words.push(`${channelsLeft(channels, removal)}, the most important by ${importance}`)
   return { trail: await cutChannels(trail, removal), recipe: words.join(', ') }
+}
+
+/** `96 of 128 channels`. */
+export function channelsLeft({ groups }: PrunableChannels, removal: Removal): string {
+  const all = groups.reduce((sum, { channels }) => sum + channels.length, 0)
+  const removed = [...removal.values()].reduce((sum, { size }) => sum + size, 0)
+  return `${all - removed} of ${all} channels`
 }
 
 /** The model without these channels, by the pass that a recipe names. */

@@ -73,10 +73,9 @@ export async function distil(
   await mustBeProvable(teacher, rows, options)
   const answers = await askTeacher(form, goal, data, [...rows.train, ...rows.select], options)
   const cut = { ...shares, importance: options.importance ?? 'taylor' }
-  const opening = options.open ? { open: options.open } : {}
   const made: Student = options.student
     ? ownStudent(given, options)
-    : await cutStudent(whole, data, cut, { goal, answers, rows: rows.train, seed, signal, ...opening })
+    : await cutStudent(whole, cut, { data, goal, answers, rows: rows.train, seed, signal, open: options.open })
   const start = withWeights(made.trail.model, made.drawn ?? new Map())
   const learned = await learnWithHints({ teacher: form, student: start }, goal, data, { ...options, answers, rows })
   const dataDigest = await data.digest()

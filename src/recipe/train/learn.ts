@@ -272,5 +272,5 @@ async function runDigest(
     data: await options.data.digest(),
     lossWeights,
   }
-  return sha256(canonicalJson(JSON.parse(JSON.stringify(what))))
+  return sha256(canonicalJson(what))
 }
