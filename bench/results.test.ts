@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type Result, resultsPage, withPart } from './results.ts'
+import { lackingIn, type Result, resultsPage, withPart } from './results.ts'
 
 const contestant = (name: string, ms: number) => ({
   name,
@@ -48,6 +48,12 @@ test('the page holds winners and losers, what failed, and what was not measured'
   expect(page).toContain('0.80× in geometric mean (first 0.80)')
   expect(page).toContain('Slower than float32 (median of the ratio above 1.02): python dynamic on first (0.50×).')
   expect(page).toContain('- first: onnxsim failed: no end after 60 s\n- first: a warning\n- second: onnxsim')
+})
+
+test('what a result of an older version lacks is named', () => {
+  const { processes: _, proof: __, ...older } = result('first', true)
+  expect(lackingIn(older)).toEqual(['proof', 'processes'])
+  expect(lackingIn({ ...result('first', true), proof: null })).toEqual([])
 })
 
 test('what is written by hand stays, before and behind the part of the program', () => {

@@ -86,6 +86,27 @@ export function machineLines(): readonly string[] {
   ]
 }
 
+/** Every field: what a file of an older version lacks of them, no page can show. */
+const FIELDS: Readonly<Record<keyof Result, true>> = {
+  id: true,
+  headline: true,
+  floatMs: true,
+  floatLoadMs: true,
+  floatBytes: true,
+  contestants: true,
+  chosen: true,
+  sentence: true,
+  proof: true,
+  time: true,
+  searchSeconds: true,
+  processes: true,
+  notes: true,
+}
+
+/** The fields that a result does not have; none where it was made by this version. */
+export const lackingIn = (result: Partial<Result>): readonly string[] =>
+  Object.keys(FIELDS).filter((name) => result[name as keyof Result] === undefined)
+
 /** A result on one line, as soon as it is there. */
 export const resultLine = ({ id, sentence, contestants }: Result): string =>
   `${id}: ${sentence} ${contestants.map((one) => `${one.name} ${one.speedup?.toFixed(2) ?? one.failed}`).join(', ')}`

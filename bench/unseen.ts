@@ -9,7 +9,7 @@ import { openDataset } from '../src/data/index.ts'
 import { inputsOf } from '../src/engine/index.ts'
 import type { Case } from './cases.ts'
 import { type Prepared, prepare, race } from './measure.ts'
-import { machineLines, type Result, resultLine, resultsPage } from './results.ts'
+import { lackingIn, machineLines, type Result, resultLine, resultsPage } from './results.ts'
 
 const SEARCH_MS = 90_000
 
@@ -18,7 +18,18 @@ if (verb === 'page') {
   const [work, ...names] = rest as [string, ...string[]]
   const wanted = (name: string) => names.length === 0 || names.includes(name)
   const timed = readdirSync(work).filter((name) => wanted(name) && existsSync(join(work, name, 'result.json')))
-  const results = timed.map((name): Result => JSON.parse(readFileSync(join(work, name, 'result.json'), 'utf8')))
+  const results: Result[] = []
+  for (const name of timed) {
+    const result: Result = JSON.parse(readFileSync(join(work, name, 'result.json'), 'utf8'))
+    const lacking = lackingIn(result)
+    if (lacking.length === 0) results.push(result)
+    else {
+      process.stderr.write(
+        `${name}: left out, made by an older version (no ${lacking.join(', ')}): prepare and race it\n`,
+      )
+      process.exitCode = 1
+    }
+  }
   process.stdout.write(`${resultsPage(results, machineLines())}\n`)
 } else if (verb === 'prepare' || verb === 'race') {
   const [folder, work, ...names] = rest as [string, string, ...string[]]
