@@ -62,6 +62,7 @@ describe('without a verb', () => {
   test.each([
     [['optimise', 'm.onnx'], /no verb "optimise"\n {2}did you mean "optimize"\?/],
     [['zzzzz', 'm.onnx'], /no verb "zzzzz"\n {2}whet --help/],
+    [['--versoin'], /no verb "--versoin"\n {2}did you mean "--version"\?/],
     [['inspect', 'm.onnx', '--jsn'], /no option --jsn; did you mean --json/],
     [['quantize', 'm.onnx', '-o', 'q.onnx', '--scheme', 'static-int'], /did you mean "static-int8"/],
     [['compare', 'm.onnx'], /takes two models, got 1/],

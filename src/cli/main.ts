@@ -73,10 +73,13 @@ async function said(json: boolean, help?: string): Promise<string> {
 const VERSION_WORDS = ['--version', '-v', '-V', 'version']
 
 async function noSuchVerb(word: string): Promise<Error> {
-  const { didYouMean, UserError } = await import('../platform/index.ts')
-  const unknown = word.startsWith('-')
-    ? `options stand behind the verb: whet VERB … ${word}; `
-    : didYouMean(word, Object.keys(VERBS))
+  const { didYouMean, nearestName, UserError } = await import('../platform/index.ts')
+  const alone = nearestName(word.replace(/^-+/, ''), ['version', 'help'])
+  const unknown = !word.startsWith('-')
+    ? didYouMean(word, Object.keys(VERBS))
+    : alone
+      ? `did you mean "--${alone}"? `
+      : `options stand behind the verb: whet VERB … ${word}; `
   const hint = Object.hasOwn(WITHOUT_VERB, word) ? WITHOUT_VERB[word]! : `${unknown}whet --help lists the verbs`
   return new UserError('bad-argument', `there is no verb "${word}"`, { where: 'command line', hint })
 }
