@@ -304,7 +304,7 @@ describe('preprocessing', () => {
     [{ std: 0 }, /must be not 0/],
     [{ resize: [0, 4] }, /must be a number of pixels or \[height, width\]/],
     [{ letterbox: { size: 4 }, resize: 4 }, /left out where there is a "resize"/],
-    ['nowhere.json', /no file or folder/],
+    ['nowhere.json', /it does not exist/],
   ])('refused: %j', async (preprocessing, message) => {
     await png('a.png', 1, 1, () => [1, 1, 1])
     await expect(open(preprocessing, ['n', 3, 1, 1])).rejects.toThrow(message)

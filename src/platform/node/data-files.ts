@@ -5,6 +5,7 @@ import path from 'node:path'
 import { Readable } from 'node:stream'
 import { createInflateRaw, crc32 as zlibCrc32 } from 'node:zlib'
 import { UserError } from '../user-error.ts'
+import { explainSystemError } from './system-error.ts'
 
 /** A file that is read by ranges, without blocking; whoever opens it closes it. */
 export interface RangeReader {
@@ -16,22 +17,11 @@ export interface RangeReader {
 
 /** Turns what the operating system says about a path into a UserError. */
 function pathError(file: string, cause: unknown): UserError {
-  const code = (cause as { code?: string }).code
-  if (code === 'ENOENT' || code === 'ENOTDIR')
-    return new UserError('missing-file', `There is no file or folder "${file}".`, {
-      where: file,
-      hint: 'Check the path; a relative one starts at the current folder.',
-      cause,
-    })
-  if (code === 'EACCES' || code === 'EPERM')
-    return new UserError('missing-file', `"${file}" cannot be read: permission denied.`, {
-      where: file,
-      hint: 'Give this user permission to read it.',
-      cause,
-    })
-  return new UserError('missing-file', `"${file}" cannot be read (${code ?? String(cause)}).`, {
+  const explained = explainSystemError(cause, file, 'read')
+  if (explained instanceof UserError) return explained
+  return new UserError('missing-file', `cannot read ${file}: ${(cause as { code?: string }).code ?? String(cause)}`, {
     where: file,
-    hint: 'Check that it is a file or a folder, and that its disk answers.',
+    hint: 'check that it is a file or a folder, and that its disk answers',
     cause,
   })
 }
