@@ -15,6 +15,10 @@ export function typeText(dtype: DType, shape: Shape | null): string {
   return shape === null ? dtype : `${dtype}${shapeText(shape)}`
 }
 
+/** The sizes of what a run is fed, by input: those that its other shapes follow from. */
+export const shapesOf = (feeds: Feeds): Readonly<Record<string, readonly number[]>> =>
+  Object.fromEntries(Object.entries(feeds).map(([name, { dims }]) => [name, dims]))
+
 /**
  * Checks names, dtypes, ranks, fixed dimensions and element counts of `feeds` against the inputs of a session. Throws
  * a UserError (`bad-data`) that names the input and says what it should be. Symbols are not compared between inputs:

@@ -9,6 +9,7 @@ import {
   type ValueType,
 } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
+import { shapesOf } from './feeds.ts'
 import { innerNames, withOutputs, withShapesOf } from './inner-values.ts'
 import { isCarried, type NativeSession } from './ort-native.ts'
 import type { Feeds } from './session.ts'
@@ -109,9 +110,6 @@ function madeOf(model: Model, names: readonly string[]): readonly string[] {
   const made = innerNames(model)
   return [...new Set(names)].filter((name) => made.has(name))
 }
-
-const shapesOf = (feeds: Feeds) =>
-  Object.fromEntries(Object.entries(feeds).map(([name, { dims }]) => [name, [...dims]]))
 
 /** Those of the names that are float32 or float64 tensors made by the main graph. */
 export async function floatNames(

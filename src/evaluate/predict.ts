@@ -1,7 +1,7 @@
 import type { Column, Dataset } from '../data/index.ts'
 import type { Feeds, Session } from '../engine/index.ts'
 import { measureBatchInvariance, sharedRunObstacle } from './batch-invariance.ts'
-import { feedsOf, rowsPerRun } from './feeds/feeds.ts'
+import { feedsFrom, feedsOf, rowsPerRun } from './feeds/feeds.ts'
 import { outputsByRow, type RowOutputs } from './outputs/row-outputs.ts'
 
 /** Answers to consecutive rows of a data set. */
@@ -54,7 +54,7 @@ export async function safeBatch(
   if (most === 1 || data.rows < 2) return { batch: 1, reason: null }
   const rows: Feeds[] = []
   const indices = Array.from({ length: Math.min(TRIAL_ROWS, data.rows) }, (_, i) => i)
-  for await (const row of data.read({ indices, batch: 1 })) rows.push(feedsOf(row, session.inputs, data))
+  for await (const row of feedsFrom(session, data, indices)) rows.push(row)
   if (rows.length < 2) return { batch: 1, reason: null }
   const { all, reason } = await measureBatchInvariance(session, rows)
   const apart = all

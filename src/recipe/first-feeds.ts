@@ -1,12 +1,11 @@
 import type { Dataset } from '../data/index.ts'
 import type { Feeds, Session } from '../engine/index.ts'
-import { feedsOf } from '../evaluate/index.ts'
+import { feedsFrom } from '../evaluate/index.ts'
 import { UserError } from '../platform/index.ts'
 
 /** The feeds of the first of these rows: what one answer takes, for timing. */
 export async function firstFeeds(session: Session, data: Dataset, indices: readonly number[] = [0]): Promise<Feeds> {
-  for await (const batch of data.read({ indices: indices.slice(0, 1), batch: 1 }))
-    return feedsOf(batch, session.inputs, data)
+  for await (const feeds of feedsFrom(session, data, indices.slice(0, 1))) return feeds
   throw new UserError('bad-data', 'not one row could be read', {
     where: data.path,
     hint: 'give data with at least one row that can be read',

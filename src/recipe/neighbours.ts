@@ -1,6 +1,6 @@
 import type { Dataset } from '../data/index.ts'
 import type { Session } from '../engine/index.ts'
-import { feedsOf, measureBatchInvariance } from '../evaluate/index.ts'
+import { feedsFrom, measureBatchInvariance } from '../evaluate/index.ts'
 
 /** As many rows as one batch of the measurement holds. */
 const ROWS = 4
@@ -21,8 +21,7 @@ export async function neighboursChange<M>(
   const measured = (model: M) =>
     lend(model, async (session) => {
       const rows = []
-      for await (const row of data.read({ indices: indices.slice(0, ROWS), batch: 1 }))
-        rows.push(feedsOf(row, session.inputs, data))
+      for await (const row of feedsFrom(session, data, indices.slice(0, ROWS))) rows.push(row)
       return rows.length < 2 ? null : await measureBatchInvariance(session, rows)
     })
   const found = await measured(candidate)

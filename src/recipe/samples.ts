@@ -1,6 +1,6 @@
 import { type Dataset, isCacheFlag, spreadRows } from '../data/index.ts'
-import type { Feeds, Session } from '../engine/index.ts'
-import { feasibleFeeds, feedsOf, randomFeeds } from '../evaluate/index.ts'
+import { type Feeds, type Session, shapesOf } from '../engine/index.ts'
+import { feasibleFeeds, feedsFrom, randomFeeds } from '../evaluate/index.ts'
 
 export interface SampleOptions {
   readonly data?: Dataset | undefined
@@ -24,7 +24,7 @@ export async function samplesFor(
   const { data, seed = 0, random = session.inputs.some(isCacheFlag) ? 3 : 2, shapes } = options
   const real = data ? await realFeeds(session, data, options.real ?? 4, options.onReal) : []
   // Where rows are there, their shapes are the ones that matter, and are known to be accepted.
-  const like = real[0] && Object.fromEntries(Object.entries(real[0]).map(([name, { dims }]) => [name, dims]))
+  const like = real[0] && shapesOf(real[0])
   if (random === 0) return { feeds: real, real: real.length }
   const wanted = { seed, ...(data ? { domains: data.domains } : {}), shapes: { ...like, ...shapes } }
   const { feeds: first, settings } = await feasibleFeeds(session, wanted)
@@ -46,13 +46,4 @@ async function realFeeds(
     onReal?.(row)
   }
   return feeds
-}
-
-/** The feeds of these rows, one by one. */
-export async function* feedsFrom(
-  session: Session,
-  data: Dataset,
-  indices: readonly number[],
-): AsyncGenerator<Feeds, void> {
-  for await (const row of data.read({ indices, batch: 1 })) yield feedsOf(row, session.inputs, data)
 }

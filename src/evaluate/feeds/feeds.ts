@@ -1,5 +1,5 @@
 import { type Column, canCast, castElements, type Dataset, looksLikeState, type Rows } from '../../data/index.ts'
-import { comingFrom, type Feeds, type PortValue, type TensorValue } from '../../engine/index.ts'
+import { comingFrom, type Feeds, type PortValue, type Session, type TensorValue } from '../../engine/index.ts'
 import { arrayTypeOf, type Dim, elementCount, type NumericArray, type Shape, shapeText } from '../../ir/index.ts'
 import { didYouMean, UserError } from '../../platform/index.ts'
 import { cacheAxis } from './decoder-feeds.ts'
@@ -33,6 +33,15 @@ export function feedsOf(rows: Rows, inputs: readonly PortValue[], data: Dataset)
   }
   for (const state of states) feeds[state.name] = startingState(state, rows.indices.length, symbols, data)
   return comingFrom({ where: placeOf(rows, data), hint: REFUSED }, feeds)
+}
+
+/** The feeds of these rows, one by one. */
+export async function* feedsFrom(
+  session: Pick<Session, 'inputs'>,
+  data: Dataset,
+  indices: readonly number[],
+): AsyncGenerator<Feeds, void> {
+  for await (const row of data.read({ indices, batch: 1 })) yield feedsOf(row, session.inputs, data)
 }
 
 const REFUSED =

@@ -1,4 +1,4 @@
-import { type Feeds, machine, ortNode } from '../../engine/index.ts'
+import { type Feeds, machine, ortNode, shapesOf } from '../../engine/index.ts'
 import type { Model } from '../../ir/index.ts'
 import { modelDigest } from '../../onnx/index.ts'
 import {
@@ -74,8 +74,7 @@ export async function kernelCosts(
     ...(curves ? { curves } : {}),
   }
   return cache.get(key, async () => {
-    const inputShapes = Object.fromEntries(Object.entries(feeds).map(([name, { dims }]) => [name, dims]))
-    const signatures = unitSignatures(probes, ranges, inputShapes)
+    const signatures = unitSignatures(probes, ranges, shapesOf(feeds))
     const memory = await unitMemory(cache, { cpu, runtime, threads }, signatures)
     const base = { kind: 'costs', version: 1, cpu, runtime, threads } as const
     const remembered: CostsReport = { ...base, nodes: memory.nodes }

@@ -1,13 +1,12 @@
 import { type Dataset, spreadRows } from '../../data/index.ts'
 import { openIsolated, ortNode, type Session } from '../../engine/index.ts'
-import { measureSensitivity } from '../../evaluate/index.ts'
+import { feedsFrom, measureSensitivity } from '../../evaluate/index.ts'
 import type { Model } from '../../ir/index.ts'
 import { modelDigest } from '../../onnx/index.ts'
 import { roundingProjections } from '../../passes/index.ts'
 import { UserError } from '../../platform/index.ts'
 import type { CalibrationReport, SensitivityReport } from '../../report/index.ts'
 import { type Meter, noMeter } from '../meter.ts'
-import { feedsFrom } from '../samples.ts'
 import { type EvidenceCache, noCache } from './evidence-cache.ts'
 
 /**

@@ -1,4 +1,4 @@
-import type { Feeds } from '../../engine/index.ts'
+import { type Feeds, shapesOf } from '../../engine/index.ts'
 import { countMacs, elementCount, inferTypes, type Model, tensorShape, type ValueType } from '../../ir/index.ts'
 
 /** Rows that the noise of a quantization is measured on, at least and at the most. */
@@ -15,8 +15,7 @@ const NUMBER = 32
  * the next.
  */
 export function rowsForNoise(model: Model, row: Feeds | undefined): number {
-  const inputShapes = Object.fromEntries(Object.entries(row ?? {}).map(([name, { dims }]) => [name, dims]))
-  const types = inferTypes(model, { inputShapes })
+  const types = inferTypes(model, { inputShapes: shapesOf(row ?? {}) })
   const made = model.graph.nodes.flatMap(({ outputs }) => outputs.filter((name) => name !== ''))
   const work =
     (countMacs(model, types) ?? Number.NaN) + NUMBER * made.reduce((sum, name) => sum + numbersIn(types.get(name)), 0)

@@ -1,4 +1,4 @@
-import type { Feeds } from '../../engine/index.ts'
+import { type Feeds, shapesOf } from '../../engine/index.ts'
 import { inferTypes, type Model } from '../../ir/index.ts'
 import { widenedProducts } from '../../passes/index.ts'
 import { grouped, type Target } from '../../report/index.ts'
@@ -12,8 +12,7 @@ const NOTICED = 1.1
  */
 export function widenedWarning(quantized: Model, row: Feeds | undefined, target: Target = 'native'): readonly string[] {
   if (!row || target === 'web') return []
-  const inputShapes = Object.fromEntries(Object.entries(row).map(([name, { dims }]) => [name, dims]))
-  const widened = widenedProducts(quantized, inferTypes(quantized, { inputShapes }))
+  const widened = widenedProducts(quantized, inferTypes(quantized, { inputShapes: shapesOf(row) }))
   if (!widened || widened.ratio < NOTICED) return []
   const { count, bits, rows, ratio } = widened
   const [least, most] = rows
