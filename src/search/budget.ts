@@ -51,6 +51,11 @@ export class TooLong extends Error {
     this.seconds = seconds
     this.share = granted / seconds
   }
+
+  /** `64 s to measure the histograms`. */
+  get words(): string {
+    return `${this.seconds.toFixed(0)} s to measure the ${this.work}`
+  }
 }
 
 /**
@@ -193,11 +198,14 @@ export class Budget {
     return seconds <= 0 ? 0 : rate === 0 ? Number.POSITIVE_INFINITY : Math.floor(seconds / rate)
   }
 
-  /** Does `work` with at most so many seconds for each piece of metered work in it; throws `TooLong` beyond. */
-  async granting<T>(seconds: number, work: () => Promise<T>): Promise<T> {
+  /** What `work` gives with at most so many seconds for each piece of metered work in it, or which takes too long. */
+  async granting<T>(seconds: number, work: () => Promise<T>): Promise<T | TooLong> {
     this.#granted = Math.max(0, seconds)
     try {
       return await work()
+    } catch (error) {
+      if (error instanceof TooLong) return error
+      throw error
     } finally {
       this.#granted = null
     }

@@ -25,6 +25,8 @@ function buildsOf(histograms: number, extremes: number) {
       granted = seconds
       try {
         return await work()
+      } catch (error) {
+        return error
       } finally {
         granted = Number.POSITIVE_INFINITY
       }

@@ -51,17 +51,13 @@ export class BuildsInTime {
     seconds: number,
   ): Promise<readonly Trial[] | { readonly tooLong: string }> {
     for (;;) {
-      try {
-        return await this.#budget.granting(seconds, () => this.#build(specs))
-      } catch (error) {
-        if (!(error instanceof TooLong)) throw error
-        const all = Math.min(this.#rangeRows, this.#pool.bench.rows.calibrate.indices.length)
-        const fewer = quarteredWithin(CALIBRATION_ROWS, all * error.share, FEWEST_RANGE_ROWS)
-        if (error.work === 'roundings' || fewer >= all || fewer > all * error.share)
-          return { tooLong: `${error.seconds.toFixed(0)} s to measure the ${error.work}` }
-        this.#rangeRows = fewer
-        this.#budget.leaveOut(`ranges from more than ${fewer} rows`)
-      }
+      const built = await this.#budget.granting(seconds, () => this.#build(specs))
+      if (!(built instanceof TooLong)) return built
+      const all = Math.min(this.#rangeRows, this.#pool.bench.rows.calibrate.indices.length)
+      const fewer = quarteredWithin(CALIBRATION_ROWS, all * built.share, FEWEST_RANGE_ROWS)
+      if (built.work === 'roundings' || fewer >= all || fewer > all * built.share) return { tooLong: built.words }
+      this.#rangeRows = fewer
+      this.#budget.leaveOut(`ranges from more than ${fewer} rows`)
     }
   }
 

@@ -71,17 +71,15 @@ export class MixtureBuilder {
     while (this.#pool.affords(1)) {
       const mixture = this.specOf(whole, UNLIMITED)
       const runs = mixture.noiseRuns ?? NOISE_RUNS
-      try {
-        const { expectedNoise } = await this.#budget.granting(this.#budget.refining, () => bench.build(mixture))
-        if ((whole.measuredCosts ?? false) === mixture.measuredCosts) return expectedNoise
+      const built = await this.#budget.granting(this.#budget.refining, () => bench.build(mixture))
+      if (!(built instanceof TooLong)) {
+        if ((whole.measuredCosts ?? false) === mixture.measuredCosts) return built.expectedNoise
         // By measured costs more may be integer than the candidate has, such as probabilities: not its own noise.
         return (await bench.build({ ...mixture, measuredCosts: false })).expectedNoise
-      } catch (error) {
-        if (!(error instanceof TooLong)) throw error
-        const fewer = quarteredWithin(NOISE_RUNS, runs * error.share, FEWEST_NOISE_RUNS)
-        if (error.work !== 'roundings' || fewer >= runs) break
-        this.#inRuns(fewer)
       }
+      const fewer = quarteredWithin(NOISE_RUNS, runs * built.share, FEWEST_NOISE_RUNS)
+      if (built.work !== 'roundings' || fewer >= runs) break
+      this.#inRuns(fewer)
     }
     this.#budget.leaveOut(what)
     return null

@@ -33,17 +33,12 @@ export async function rounded(pool: Pool, budget: Budget, of: Trial, by: keyof t
     budget.leaveOut(`${spec.id} (about ${foretold.toFixed(0)} s to learn)`)
     return null
   }
-  try {
-    const trial = await budget.granting(granted, () => pool.build(spec))
-    if (!trial) return null
-    pool.borrowTiming(trial, of)
-    await pool.climb(trial)
-    return trial
-  } catch (error) {
-    if (!(error instanceof TooLong)) throw error
-    budget.leaveOut(`${spec.id} (${error.seconds.toFixed(0)} s to measure the ${error.work})`)
-    return null
-  }
+  const trial = await budget.granting(granted, () => pool.build(spec))
+  if (trial instanceof TooLong) budget.leaveOut(`${spec.id} (${trial.words})`)
+  if (!trial || trial instanceof TooLong) return null
+  pool.borrowTiming(trial, of)
+  await pool.climb(trial)
+  return trial
 }
 
 /** Weights of few bits rounded in other ways, the quick one first, until they are near enough. */

@@ -52,11 +52,8 @@ export async function leaveOutSpare(pool: Pool, budget: Budget): Promise<void> {
 
 /** What it gives, or null where it would take too much of the time that is left. */
 async function granted<T>(budget: Budget, what: string, work: () => Promise<T>): Promise<T | null> {
-  try {
-    return await budget.granting(budget.refining, work)
-  } catch (error) {
-    if (!(error instanceof TooLong)) throw error
-    budget.leaveOut(what)
-    return null
-  }
+  const given = await budget.granting(budget.refining, work)
+  if (!(given instanceof TooLong)) return given
+  budget.leaveOut(what)
+  return null
 }
