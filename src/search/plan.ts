@@ -126,16 +126,12 @@ export function equalisedSpecs(spec: CandidateSpec): readonly CandidateSpec[] {
 }
 
 /** The candidate with outlier channels moved into weights, where products read them. */
-export function smoothedSpecs(spec: CandidateSpec): readonly CandidateSpec[] {
-  return [
-    {
-      ...spec,
-      id: `${spec.id}-smooth${SMOOTHING}`,
-      words: `${spec.words}, outlier channels moved into weights`,
-      smooth: SMOOTHING,
-    },
-  ]
-}
+export const smoothedSpec = (spec: CandidateSpec): CandidateSpec => ({
+  ...spec,
+  id: `${spec.id}-smooth${SMOOTHING}`,
+  words: `${spec.words}, outlier channels moved into weights`,
+  smooth: SMOOTHING,
+})
 
 const ROUNDINGS = {
   gptq: 'each weight rounded to make up for the ones before it',

@@ -52,10 +52,10 @@ async function reportFrom(findings: Findings, chosen: Built | null): Promise<Opt
   const broken = chosen ? null : pool.originalBreaks
   const dependence = chosen ? await bench.dependence(chosen) : null
   const limits = limitsOf(goal, broken)
-  const runtime = oldestRuntime((chosen ?? bench.original).model)
-  const before = oldestRuntime(bench.original.model)
-  const portable = options.target === 'portable' ? provePortable((chosen ?? bench.original).model) : null
   const { model: made, recipe } = chosen ?? bench.original
+  const runtime = oldestRuntime(made)
+  const before = oldestRuntime(bench.original.model)
+  const portable = options.target === 'portable' ? provePortable(made) : null
   const saturation = bench.saturates ? saturationOf(choice.id, made, recipe.steps, bench.runtime) : null
   return {
     kind: 'optimization',

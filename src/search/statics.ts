@@ -4,7 +4,7 @@ import { isLikely, whatCounts } from './assurance.ts'
 import { ALWAYS_JUDGED, type Budget } from './budget.ts'
 import type { BuildsInTime } from './builds-in-time.ts'
 import { Mixtures } from './mixtures.ts'
-import { calibrationSpecs, equalisedSpecs, smoothedSpecs } from './plan.ts'
+import { calibrationSpecs, equalisedSpecs, smoothedSpec } from './plan.ts'
 import type { Pool } from './pool.ts'
 import { rounded } from './rounded.ts'
 import { decibelsMissing, isPlainStatic, isQuiet, isStatic, isWorse, quietestFirst, type Trial } from './trial.ts'
@@ -242,9 +242,10 @@ export class Statics {
    */
   async #smoothed(whole: Trial): Promise<readonly Trial[]> {
     const pool = this.#pool
-    const specs = this.#smoothable ? smoothedSpecs(whole.built.spec) : []
-    const trials = await this.#refined(specs)
-    if (specs.some(({ id }) => whole.result.alsoMadeAs?.includes(id))) this.#smoothable = false
+    if (!this.#smoothable) return []
+    const spec = smoothedSpec(whole.built.spec)
+    const trials = await this.#refined([spec])
+    if (whole.result.alsoMadeAs?.includes(spec.id)) this.#smoothable = false
     const nodes = ({ built }: Trial) => built.model.graph.nodes.length
     const longer = trials.filter((trial) => nodes(trial) > nodes(whole))
     for (const trial of trials) if (!longer.includes(trial)) pool.borrowTiming(trial, whole)
