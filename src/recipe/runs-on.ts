@@ -11,6 +11,7 @@ import {
 import type { Model } from '../ir/index.ts'
 import { checkChoice, UserError } from '../platform/index.ts'
 import { TARGETS, type Target } from '../report/index.ts'
+import { LEAN } from './lean.ts'
 
 /** Where models of a target are run, timed and judged. */
 export interface RunsOn {
@@ -39,5 +40,16 @@ export async function runsOn(target: Target, browser?: string): Promise<RunsOn> 
   return {
     runtime: await requireWeb(),
     open: (model, options, placement) => openIsolated(model, options, { ...placement, runtime: 'web' }),
+  }
+}
+
+/** Why the runtime that `open` stands for does not take a model at all, or null where it does. */
+export async function refusalBy(open: RunsOn['open'], model: Model): Promise<UserError | null> {
+  try {
+    await (await open(model, LEAN)).close()
+    return null
+  } catch (error) {
+    if (error instanceof UserError) return error
+    throw error
   }
 }

@@ -35,20 +35,14 @@ import {
 import { askTeacher } from './train/learning-rows.ts'
 import type { TrainingResult } from './train/trained-trail.ts'
 
-export interface TuneSettings extends Omit<LearnSettings, 'onProgress' | 'seed' | 'signal'> {
+export interface TuneSettings extends LearnSettings {
   readonly label?: string | undefined
-  readonly seed?: number | undefined
-  readonly signal?: AbortSignal | undefined
-  readonly onProgress?: ((line: string) => void) | undefined
   /** Node names or operator names that stay in float. */
   readonly keepFloat?: readonly string[] | undefined
   /** Further options of `quantizeStaticInt8`, such as `placement`. */
   readonly pass?: Readonly<Record<string, unknown>> | undefined
   /** What the nodes cost on either side, where integers go by that. */
   readonly costs?: CostsReport | null | undefined
-  /** File of the checkpoint; none is written unless said. */
-  readonly checkpoint?: string | undefined
-  readonly resume?: boolean | undefined
   readonly cache?: EvidenceCache | undefined
 }
 

@@ -36,7 +36,7 @@ import { taughtSteps } from './quantize/learned-steps.ts'
 import { type ReadKernels, readKernels } from './quantize/measure-quantized.ts'
 import { quantizationRun, quantizeSteps } from './quantize/quantize-steps.ts'
 import { smoothed } from './quantize/smooth.ts'
-import { type RunsOn, runsOn } from './runs-on.ts'
+import { type RunsOn, refusalBy, runsOn } from './runs-on.ts'
 import { type Phase, type RowsOf, shareRows } from './share-rows.ts'
 import { readyFor } from './simplify.ts'
 import { type TimingPurpose, timeSideBySide } from './time-side-by-side.ts'
@@ -316,13 +316,7 @@ export class Workbench {
 
   /** Why the runtime does not take a candidate at all, or null where it does. */
   async refusal({ model }: Built): Promise<string | null> {
-    try {
-      await (await this.#place.open(model, { threads: this.#options.threads })).close()
-      return null
-    } catch (error) {
-      if (error instanceof UserError) return error.message
-      throw error
-    }
+    return (await refusalBy(this.#place.open, model))?.message ?? null
   }
 
   /** Times the original and the candidates side by side, one row a run; only the models themselves run meanwhile. */

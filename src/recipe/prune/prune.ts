@@ -23,7 +23,7 @@ import type { TrainingResult } from '../train/trained-trail.ts'
 import { removedChannels } from './removed-channels.ts'
 import { patternOf, zeroedWeights } from './zeroed-weights.ts'
 
-export interface PruneOptions extends ProofOptions, Omit<LearnSettings, 'onProgress' | 'seed' | 'signal'> {
+export interface PruneOptions extends ProofOptions, LearnSettings {
   /** Share of the multiply-accumulates that may be left, between 0 and 1: channels go. One of the three is given. */
   readonly macs?: number | undefined
   /** Share of the weights that become zero, between 0 and 1. */
@@ -31,8 +31,6 @@ export interface PruneOptions extends ProofOptions, Omit<LearnSettings, 'onProgr
   /** `2:4`: of every four weights in a row along the axis that a product sums over, two become zero. */
   readonly pattern?: string | undefined
   readonly importance?: Importance
-  readonly checkpoint?: string | undefined
-  readonly resume?: boolean | undefined
   /** What the report calls the two models. */
   readonly names?: readonly [before: string, after: string]
 }

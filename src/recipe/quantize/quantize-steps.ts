@@ -51,7 +51,7 @@ export function quantizationRun({ runs }: Trail, scheme: Scheme): PassRun {
  * full range is left with 36.7, and weights for any codes with 34.2). Dynamic ones, whose scales let every value reach the
  * last code: so small that none does with any.
  */
-export function heldWeights({
+function heldWeights({
   scheme,
   target,
   saturates,

@@ -4,11 +4,10 @@ import { checkChoice, UserError } from '../../platform/index.ts'
 import { type QuantizationReport, RANGE_METHODS, type Report, SCHEMES } from '../../report/index.ts'
 import { type LateCache, noCache, writtenLater } from '../evidence/evidence-cache.ts'
 import { blockOn, curvesOn } from '../evidence/processor.ts'
-import { LEAN } from '../lean.ts'
 import { OpenSessions } from '../open-sessions.ts'
 import { type Expected, expectedOf, FEW_SAMPLES, proveLossless } from '../prove-equal.ts'
 import { type LeftOutOfLossless, leavingOut } from '../proven-trail.ts'
-import { type RunsOn, runsOn } from '../runs-on.ts'
+import { type RunsOn, refusalBy, runsOn } from '../runs-on.ts'
 import type { SampleOptions } from '../samples.ts'
 import { readyFor } from '../simplify.ts'
 import { together } from '../together.ts'
@@ -43,21 +42,9 @@ export async function quantize(model: Model, options: QuantizeOptions): Promise<
     return await quantizeProven(model, options)
   } catch (error) {
     if (options.scheme === 'static-int8' || !(error instanceof UserError) || error.code !== 'unsupported') throw error
-    const reason = await refusalOf(model)
-    if (reason === null) throw error
-    return quantizeUnrun(model, options, reason)
-  }
-}
-
-/** Why the runtime does not take the model as it is; null where it does. */
-async function refusalOf(model: Model): Promise<string | null> {
-  try {
-    const session = await openIsolated(model, LEAN)
-    await session.close()
-    return null
-  } catch (error) {
-    if (error instanceof UserError && error.code === 'unsupported') return error.message
-    throw error
+    const refusal = await refusalBy(openIsolated, model)
+    if (refusal?.code !== 'unsupported') throw error
+    return quantizeUnrun(model, options, refusal.message)
   }
 }
 

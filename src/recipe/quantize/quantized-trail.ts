@@ -7,7 +7,7 @@ import type { QuantizeOptions } from './quantize-options.ts'
 import { quantizationRun, quantizeSteps } from './quantize-steps.ts'
 import type { Quantized } from './quantized.ts'
 
-export interface QuantizedTrail {
+interface QuantizedTrail {
   readonly trail: Trail
   /** What the evidence of its steps refers to, by digest. */
   readonly tensors: Quantized['tensors']

@@ -28,10 +28,7 @@ import { askTeacher, readRows } from './learning-rows.ts'
 import { ADVERSARY_STEPS } from './moving-rows.ts'
 import { type TrainingResult, trainedTrail } from './trained-trail.ts'
 
-export interface DistilOptions
-  extends ProofOptions,
-    HintOptions,
-    Omit<LearnSettings, 'onProgress' | 'seed' | 'signal'> {
+export interface DistilOptions extends ProofOptions, HintOptions, LearnSettings {
   /** A student of one's own; else one is cut from the teacher. */
   readonly student?: Model | undefined
   /** Whether the weights of that student are drawn anew, by seed and fan-in, before it learns (false). */
@@ -43,8 +40,6 @@ export interface DistilOptions
   /** Share of the resolution behind the first convolutions: 1, ½, ¼ … */
   readonly resolution?: number | undefined
   readonly importance?: Importance
-  readonly checkpoint?: string | undefined
-  readonly resume?: boolean | undefined
   readonly names?: readonly [teacher: string, student: string]
 }
 

@@ -58,6 +58,9 @@ export interface LearnSettings {
   readonly onEpoch?: ((epoch: EpochResult) => void) | undefined
   /** How a model is opened; in a process of its own unless said. */
   readonly open?: ((model: Model) => Promise<Session>) | undefined
+  /** File of the checkpoint; none is written unless said. */
+  readonly checkpoint?: string | undefined
+  readonly resume?: boolean | undefined
 }
 
 export interface LearnOptions extends LearnSettings {
@@ -66,9 +69,6 @@ export interface LearnOptions extends LearnSettings {
   readonly answers: TeacherAnswers
   readonly data: Dataset
   readonly rows: { readonly train: readonly number[]; readonly select: readonly number[] }
-  /** File of the checkpoint; none is written unless said. */
-  readonly checkpoint?: string | undefined
-  readonly resume?: boolean | undefined
   /** Initializers that learn; the trainable weights of the student unless said. */
   readonly wrt?: readonly string[] | undefined
   /** What the gradient by an initializer is multiplied with, where not with 1. */
