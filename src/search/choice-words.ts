@@ -21,8 +21,8 @@ export interface ProofRows {
 export function nobodyToProve(untried: string | undefined, unsafe: string | undefined): string {
   if (untried !== undefined) return `${untried}: the original is handed out. Give it more time (--time).`
   return unsafe === undefined
-    ? 'No candidate was measured to be better in the goal without being slower: the original is handed out.'
-    : `${unsafe} is better in the goal, but on the selection rows neither it nor any other such candidate stayed close enough to the original, which is handed out.`
+    ? 'No candidate was measured to be better without being slower.'
+    : `${unsafe} is better, but on the selection rows neither it nor any other such candidate stayed close enough to the original, which is handed out.`
 }
 
 /** Why a proven finalist is handed out. `stopped` is the one better in the goal that ended the sequence. */
@@ -34,9 +34,9 @@ export function provenBest(
 ): string {
   const found = idle
     ? `Nothing that is clearly better passed the proof; ${id} did, and gives the same answers in a simpler form.`
-    : `${id} is the best in the goal that passed the proof.`
+    : `${id} was the best of those that passed the proof.`
   return stopped
-    ? `${found} ${stopped.id}, better in the goal, was ${wordFor(stopped.proof, apart)} on the proof rows.`
+    ? `${found} ${stopped.id}, better still, was ${wordFor(stopped.proof, apart)} on the proof rows.`
     : found
 }
 
@@ -52,17 +52,12 @@ export function nothingClose(proofs: readonly Proven[], rows: ProofRows): string
   return `Nothing could be proven with ${given(rows)}, and none of the candidates that were tried on the proof rows stayed close enough: the original is handed out.${lost}`
 }
 
-/** Why a close finalist is handed out. `idle` is the one that was proven and gains nothing. */
-export function closeInstead(
-  nearest: Proven,
-  idle: Proven | undefined,
-  proofs: readonly Proven[],
-  rows: ProofRows,
-): string {
+/** Why a close finalist is handed out; the first line says what would settle it. `idle` is the one that was proven and gains nothing. */
+export function closeInstead(idle: Proven | undefined, proofs: readonly Proven[], rows: ProofRows): string {
   const unproven = idle
     ? `${capital(given(rows))} prove ${idle.id} alone, which is neither faster nor smaller`
     : `${capital(given(rows))} cannot prove any candidate`
-  return `${unproven}, so the best in the goal that stays close to the original is handed out.${foundWorse(proofs)}${wanted(nearest.proof, rows)}`
+  return `${unproven}, so the best that stays close to the original is handed out.${foundWorse(proofs)}`
 }
 
 /** What a finalist did on the proof rows, of which the figures of the selection rows tell nothing. */

@@ -66,8 +66,7 @@ export async function chooseByProof(
   const found = () => close().some(({ id }) => id !== options.lossless)
   await proveOthers(finalists, proofs, prove, (id) => !found() && (options.timeForMore?.(id) ?? true))
   const [nearest] = close()
-  if (nearest)
-    return { ...nearest, ranked: [...close(), ...passed], reason: closeInstead(nearest, best, proofs, options) }
+  if (nearest) return { ...nearest, ranked: [...close(), ...passed], reason: closeInstead(best, proofs, options) }
   return best ? handOut(best) : original(nothingClose(proofs, options))
 }
 

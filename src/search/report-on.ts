@@ -66,6 +66,7 @@ async function reportFrom(findings: Findings, chosen: Built | null): Promise<Opt
       proof: choice.proof,
       goal: goal.name,
       apart: options.proof !== undefined,
+      late: pool.proofRows < bench.rows.prove.indices.length,
       broken,
       kept: trials.some(({ result }) => brokenLimit(goal, result) === null),
     }),
@@ -107,7 +108,6 @@ async function reportFrom(findings: Findings, chosen: Built | null): Promise<Opt
     ...(options.command ? { command: options.command } : {}),
     warnings: [
       ...(portable?.proven === false ? [`${choice.id}, which is handed out, is ${portable.sentence}`] : []),
-      ...(saturation?.safe === false ? [saturation.sentence] : []),
       ...doubtsOf(findings),
       ...(isNewer(runtime.release, before.release)
         ? [
@@ -115,8 +115,8 @@ async function reportFrom(findings: Findings, chosen: Built | null): Promise<Opt
           ]
         : []),
       ...(rough ? [rough] : []),
+      ...(saturation?.safe === false ? [saturation.sentence] : []),
       ...pool.warnings,
-      ...madeTwice(candidates),
       ...(dependence ? [`${choice.id}: ${dependence}`] : []),
       ...bench.dataNotes,
     ],
@@ -132,12 +132,4 @@ function doubtsOf({ choice, pool, data, options }: Findings): readonly string[] 
   const failed = judged.find(({ verdict }) => verdict !== 'pass')
   const all = Math.min(select.indices.length, prove.indices.length)
   return [...labelDoubts(largest, data.classNames, all), ...(failed ? marginDoubts(failed, options.margin) : [])]
-}
-
-/** Which candidates came out as a model that was there already, in one sentence; none where none did. */
-function madeTwice(candidates: readonly CandidateResult[]): readonly string[] {
-  const again = candidates.flatMap(({ id, alsoMadeAs = [] }) => alsoMadeAs.map((other) => `${other} as ${id}`))
-  return again.length === 0
-    ? []
-    : [`came out as a model that was there already, and stand there once: ${again.join(', ')}`]
 }

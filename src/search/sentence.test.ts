@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { CandidateResult, OptimizationReport } from '../report/index.ts'
+import type { CandidateResult, ComparisonReport, OptimizationReport } from '../report/index.ts'
 import { type HandedOut, sentenceOf } from './sentence.ts'
 
 const handedOut = (chosen: Partial<CandidateResult>, more: Partial<HandedOut> = {}) =>
@@ -9,6 +9,7 @@ const handedOut = (chosen: Partial<CandidateResult>, more: Partial<HandedOut> = 
     proof: null,
     goal: 'latency',
     apart: false,
+    late: false,
     broken: null,
     kept: false,
     ...more,
@@ -40,4 +41,12 @@ test('where memory is the goal the first line says how much less it takes', () =
   const baseline = { bytes: 100, peakRssBytes: 80 } as OptimizationReport['baseline']
   expect(handedOut(chosen, { baseline, goal: 'memory' })).toBe('25 % less memory, the same size; not judged.')
   expect(handedOut(chosen, { baseline })).toBe('Neither faster nor smaller; not judged.')
+})
+
+test('what is only close says what would settle it: rows to give, of which half prove, or time where rows were left', () => {
+  const chosen = { id: 'a', bytes: 40, ratio: null, verdict: 'inconclusive', grade: 'close' } as const
+  const proof = { n: 40, requiredN: 268, labelled: true, agreement: null, outputs: [] } as unknown as ComparisonReport
+  expect(handedOut(chosen, { proof })).toMatch(/; about 268 rows to prove on, 536 in all, would settle it\.$/)
+  expect(handedOut(chosen, { proof, apart: true })).toMatch(/; about 268 rows would settle it\.$/)
+  expect(handedOut(chosen, { proof, late: true })).toMatch(/; more time \(--time\) proves on more of them\.$/)
 })

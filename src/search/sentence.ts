@@ -12,6 +12,8 @@ export interface HandedOut {
   readonly goal: GoalName
   /** Whether the proof rows were given by themselves. */
   readonly apart: boolean
+  /** Whether there was no time to prove on all of them. */
+  readonly late: boolean
   /** Which limit the original breaks, where it is handed out in spite of that. */
   readonly broken: string | null
   /** Whether any candidate keeps all limits. */
@@ -22,7 +24,8 @@ export interface HandedOut {
  * The whole answer in one sentence: how much faster, how much smaller, at what loss, and how sure. Memory is told where
  * it is the goal.
  */
-export function sentenceOf({ chosen, baseline, proof, goal, apart, broken, kept }: HandedOut): string {
+export function sentenceOf(handedOut: HandedOut): string {
+  const { chosen, baseline, goal, broken, kept } = handedOut
   if (chosen.id === 'original' && broken !== null)
     return kept
       ? 'What keeps the limits that were asked for may not be handed out, so the original is, which breaks them.'
@@ -33,7 +36,7 @@ export function sentenceOf({ chosen, baseline, proof, goal, apart, broken, kept 
   const gains = [memory, speed, size].filter((words) => words !== null)
   const nothing = memory === null && speed === null && (size === null || size === UNCHANGED)
   const gain = nothing ? 'Neither faster nor smaller' : capital(gains.join(', '))
-  return `${gain}${slowWords(chosen)}${lossWords(chosen, proof, apart)}`
+  return `${gain}${slowWords(chosen)}${lossWords(handedOut)}`
 }
 
 const UNCHANGED = 'the same size'
@@ -67,7 +70,7 @@ function memoryWords(bytes: number | null, original: number | null): string | nu
   return `${(100 * (1 - bytes / original)).toFixed(0)} % less memory`
 }
 
-function lossWords(chosen: CandidateResult, proof: ComparisonReport | null, apart: boolean): string {
+function lossWords({ chosen, proof, apart, late }: HandedOut): string {
   if (proof === null) return '; not judged.'
   const changed = proof.agreement ? `${grouped(proof.agreement.changed)} of ${grouped(proof.n)} answers changed` : null
   if (chosen.verdict === 'pass') {
@@ -79,7 +82,11 @@ function lossWords(chosen: CandidateResult, proof: ComparisonReport | null, apar
     (words) => words !== null,
   )
   const wanted = rowsToProve(proof, apart)
-  const more = wanted === null ? '' : `; ${wanted} would settle it`
+  const more = late
+    ? '; more time (--time) proves on more of them'
+    : wanted === null
+      ? ''
+      : `; ${wanted} would settle it`
   return `; close to the original but not proven on ${grouped(proof.n)} ${proof.n === 1 ? 'row' : 'rows'}${evidence.length > 0 ? ` (${evidence.join(', ')})` : ''}${more}.`
 }
 
