@@ -53,7 +53,7 @@ describe('where sums of two products saturate', () => {
     expect(await isExactOn(held.model, x)).toBe(true)
     expect(held.report.saturation).toMatchObject({ safe: false })
     expect(held.report.saturation!.sentence).toMatch(
-      /saturate in 16 bits .* none does with what calibration saw, while in 1 of the 1 products of this model larger numbers may/,
+      /^this model: integer sums saturate .* none does on what calibration saw, larger values may in 1 of its 1 products/,
     )
     const full = await made(x, { saturates: false })
     expect(await isExactOn(full.model, x)).toBe(false)
@@ -75,7 +75,7 @@ describe('where sums of two products saturate', () => {
     const held = await made(everything, { saturates: true })
     expect(safe(held)).toBe(true)
     expect(held.report.saturation).toMatchObject({ safe: true })
-    expect(held.report.saturation!.sentence).toMatch(/in none of the 1 products of this model can one/)
+    expect(held.report.saturation!.sentence).toMatch(/^this model: .* in none of its 1 products can one/)
     const x = uneven(40)
     const steps = quantizeSteps({ scheme: 'static-int8', pass: EVERYWHERE, saturates: true }, [
       await rangesOf(leaning, { x }),
@@ -118,6 +118,6 @@ describe('where sums of two products saturate', () => {
     const products = productSafety(model)
     if (products.length === 0) expect(report.saturation).toBeUndefined()
     else expect(report.saturation!.safe).toBe(safe({ model }))
-    expect(report.warnings.some((text) => text.includes('saturate in 16 bits'))).toBe(!safe({ model }))
+    expect(report.warnings.some((text) => text.includes('integer sums saturate'))).toBe(!safe({ model }))
   }, 240_000)
 })

@@ -41,10 +41,6 @@ export function portableOrRefused(model: Model): Portability {
   })
 }
 
-/** That products saturate in a runtime on this machine, in words. */
-const saturating = (runtime: string): string =>
-  `sums of two products of 8-bit codes saturate in 16 bits in ${runtime} on this processor`
-
 /**
  * What that means for a model that was measured there; null where it multiplies no codes.
  *
@@ -58,14 +54,15 @@ export function saturationOf(
 ): Saturation | null {
   const { proven, products } = provePortable(model)
   if (products.length === 0) return null
-  const all = `the ${products.length} products of ${id}`
-  if (proven) return { safe: true, sentence: `${saturating(runtime)}; in none of ${all} can one` }
+  const saturating = `${id}: integer sums saturate on this processor (${runtime})`
+  if (proven) return { safe: true, sentence: `${saturating}; in none of its ${products.length} products can one` }
   const unsafe = products.filter((product) => product.unsafe.length > 0).length
+  const some = `${unsafe} of its ${products.length} products`
   const held = steps.some(({ options }) => (options as StaticInt8Options | undefined)?.within16 === 'seen')
   return {
     safe: false,
     sentence: held
-      ? `${saturating(runtime)}; weights were made so small that none does with what calibration saw, while in ${unsafe} of ${all} larger numbers may, and where products are exact these are answered otherwise`
-      : `${saturating(runtime)}; in ${unsafe} of ${all} some may: what was measured here holds with that, and where products are exact it answers otherwise`,
+      ? `${saturating}; none does on what calibration saw, larger values may in ${some} (--target portable rules it out)`
+      : `${saturating}; some may in ${some}: what was measured here holds with that, other processors may answer otherwise`,
   }
 }
