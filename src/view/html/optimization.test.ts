@@ -83,3 +83,22 @@ test('what the tab key stops at has a name', () => {
   const stops = optimizationPage(report([], 'original')).match(/<[^>]*tabindex="0"[^>]*>/g)
   expect(stops).toEqual([expect.stringMatching(/role="group" aria-label="Table of Candidate, Verdict, /)])
 })
+
+test('what the proof warns of is told once, and names of one and the same model stand together', () => {
+  const one = { ...candidate, id: 'int8', verdict: 'pass', grade: 'proven', alsoMadeAs: ['int8-mse'] }
+  const page = optimizationPage({
+    ...report([one], 'int8'),
+    warnings: ['labels are numbered by name'],
+    proof: { ...PROOF, warnings: ['labels are numbered by name', 'a changed answer has no direction'] },
+  } as unknown as OptimizationReport)
+  expect(page.match(/labels are numbered by name/g)).toHaveLength(1)
+  expect(page.match(/a changed answer has no direction/g)).toHaveLength(1)
+  expect(rowOf(page, 'int8')).toContain('the same model as int8-mse')
+})
+
+/** The least that the section on the proof needs. */
+const PROOF = {
+  ...{ kind: 'comparison', verdict: 'pass', grade: 'proven', metric: 'top1', n: 2, labelled: true, alpha: 0.05 },
+  ...{ base: { value: 1 }, candidate: { value: 1 }, agreement: null, outputs: [], slices: [], sentence: 'Alike.' },
+  ...{ discordant: null, nonInferiority: null, mcnemar: null, requiredN: null },
+}

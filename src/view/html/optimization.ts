@@ -1,4 +1,4 @@
-import type { CandidateResult, OptimizationReport } from '../../report/index.ts'
+import type { CandidateResult, ComparisonReport, OptimizationReport } from '../../report/index.ts'
 import { bytes, count, decibels, fileName, metricValue, ms, plural, sizeChange, times } from '../words.ts'
 import { comparisonSections, method } from './comparison.ts'
 import { html, type Markup } from './markup.ts'
@@ -19,9 +19,9 @@ ${tiles(report, chosen)}
 <h2>What was tried</h2>
 ${paretoChart(report)}
 ${candidateTable(report)}
-<p class="soft">Median is the time that half of the runs stayed below. Speed is how many times as fast as the original, with its 95 % interval. ${report.baseline.metricName} stands on the rows that choose, never on those that prove: figures on other rows do not compare. Signal to noise is how near the outputs stay to the original's: 20 dB more are a tenth of the error, and 25 dB count as close.</p>
+<p class="soft">Median is the time that half of the runs stayed below. Speed is how many times as fast as the original in runs by turns with it, with its 95 % interval; medians are of different moments. ${report.baseline.metricName} stands on the rows that choose, never on those that prove: figures on other rows do not compare. Signal to noise is how near the outputs stay to the original's: 20 dB more are a tenth of the error, and 25 dB count as close.</p>
 ${report.profiles?.baseline && report.profiles.chosen && html`<h2>Where the time goes</h2>${timeBars(report.profiles.baseline, report.profiles.chosen)}`}
-${report.proof && html`<h2>The proof</h2><p class="soft">On ${plural(report.rows.prove, 'row')} that nothing else had touched.</p>${comparisonSections(report.proof)}`}
+${report.proof && html`<h2>The proof</h2><p class="soft">On ${plural(report.rows.prove, 'row')} that nothing else had touched.</p>${comparisonSections(proofBesides(report.proof, report.warnings))}`}
 ${leftAlone('What stayed in float, and why', chosen?.float)}
 ${leftAlone('Whose channels all stay, and why', chosen?.whole)}
 <h2>Use it</h2>
@@ -33,6 +33,12 @@ ${method()}
 <p class="soft">Latency is measured in separate processes, the original and the candidate by turns (A B B A), ${plural(report.threads, 'thread')}; the ratio is the median of paired blocks with a 95 % interval. A model is called faster only where that whole interval is.</p>`,
   )
 }
+
+/** The proof without the warnings that the report gives as its own. */
+const proofBesides = (proof: ComparisonReport, told: readonly string[]): ComparisonReport => ({
+  ...proof,
+  warnings: proof.warnings.filter((warning) => !told.includes(warning)),
+})
 
 function tiles(report: OptimizationReport, chosen: CandidateResult | undefined): Markup {
   if (!chosen || chosen.id === 'original') return html``
@@ -51,6 +57,7 @@ type TableRow = Pick<
   | 'id'
   | 'recipe'
   | 'note'
+  | 'alsoMadeAs'
   | 'verdict'
   | 'grade'
   | 'p50Ms'
@@ -87,7 +94,8 @@ function candidateTable(report: OptimizationReport): Markup {
     [
       {
         head: 'Candidate',
-        cell: (row) => html`<b>${row.id}</b><small>${row.recipe}${row.note && ` · ${row.note}`}</small>`,
+        cell: ({ id, recipe, note, alsoMadeAs = [] }) =>
+          html`<b>${id}</b><small>${recipe}${note && ` · ${note}`}${alsoMadeAs.length > 0 && ` · the same model as ${alsoMadeAs.join(', ')}`}</small>`,
       },
       { head: 'Verdict', cell: judgement },
       { head: 'Median', numeric: true, cell: (row) => ms(row.p50Ms) },
