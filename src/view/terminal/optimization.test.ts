@@ -17,3 +17,31 @@ test('what the proof warns of is told with the search, once', () => {
   expect(lines.filter((line) => line.includes('On 1 of 2 rows'))).toHaveLength(1)
   expect(lines.filter((line) => line.includes('two rows were left out'))).toHaveLength(1)
 })
+
+test.each([
+  ['int8-typical-most-rows-equal0.5', / close \(not proven\)$/],
+  ['int8-everywhere-minmax', /0\.9844 +64 +close$/],
+])('in 80 columns no line is longer, and neither verdicts nor names are cut: %s', (id, close) => {
+  const figures = { bytes: 938_000, p50Ms: 49.4, speedup: 1.73, metric: 0.9844, judgedRows: 64, ratio: null }
+  const report = {
+    sentence: `1.73× faster, 66 % smaller; close to the original but not proven on 3 rows (signal to noise at least 30 dB).`,
+    chosen: { id, reason: 'The rows given cannot prove any candidate, so the best that stays close is handed out.' },
+    baseline: { p50Ms: 76.6, bytes: 2_800_000, metric: null, metricName: 'agreement' },
+    goal: 'latency',
+    candidates: [
+      { ...figures, id, verdict: 'inconclusive', grade: 'close' },
+      { ...figures, id: 'int8', verdict: null, grade: null, note: 'not judged: another is as good or better' },
+      { ...figures, id: 'lossless', verdict: null, grade: null, note: 'not faster than the original' },
+    ],
+    rows: { calibrate: 1, select: 1, prove: 2 },
+    warnings: ['a warning of several words that is longer than a line of the terminal has room for, told whole'],
+    proof: null,
+  } as unknown as OptimizationReport
+  const text = optimization(report, { color: false, width: 80 })
+  const lines = text.split('\n')
+  expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80)
+  expect(lines.find((line) => line.includes(id))).toMatch(close)
+  expect(lines.find((line) => line.startsWith('int8 '))).toMatch(/ not judged$/)
+  expect(lines.find((line) => line.startsWith('lossless '))).toMatch(/ not faster/)
+  expect(text.replace(/\s+/g, ' ')).toContain(report.warnings[0])
+})

@@ -1,7 +1,10 @@
 import type { CandidateResult, OptimizationReport } from '../../report/index.ts'
 import { bytes, count, metricValue, ms, percent, times } from '../words.ts'
 import { section } from './section.ts'
-import { paint, type Style, type TextColumn, textTable, verdictWord } from './table.ts'
+import { paint, type Style, type TextColumn, textTable, verdictWord, wrap } from './table.ts'
+
+/** What stands before the second line of a warning. */
+const HANGING = '    '
 
 interface Column extends TextColumn {
   readonly original: string
@@ -12,8 +15,8 @@ interface Column extends TextColumn {
 export function optimization(report: OptimizationReport, style: Style): string {
   const columns = columnsOf(report, style)
   return [
-    paint('bold', report.sentence, style),
-    report.chosen.reason,
+    ...wrap(report.sentence, style.width).map((line) => paint('bold', line, style)),
+    ...wrap(report.chosen.reason, style.width),
     '',
     textTable(
       columns,
@@ -28,7 +31,12 @@ export function optimization(report: OptimizationReport, style: Style): string {
     '',
     `rows: ${count(report.rows.calibrate)} to calibrate, ${count(report.rows.select)} to select, ${count(report.rows.prove)} to prove`,
     // What the proof warns of holds for the model that is handed out.
-    ...section('warnings', [...new Set([...report.warnings, ...(report.proof?.warnings ?? [])])]),
+    ...section(
+      'warnings',
+      [...new Set([...report.warnings, ...(report.proof?.warnings ?? [])])].map((line) =>
+        wrap(line, style.width - HANGING.length).join(`\n${HANGING}`),
+      ),
+    ),
   ].join('\n')
 }
 
@@ -55,16 +63,16 @@ function columnsOf({ baseline, chosen, goal, limits }: OptimizationReport, style
       cell: ({ peakRssBytes }) => bytes(peakRssBytes),
     }),
     {
-      ...{ head: baseline.metricName, right, original: metricValue(baseline.metric) },
+      ...{ head: baseline.metricName, right, original: metricValue(baseline.metric), spare: true },
       cell: ({ metric }) => metricValue(metric),
     },
     // Scores of few rows and of many do not compare.
     {
-      ...{ head: 'rows', right, original: rows(baseline.judgedRows) },
+      ...{ head: 'rows', right, original: rows(baseline.judgedRows), spare: true },
       cell: ({ judgedRows }) => rows(judgedRows),
     },
     {
-      ...{ head: 'verdict', original: '' },
+      ...{ head: 'verdict', original: '', brief: firstWords },
       cell: ({ verdict, grade, note }) =>
         verdict === null ? (note ?? 'not judged') : verdictWord(verdict, grade, { ...style, color: false }),
     },
@@ -72,3 +80,6 @@ function columnsOf({ baseline, chosen, goal, limits }: OptimizationReport, style
 }
 
 const rows = (judged: number | undefined) => (judged === undefined ? '–' : count(judged))
+
+/** `not faster than the original` → `not faster`, `not judged: …` → `not judged`: the report has it whole. */
+const firstWords = (text: string) => text.split(/:| \(| than /)[0]!

@@ -8,19 +8,33 @@ export interface TextColumn {
   readonly right?: boolean
   /** Where the terminal is too narrow for it, the text goes on below instead of being cut. */
   readonly wrap?: boolean
+  /** A shorter form of a text that finds no room. */
+  brief?(text: string): string
+  /** Left out where the terminal is too narrow. */
+  readonly spare?: boolean
 }
 
-/** A plain table; the last left-aligned column is cut, or broken into lines, where the terminal is too narrow. */
+/** The least that the column which gives way is left with. */
+const NARROWEST = 12
+
+/** A plain table; where the terminal is too narrow, the last left-aligned column is shortened, or broken into lines. */
 export function textTable(columns: readonly TextColumn[], rows: readonly (readonly string[])[], style: Style): string {
   const widths = columns.map((column, i) => Math.max(column.head.length, ...rows.map((row) => (row[i] ?? '').length)))
-  const total = widths.reduce((sum, width) => sum + width + 2, 0)
+  const total = widths.reduce((sum, width) => sum + width + 2, -2)
   const flexible = columns.findLastIndex((column) => !column.right)
-  if (flexible >= 0 && total > style.width) widths[flexible] = Math.max(12, widths[flexible]! - (total - style.width))
+  const left = flexible < 0 ? 0 : widths[flexible]! - (total - style.width)
+  const spare = columns.findLastIndex((column) => column.spare)
+  if (spare >= 0 && total > style.width && left < NARROWEST) {
+    const without = <T>(all: readonly T[]) => all.filter((_, i) => i !== spare)
+    return textTable(without(columns), rows.map(without), style)
+  }
+  if (flexible >= 0 && total > style.width) widths[flexible] = Math.max(NARROWEST, left)
   const line = (cells: readonly string[]) =>
     cells
       .map((cell, i) => {
         const width = widths[i]!
-        const text = cell.length > width ? `${cell.slice(0, width - 1)}…` : cell
+        const shown = cell.length > width ? (columns[i]!.brief?.(cell) ?? cell) : cell
+        const text = shown.length > width ? `${shown.slice(0, width - 1)}…` : shown
         return columns[i]!.right ? text.padStart(width) : text.padEnd(width)
       })
       .join('  ')
