@@ -137,7 +137,7 @@ function tableOf({ scored, usable, scoresOf, rule, options }: DetailInput) {
     plain,
     {
       ...rule,
-      requiredN: options.margin < 1 ? requiredN({ discordance: 0, margin: options.margin, alpha: options.alpha }) : 1,
+      requiredN: requiredN({ discordance: 0, margin: options.margin, alpha: options.alpha }),
     },
   )
 }

@@ -172,6 +172,10 @@ test('requiredN', () => {
   expect(requiredN({ discordance: 0.02, margin: 0.01, alpha: 0.05, power: 0.8 })).toBe(1237)
   expect(requiredN({ discordance: 0.05, margin: 0.01, alpha: 0.05 })).toBe(3092)
   expect(requiredN({ discordance: 0, margin: 0.01, alpha: 0.05 })).toBe(268)
+  // Nothing can lose more than all.
+  expect(requiredN({ discordance: 0.05, margin: 1, alpha: 0.05 })).toBe(1)
+  expect(requiredN({ discordance: 0, margin: 2, alpha: 0.05 })).toBe(1)
+  expect(() => requiredN({ discordance: 0, margin: 0, alpha: 0.05 })).toThrow(RangeError)
   // 268 is exactly where Tango's bound crosses the margin when nothing changes.
   const unchanged = (n: number) => tango({ baseOnly: 0, candidateOnly: 0, n, margin: 0.01, alpha: 0.05 }).lowerBound
   expect(unchanged(268)).toBeGreaterThan(-0.01)

@@ -146,7 +146,7 @@ function judgeCounts(counts: Counts, scores: PairedScores, { margin, alpha }: Ju
   const discordance = (better + worse) / n
   const significantlyWorse = pWorse < alpha
   const verdict = verdictOf({ ...score, delta, significantlyWorse, margin })
-  const least = margin < 1 ? requiredN({ discordance: 0, margin, alpha }) : 1
+  const least = requiredN({ discordance: 0, margin, alpha })
   const plan = { n: n / designEffect, variance: discordance - delta ** 2, discordance, delta, margin, alpha, least }
   return {
     verdict,
