@@ -10,7 +10,8 @@
  * which keep channels last, nothing is left to move (64 channels of 32×32 between two convolutions, in integers as a
  * whole: 0.35 ms, then 0.21).
  * Illegal: opset below 17; an inner value is read elsewhere or is an output; γ or β not one per element of the axis, or
- * that axis not known to have that length (else γ would widen x); other types than float32. Left alone: few channels.
+ * that axis not known to have that length (else γ would widen x), or a length of 1; other types than float32. Left
+ * alone: few channels.
  * Source: Ba, Kiros, Hinton, "Layer Normalization" (2016); ONNX, LayerNormalization.
  */
 import {
@@ -63,6 +64,7 @@ function normed(found: Match, output: string, context: RuleContext): readonly No
   const [length, last] = [shape[axis], shape.length - 1]
   if (axis !== last && axis !== CHANNELS) return { refused: 'it averages over other axes than channels or the last' }
   if (typeof length !== 'number') return { refused: 'the length of the axis that it averages over is not known' }
+  if (length < LEAST) return { refused: 'releases of the runtime refuse to normalize single numbers' }
   if (axis !== last && length < FEW) return false
   const parameters: string[] = []
   for (const name of ['gamma', 'beta'].filter((name) => found.values.has(name))) {
@@ -94,6 +96,9 @@ function normed(found: Match, output: string, context: RuleContext): readonly No
     make('Transpose', [normal], output, { perm: ints(back) }),
   ]
 }
+
+/** What it normalizes over must be more than one number: onnxruntime 1.21 stops in a run otherwise. */
+const LEAST = 2
 
 /** Channels of a picture or a sequence. */
 const CHANNELS = 1

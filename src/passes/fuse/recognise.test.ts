@@ -230,6 +230,11 @@ test.each([
     model(`${CENTRED} z = Mul(n, gamma) y = Add(z, beta)`, NORM).replace('[N,7] x', '[N,C] x'),
     /not known/,
   ],
+  [
+    'a single number, which older releases of the runtime do not normalize',
+    model(CENTRED.replace('n =', 'y ='), NORM).replaceAll('[N,7]', '[N,1]'),
+    /single numbers/,
+  ],
   ['another reader', model(`${CENTRED} z = Mul(n, gamma) w = Add(z, beta) y = Add(w, d)`, NORM), /also read by/],
 ])('no layer normalization: %s', async (_, source, reason) => {
   const { reasons, report } = await rewriteWith(recogniseLayerNorm, source)
