@@ -9,6 +9,7 @@ import { balances, type ObservedChannels, type ObservedRange, type PlanOptions }
 import type { NodeFacts } from '../units/quantize-rules.ts'
 import { originsAmong, roundingsOf, unknownAmong } from '../units/roundings.ts'
 import { partsBehind, type Unit, unitAt } from '../units/unit.ts'
+import { countedRows } from './counted-rows.ts'
 import { dataValues } from './data-values.ts'
 import { type Codes, equaliseChannels } from './equalise-channels.ts'
 import { exponentials } from './exponentials.ts'
@@ -168,7 +169,11 @@ function candidateUnits(context: PlanContext): {
   const keep = new Set(options.keepFloat ?? [])
   const reasons = new Map<Node, string>()
   const apart = new Set<Node>()
-  const wide = { ratios: ratioValues(context), exponentials: exponentials(context) }
+  const values = {
+    ratios: ratioValues(context),
+    exponentials: exponentials(context),
+    counted: countedRows(graph),
+  }
   const candidates = new Map<Node, Unit>()
   const taken = new Set<Node>()
   for (const node of graph.nodes) {
@@ -180,7 +185,7 @@ function candidateUnits(context: PlanContext): {
       apart.add(node)
       continue
     }
-    const refused = refuseUnit(found, keep, wide, context)
+    const refused = refuseUnit(found, keep, values, context)
     if (!refused) candidates.set(node, found)
     else {
       reasons.set(node, refused.reason)

@@ -6,6 +6,7 @@ import type { ObservedRange, PlanOptions } from '../units/plan-options.ts'
 import { floatReasons, type NodeFacts } from '../units/quantize-rules.ts'
 import { partsBehind, type Unit } from '../units/unit.ts'
 import { codedAlready } from './coded-already.ts'
+import { refuseNoRows } from './counted-rows.ts'
 import { holdsExponentials } from './exponentials.ts'
 import { refuseMean } from './mean-steps.ts'
 
@@ -23,7 +24,11 @@ interface UnitRefusal {
 export function refuseUnit(
   unit: Unit,
   keep: ReadonlySet<string>,
-  wide: { readonly ratios: ReadonlyMap<string, Node>; readonly exponentials: ReadonlySet<string> },
+  values: {
+    readonly ratios: ReadonlyMap<string, Node>
+    readonly exponentials: ReadonlySet<string>
+    readonly counted: ReadonlySet<string>
+  },
   context: PlanContext,
 ): UnitRefusal | undefined {
   if (isNamed(unit, keep)) return { reason: 'kept in float as asked', apart: true }
@@ -33,7 +38,10 @@ export function refuseUnit(
   const already = codedAlready(unit, context.index, context.facts)
   if (already !== undefined) return { reason: already, apart: false }
   const reason =
-    reasonForFloat(unit, context) ?? lookedAtByRatios(unit, wide.ratios) ?? holdsExponentials(unit, wide.exponentials)
+    refuseNoRows(unit, values.counted) ??
+    reasonForFloat(unit, context) ??
+    lookedAtByRatios(unit, values.ratios) ??
+    holdsExponentials(unit, values.exponentials)
   return reason === undefined ? undefined : { reason, apart: true }
 }
 
