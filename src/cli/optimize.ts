@@ -60,7 +60,10 @@ export const optimizeVerb: Verb = {
     },
   },
   async run([path], options, context) {
-    const data = options.required('data', 'no data is never a pass: give rows with --data D')
+    const data = options.required(
+      'data',
+      'no data is never a pass: give rows with --data, a folder of images or a .csv, .npz, .jsonl or .parquet file',
+    )
     const layout = layoutOf(options.text('layout'))
     const out = outputFolder(options, [...RESULT, ...(layout ? layoutFiles(path!) : [])])
     if (layout) checkConfig(out, path!)
