@@ -88,4 +88,5 @@ test('what functions compute counts like what stands outside', () => {
   expect(macs).toBe(2 * 3 * 2 * 2)
   expect(operators).toEqual({ 'local.Block': 2 })
   expect(possibilities!.join()).toMatch(/dynamic int8/)
+  expect(possibilities![0]).toMatch(/whet optimize MODEL/)
 })

@@ -178,13 +178,16 @@ function possibilities(model: Model, weights: readonly Tensor[]): readonly strin
     words.push('float16: whet optimize makes what it can of the same weights in float32')
   if (has('QuantizeLinear', 'QLinearConv', 'com.microsoft.MatMulNBits'))
     words.push('already quantized in part: whet quantize leaves those nodes alone, whet optimize tries them anew')
-  if (has('Conv')) words.push('static int8 (needs sample data): whet quantize --scheme static-int8 --data D')
+  if (has('Conv'))
+    words.push('static int8 (needs sample data): whet quantize MODEL --scheme static-int8 --data D -o OUT')
   if (has('MatMul', 'Gemm'))
-    words.push('dynamic int8, and weight-only int4 or int8 for size, need no data: whet quantize --scheme dynamic-int8')
+    words.push(
+      'dynamic int8, and weight-only int4 or int8 for size, need no data: whet quantize MODEL --scheme dynamic-int8 -o OUT',
+    )
   if ((model.opsets.get('') ?? 1) < 13)
     words.push(`operator set ${model.opsets.get('') ?? 1} is old: whet simplify upgrades it`)
   if (has('BatchNormalization', 'Dropout', 'Identity', 'Constant'))
     words.push('lossless simplification will remove nodes: whet simplify')
-  if (words.length === 0) words.push('nothing here becomes integer; whet simplify may still remove nodes')
-  return words
+  if (words.length === 0) return ['nothing here becomes integer; whet simplify may still remove nodes']
+  return ['all of it, measured and proven on your rows: whet optimize MODEL --data D -o DIR', ...words]
 }

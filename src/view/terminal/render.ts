@@ -92,7 +92,7 @@ function inspection(report: InspectionReport, style: Style): string {
       .map(([domain, version]) => (domain === '' ? version : `${domain} ${version}`))
       .join(', ')}, IR ${model.irVersion}${model.producer ? `, made by ${model.producer}` : ''}`,
     report.macs === null
-      ? 'multiply-accumulates: unknown, shapes are open (give --shape)'
+      ? `multiply-accumulates: unknown, shapes are open (give ${report.inputs.filter(isOpen).map(closed).join(' ')})`
       : `${count(report.macs)} multiply-accumulates a run`,
     ...(memory
       ? [
@@ -112,6 +112,14 @@ function inspection(report: InspectionReport, style: Style): string {
     ...section('warnings', report.warnings),
   ].join('\n')
 }
+
+type Port = InspectionReport['inputs'][number]
+
+const isOpen = ({ shape }: Port) => shape?.some((size) => typeof size !== 'number') ?? false
+
+/** A shape that could be given: one row, and 1 for whatever else is open. */
+const closed = ({ name, shape }: Port) =>
+  `--shape ${name}=${shape!.map((size) => (typeof size === 'number' ? size : 1)).join()}`
 
 function answersKept({ equivalence, replayed }: RewriteReport): string {
   if (replayed) return 'replayed: every step gave the bytes that the recipe names'
