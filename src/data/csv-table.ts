@@ -141,16 +141,16 @@ function checkHeader(fields: string[], delimiter: string, path: string, where: s
       where,
       hint: other.hint,
     })
+  if (names.every((name) => name !== '' && Number.isFinite(Number(name))))
+    throw new UserError('bad-data', `"${path}" begins with numbers where its header should be.`, {
+      where,
+      hint: 'The first line names the columns, for example: x0,x1,label',
+    })
   const twice = names.find((name, i) => names.indexOf(name) !== i)
   if (twice !== undefined)
     throw new UserError('bad-data', `The column "${twice}" appears twice in the header of "${path}".`, {
       where,
       hint: 'The first line names the columns, each once.',
-    })
-  if (names.every((name) => name !== '' && Number.isFinite(Number(name))))
-    throw new UserError('bad-data', `"${path}" begins with numbers where its header should be.`, {
-      where,
-      hint: 'The first line names the columns, for example: x0,x1,label',
     })
   return names
 }

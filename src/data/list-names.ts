@@ -6,9 +6,10 @@ export function didYouMean(asked: string, names: readonly string[]): string {
   return near === undefined ? '' : ` Did you mean "${near}"?`
 }
 
-/** `"a", "b", "c"`, cut after a dozen. */
+/** `"a", "b", "c"`; of more than a dozen the first and the last. */
 export function listNames(names: readonly string[]): string {
   if (names.length === 0) return 'nothing'
-  const shown = names.slice(0, 12).map((name) => `"${name}"`)
-  return names.length > 12 ? `${shown.join(', ')} and ${names.length - 12} more` : shown.join(', ')
+  const quoted = (some: readonly string[]) => some.map((name) => `"${name}"`).join(', ')
+  if (names.length <= 12) return quoted(names)
+  return `${quoted(names.slice(0, 12))} and ${names.length - 12} more, the last ${quoted(names.slice(-1))}`
 }

@@ -49,7 +49,7 @@ export function packColumns(table: Table, wishes: PackWishes): Table {
           hint: [
             ...(free.length > 0 ? [`These would be used: ${listNames(free.map(({ name }) => name))}.`] : []),
             ...textAmong(table, wishes, input),
-            'Name the label (--label); other columns are taken out, or named as "slices" in a dataset.json (or with --slice).',
+            'Name the column of right answers (--label NAME); other columns are taken out, or named as "slices" in a dataset.json (or with --slice).',
           ].join(' '),
         },
       )

@@ -202,6 +202,7 @@ describe('csv', () => {
     ['a,b\n1,2,3\n', /Line 2 of .* has 3 fields, its header 2/],
     ['a,a\n1,2\n', /"a" appears twice/],
     ['1,2\n3,4\n', /begins with numbers where its header should be/],
+    ['0,0\n3,4\n', /begins with numbers where its header should be/],
     ['a,b\n1,"2\n', /never ends/],
     ['a,b\n1,"2"3\n', /text after a closing quote/],
     ['a,b\n', /has no rows/],
