@@ -83,12 +83,8 @@ export function balanceSums(
 /** Indices of the `count` greatest of the values, or of the least; of equal ones the first. */
 export function furthest(values: Float64Array, count: number, greatest: boolean): readonly number[] {
   if (count === 0) return []
-  // Mostly a few of many: one look at all for each takes less than to sort them.
-  if (count <= FEW) {
-    const found: number[] = []
-    while (found.length < count) found.push(next(values, greatest, found.at(-1)))
-    return found
-  }
+  // Mostly a few of many: to keep these in order while looking at all once takes less than to sort them.
+  if (count <= FEW) return firstOf(values, count, greatest)
   const sorted = values.slice().sort()
   const last = greatest ? sorted[values.length - count]! : sorted[count - 1]!
   const beyond: number[] = []
@@ -100,17 +96,24 @@ export function furthest(values: Float64Array, count: number, greatest: boolean)
   return [...beyond, ...equal.slice(0, count - beyond.length)]
 }
 
-const FEW = 8
+const FEW = 64
 
-/** Where the furthest value behind that at `before` stands. */
-function next(values: Float64Array, greatest: boolean, before: number | undefined): number {
-  const limit =
-    before === undefined ? (greatest ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY) : values[before]!
-  let best = -1
+/** The same, in order: the furthest first. */
+function firstOf(values: Float64Array, count: number, greatest: boolean): readonly number[] {
+  const sign = greatest ? 1 : -1
+  const found: number[] = []
+  const sizes: number[] = []
   for (let i = 0; i < values.length; i++) {
-    const value = values[i]!
-    const behind = value === limit ? i > (before ?? -1) : greatest ? value < limit : value > limit
-    if (behind && (best < 0 || (greatest ? value > values[best]! : value < values[best]!))) best = i
+    const size = values[i]! * sign
+    let at = found.length
+    if (at === count && size <= sizes[count - 1]!) continue
+    while (at > 0 && size > sizes[at - 1]!) at--
+    found.splice(at, 0, i)
+    sizes.splice(at, 0, size)
+    if (found.length > count) {
+      found.pop()
+      sizes.pop()
+    }
   }
-  return best
+  return found
 }

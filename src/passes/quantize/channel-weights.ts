@@ -49,7 +49,7 @@ export function quantizeChannels(
   }
   const codes = new Int8Array(values.length)
   const code = () => {
-    for (let i = 0, c = 0; i < values.length; c = (c + 1) % channels) {
+    for (let i = 0, c = 0; i < values.length; c = c + 1 < channels ? c + 1 : 0) {
       const scale = scales[c]!
       for (const end = i + inner; i < end; i++)
         codes[i] = Math.min(last, Math.max(-last, roundHalfEven(values[i]! / scale)))
@@ -68,11 +68,12 @@ export function quantizeChannels(
   if (!options.pairSafe) return balanced
   // Codes that were moved by one may lie beyond the bound: in these channels the nearest ones stay.
   const reach = reachOf(balanced.codes, dims, axis, options)
-  const chosen = balanced.codes.map((moved, i) => {
-    const channel = Math.floor(i / inner) % channels
-    return reach[channel]! > MOST_SUM ? codes[i]! : moved
+  reach.forEach((most, c) => {
+    if (most <= MOST_SUM) return
+    for (let at = c * inner; at < codes.length; at += channels * inner)
+      balanced.codes.set(codes.subarray(at, at + inner), at)
   })
-  return { codes: chosen, scales }
+  return balanced
 }
 
 /** The same with one scale for all channels, the least that every one of them can do with. */
@@ -99,7 +100,7 @@ export function magnitudes(values: ArrayLike<number>, dims: readonly number[], a
   const channels = dims[axis]!
   const inner = elementCount(dims.slice(axis + 1))
   const result = new Float64Array(channels)
-  for (let i = 0, c = 0; i < values.length; c = (c + 1) % channels) {
+  for (let i = 0, c = 0; i < values.length; c = c + 1 < channels ? c + 1 : 0) {
     let most = result[c]!
     for (const end = i + inner; i < end; i++) {
       const size = Math.abs(values[i]!)
@@ -116,9 +117,9 @@ function reachOf(
   axis: number,
   { pairSafe, reached }: ChannelOptions,
 ): Float64Array {
-  const products = reached ? Float64Array.from(values, (value, t) => value * reached[t]!) : values
-  if (pairSafe === 'neighbours') return pairReach(products, depthOrders(dims, axis))
+  if (pairSafe === 'neighbours') return pairReach(values, depthOrders(dims, axis), 0, reached)
   const inner = elementCount(dims.slice(axis + 1))
+  const products = reached ? Float64Array.from(values, (value, t) => value * reached[t]!) : values
   return anyPairReach(products, dims[axis]!, inner)
 }
 

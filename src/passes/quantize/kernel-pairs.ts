@@ -45,29 +45,47 @@ export function depthOrders(dims: readonly number[], axis: number): readonly Dep
 export const leavesBits = (codes: Tensor): boolean =>
   pairReach(toNumbers(codes), depthOrders(codes.dims, 0)).some((reach) => reach > MOST_PAIR)
 
-/** The largest |sum| of two neighbours of one sign in every channel, in any of the orders; `from` skips elements. */
-export function pairReach(values: ArrayLike<number>, orders: readonly DepthOrder[], from = 0): Float64Array {
-  const [first, second] = orders.map((order) => reachIn(values, order, from)) as [Float64Array, Float64Array?]
-  return second ? first.map((most, c) => Math.max(most, second[c]!)) : first
+/**
+ * The largest |sum| of two neighbours of one sign in every channel, in any of the orders; `from` skips elements. With
+ * `shares`, one an element, of the products with these.
+ */
+export function pairReach(
+  values: ArrayLike<number>,
+  orders: readonly DepthOrder[],
+  from = 0,
+  shares?: ArrayLike<number>,
+): Float64Array {
+  const reach = new Float64Array(orders[0]!.channels)
+  for (const order of orders) raiseTo(reach, values, order, from, shares)
+  return reach
 }
 
-function reachIn(values: ArrayLike<number>, order: DepthOrder, from: number): Float64Array {
-  const { channels, depth, channelStride, inner, innerStride, outerStride } = order
-  const reach = new Float64Array(channels)
-  for (let c = 0; c < channels; c++) {
-    let most = 0
-    const base = from + c * channelStride
-    for (let k = 0; k < depth; k += 2) {
-      const first = values[base + (k % inner) * innerStride + Math.floor(k / inner) * outerStride]!
-      const next = k + 1
-      const second =
-        next < depth ? values[base + (next % inner) * innerStride + Math.floor(next / inner) * outerStride]! : 0
-      const high = Math.max(0, first) + Math.max(0, second)
-      const low = -Math.min(0, first) - Math.min(0, second)
-      if (high > most) most = high
-      if (low > most) most = low
-    }
-    reach[c] = most
+function raiseTo(
+  reach: Float64Array,
+  values: ArrayLike<number>,
+  { channels, depth, channelStride, inner, innerStride, outerStride }: DepthOrder,
+  from: number,
+  shares: ArrayLike<number> | undefined,
+): void {
+  const places = new Int32Array(depth)
+  for (let k = 0; k < depth; k++) places[k] = from + (k % inner) * innerStride + Math.floor(k / inner) * outerStride
+  const numberAt = (i: number) => (shares ? values[i]! * shares[i]! : values[i]!)
+  const raise = (c: number, i: number, j: number) => {
+    const first = numberAt(i)
+    const second = j < 0 ? 0 : numberAt(j)
+    const sum = first > 0 === second > 0 ? Math.abs(first + second) : Math.max(Math.abs(first), Math.abs(second))
+    if (sum > reach[c]!) reach[c] = sum
   }
-  return reach
+  // Memory is read as it lies: by rows where the channels of a row are neighbours.
+  if (channelStride === 1)
+    for (let k = 0; k < depth; k += 2) {
+      const i = places[k]!
+      const j = k + 1 < depth ? places[k + 1]! : -channels
+      for (let c = 0; c < channels; c++) raise(c, i + c, j + c)
+    }
+  else
+    for (let c = 0; c < channels; c++) {
+      const base = c * channelStride
+      for (let k = 0; k < depth; k += 2) raise(c, base + places[k]!, k + 1 < depth ? base + places[k + 1]! : -1)
+    }
 }

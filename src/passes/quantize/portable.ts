@@ -13,9 +13,10 @@ import {
   operatorName,
   type Tensor,
   tensorDtype,
+  tensorValues,
   toNumbers,
 } from '../../ir/index.ts'
-import { anyPairReach } from './channel-weights.ts'
+import { anyPairReach, magnitudes } from './channel-weights.ts'
 import { depthOrders, MOST_PAIR, pairReach } from './kernel-pairs.ts'
 import { becomesOf, codesBehind, type ReadCodes } from './turned-codes.ts'
 
@@ -149,18 +150,19 @@ function widened(node: Node, weight: Tensor, axis: number, form: 'exact' | 'unsi
 function pairsOf(node: Node, weight: Tensor, axis: number, limit: number): ProductSafety {
   const matrix = matrixOf(node, weight)
   const channels = matrix[axis] ?? 1
-  const values = Int16Array.from(toNumbers(weight))
+  const values = weight.dtype === 'int4' ? toNumbers(weight) : (tensorValues(weight) as Int8Array | Uint8Array)
   const orders = depthOrders(matrix, axis)
   const size = elementCount(matrix)
+  const lie = axis === 0 ? [channels, size / channels] : [size / channels, channels]
   const reach = new Float64Array(channels)
   const largest = new Float64Array(channels)
   // Stacked matrices (LSTM directions, batched products) share their channels' verdict.
   for (let from = 0; from < values.length; from += size) {
     const own = pairReach(values, orders, from)
-    for (let c = 0; c < channels; c++) reach[c] = Math.max(reach[c]!, own[c]!)
-    for (let i = 0; i < size; i++) {
-      const c = axis === 0 ? Math.floor(i / (size / channels)) : i % channels
-      largest[c] = Math.max(largest[c]!, Math.abs(values[from + i]!))
+    const sizes = magnitudes(values.subarray(from, from + size), lie, axis)
+    for (let c = 0; c < channels; c++) {
+      reach[c] = Math.max(reach[c]!, own[c]!)
+      largest[c] = Math.max(largest[c]!, sizes[c]!)
     }
   }
   const where = (test: (c: number) => boolean) => Array.from({ length: channels }, (_, c) => c).filter(test)

@@ -44,5 +44,7 @@ export function reachedByWeights(
   const axis = operatorName(node) === 'Conv' ? 1 : -1
   if (!channels || seen.axis !== axis || seen.max.length !== channels.inputs) return undefined
   const reached = reachedCodes(codes, seen)
-  return Float64Array.from({ length: elementCount(weight.dims) }, (_, t) => reached[channels.inputOf(t)]!)
+  const shares = new Float64Array(elementCount(weight.dims))
+  for (let t = 0; t < shares.length; t++) shares[t] = reached[channels.inputOf(t)]!
+  return shares
 }
