@@ -1,5 +1,6 @@
 import { type Graph, indexGraph, type Model, type Node, nodeLabel } from '../../../ir/index.ts'
 import type { CalibrationReport, CostsReport, ProfileReport } from '../../../report/index.ts'
+import { TILE_ROW } from '../kernels/convolve-rows.ts'
 import { repairKernels } from '../kernels/kernel-repairs.ts'
 import { IN_FOURS } from '../kernels/read-in-fours.ts'
 import { tilesName } from '../kernels/tiles.ts'
@@ -105,6 +106,7 @@ function kernelTimes(profile: ProfileReport, makerOf: (value: string) => Node | 
       .replace(/_token_\d+$/, '')
       .replace(/\/\w+Fusion\/?$/, '')
       .replace(new RegExp(`${IN_FOURS}(_\\d+)?$`), '')
+      .replace(new RegExp(`${TILE_ROW}(_\\d+)?$`), '')
     const maker = makerOf(bare)
     const label = maker ? nodeLabel(maker) : bare
     times.set(label, (times.get(label) ?? 0) + ms)

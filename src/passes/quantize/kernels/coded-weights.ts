@@ -31,7 +31,7 @@ export function codedWeights(name: string, axis: number, { editor, constant }: R
 }
 
 /** What a convolution or transposed one multiplies by and adds, as codes. */
-interface CodedOperands {
+export interface CodedOperands {
   /** Of int8. */
   readonly weight: CodedWeights
   readonly bias: CodedWeights | undefined

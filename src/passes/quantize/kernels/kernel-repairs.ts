@@ -2,6 +2,7 @@ import type { Model } from '../../../ir/index.ts'
 import type { Pass } from '../../../rewrite/index.ts'
 import { clipByComparison } from './clip-by-comparison.ts'
 import { convolveAverages } from './convolve-averages.ts'
+import { convolveRows } from './convolve-rows.ts'
 import { convolveTiles } from './convolve-tiles.ts'
 import { depthInTiles } from './depth-in-tiles.ts'
 import { enterByConvolution } from './enter-by-convolution.ts'
@@ -22,6 +23,7 @@ export const kernelRepairs: readonly Pass[] = [
   convolveAverages,
   mergeGroups,
   tileOutputs,
+  convolveRows,
   widenConvolutions,
   readInFours,
   fuseDecodedSilu,

@@ -31,9 +31,8 @@ import { type RuleContext, type RuleOutcome, rulePass } from '../../../rewrite/i
 import { recoding } from '../drop-unread.ts'
 import { leavesBits } from '../kernel-pairs.ts'
 import { codedWeights, dropCoded, recode } from './coded-weights.ts'
-import { GROUP } from './conv-kernel.ts'
+import { GROUP, inBlocks } from './conv-kernel.ts'
 import { type InputForm, narrowForm, type Pair, wideForm } from './input-forms.ts'
-import { inBlocks } from './widen-convolutions.ts'
 
 export const readInFours = recoding(
   rulePass(

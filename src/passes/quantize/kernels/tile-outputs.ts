@@ -26,9 +26,8 @@ import { moveRowNs, type RuleContext, type RuleOutcome, rulePass } from '../../.
 import { recoding } from '../drop-unread.ts'
 import { leavesBits } from '../kernel-pairs.ts'
 import { codedOperands } from './coded-weights.ts'
-import { BLOCK, GROUP } from './conv-kernel.ts'
+import { BLOCK, inBlocks, placeNs } from './conv-kernel.ts'
 import { convolveInTiles } from './lay-tiles.ts'
-import { inBlocks } from './widen-convolutions.ts'
 
 export const tileOutputs = recoding(
   rulePass('tileOutputs', 'Integer convolutions to at most 32 channels make several pixels at once.', [
@@ -44,12 +43,8 @@ const MOST_BLOCKS = 4
 /** Tiles must save a twentieth. */
 const PAYS = 0.95
 
-/**
- * Nanoseconds on one thread, onnxruntime 1.30 on x86-64 with VNNI, fitted to four hundred convolutions of 8 to 64
- * channels: of a place, the pointer to each place of its window, and the products of four channels with a block; cutting
- * off the channels that fill a block; and the nodes for that, or for laying tiles.
- */
-const NS = { pointer: 1.2, product: 0.27, cut: 3.8, nodes: 5000 } as const
+/** Nanoseconds of the nodes for cutting off the channels that fill a block, or for laying tiles. */
+const NODES_NS = 5000
 
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor, opset } = context
@@ -93,18 +88,16 @@ export const tiledShare = (node: Node, weight: Tensor, size: Step): number =>
 /** The tile that takes the least time, and its share of what one pixel at a time takes; null where that is the least. */
 function bestStep(weight: Tensor, size: Step): { readonly step: Step | null; readonly share: number } {
   const { outputs, inputs, kernel } = sizesOf(weight)
-  const four = Math.ceil(inputs / GROUP)
   const cost = ([rows, columns]: Step) => {
     const places = (size[0] * size[1]) / (rows * columns)
     const window = (kernel[0]! + rows - 1) * (kernel[1]! + columns - 1)
     const channels = outputs * rows * columns
-    const blocks = Math.ceil(channels / BLOCK)
-    const cut = inBlocks(channels) ? 0 : NS.nodes + places * NS.cut
-    const laying = rows === 1 ? 0 : NS.nodes + places * rows * moveRowNs(columns * outputs)
-    return places * window * (NS.pointer + NS.product * four * blocks) + cut + laying
+    const cut = inBlocks(channels) ? 0 : NODES_NS
+    const laying = rows === 1 ? 0 : NODES_NS + places * rows * moveRowNs(columns * outputs)
+    return places * placeNs(window, inputs, channels) + cut + laying
   }
   const plain = cost([1, 1])
-  let best: { step: Step | null; ns: number } = { step: null, ns: PAYS * plain - NS.nodes }
+  let best: { step: Step | null; ns: number } = { step: null, ns: PAYS * plain - NODES_NS }
   for (const rows of STEPS)
     for (const columns of STEPS) {
       const fits = rows * columns > 1 && rows * columns * outputs <= MOST_BLOCKS * BLOCK

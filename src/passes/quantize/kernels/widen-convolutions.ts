@@ -23,19 +23,13 @@ import {
 import { type RuleContext, type RuleOutcome, rulePass } from '../../../rewrite/index.ts'
 import { recoding } from '../drop-unread.ts'
 import { type CodedWeights, codedWeights, dropCoded, recode } from './coded-weights.ts'
-import { BLOCK, GROUP } from './conv-kernel.ts'
+import { blocked, inBlocks } from './conv-kernel.ts'
 
 export const widenConvolutions = recoding(
   rulePass('widenConvolutions', 'Integer convolutions of broken blocks of channels get whole ones.', [
     { roots: ['Conv'], apply },
   ]),
 )
-
-/** The next number of output channels that the runtime's integer convolution takes as they are. */
-const blocked = (channels: number) => Math.max(BLOCK, Math.ceil(channels / GROUP) * GROUP)
-
-/** Whether the runtime's integer convolution takes so many output channels as they are. */
-export const inBlocks = (channels: number): boolean => channels === blocked(channels)
 
 /** Patch elements that are copied without need; at about 0.05 ns each, a Slice costs as much as this many. */
 const WORTH_IT = 60_000
