@@ -77,6 +77,7 @@ describe('without a verb', () => {
       /--max-bytes 10 mega: not a size from 0 up\n.*--max-bytes 5MB, 200MiB or 64k/,
     ],
     [['optimize', 'm.onnx', '-o', 'out', '--data', 'd', '--max-rss', '=5MB'], /--max-rss =5MB: not a size/],
+    [['optimize', 'm.onnx', '-o', 'out', '--data', 'd', '--max-p99', '0'], /--max-p99 0: not a number from 0\.001 up/],
     [['inspect', 'm.onnx', '--shape'], /--shape needs a value/],
     [['compare', 'a', 'b', '--margin', '0.05', '--margin=0.01'], /--margin is given twice: 0.05 and 0.01\n {2}give it/],
     [['quantize', 'm.onnx', '-o', 'a.onnx', '--output', 'b.onnx'], /--output is given twice: a.onnx and b.onnx\n/],

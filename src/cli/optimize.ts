@@ -105,7 +105,7 @@ export const optimizeVerb: Verb = {
 
 async function settingsOf(options: Arguments): Promise<OptimizeOptions> {
   const maxBytes = options.givenSize('max-bytes')
-  const maxP99Ms = options.givenNumber('max-p99', 20, 0)
+  const maxP99Ms = options.givenNumber('max-p99', 20, 1e-3)
   const maxRssBytes = options.givenSize('max-rss')
   const metric = await metricOf(options)
   const label = options.text('label')
