@@ -223,7 +223,7 @@ describe('no verdict without evidence, and rows are spent once', () => {
     const { report } = await optimize(wide, data, { cache: scripted(script) })
     const find = (id: string) => report.candidates.find((one) => one.id === id)!
     expect([find(lucky).verdict, report.proof?.verdict]).toEqual(['regressed', 'pass'])
-    expect(report.chosen.reason).toContain(`${lucky}, better still, was found to be worse`)
+    expect(report.chosen.reason).toContain(`${lucky}, which gains more, was found to be worse`)
     expect(find(lucky).note).toMatch(/^found to be worse on the \d+ proof rows: top1 /)
   })
 
@@ -361,7 +361,7 @@ describe('choosing', () => {
         })
       ).reason
     expect(await reason(undefined)).toMatch(/^No candidate was measured to be better without/)
-    expect(await reason('int8-minmax')).toMatch(/^int8-minmax is better, but on the selection rows/)
+    expect(await reason('int8-minmax')).toMatch(/^int8-minmax gains, but on the selection rows/)
   })
 
   test('a lossless model that gains nothing stands in no other’s way, where no label could prove more', async () => {

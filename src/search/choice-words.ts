@@ -22,7 +22,7 @@ export function nobodyToProve(untried: string | undefined, unsafe: string | unde
   if (untried !== undefined) return `${untried}: the original is handed out. Give it more time (--time).`
   return unsafe === undefined
     ? 'No candidate was measured to be better without being slower.'
-    : `${unsafe} is better, but on the selection rows neither it nor any other such candidate stayed close enough to the original, which is handed out.`
+    : `${unsafe} gains, but on the selection rows neither it nor any other such candidate stayed close enough to the original, which is handed out.`
 }
 
 /** Why a proven finalist is handed out. `stopped` is the one better in the goal that ended the sequence. */
@@ -36,7 +36,7 @@ export function provenBest(
     ? `Nothing that is clearly better passed the proof; ${id} did, and gives the same answers in a simpler form.`
     : `${id} was the best of those that passed the proof.`
   return stopped
-    ? `${found} ${stopped.id}, better still, was ${wordFor(stopped.proof, apart)} on the proof rows.`
+    ? `${found} ${stopped.id}, which gains more, was ${wordFor(stopped.proof, apart)} on the proof rows.`
     : found
 }
 

@@ -109,7 +109,7 @@ test('of two that share α, both pass at α together, and one alone at half of i
   expect((await choose(0.2, 0.01)).id).toBe('fast')
   expect((await choose(0.01, 0.04)).ranked.map(({ id }) => id)).toEqual(['fast', 'slow'])
   expect((await choose(0.04, 0.01)).ranked.map(({ id }) => id)).toEqual(['fast', 'slow'])
-  expect((await choose(0.01, 0.2)).reason).toMatch(/^slow was the best .* fast, better still, was not proven/)
+  expect((await choose(0.01, 0.2)).reason).toMatch(/^slow was the best .* fast, which gains more, was not proven/)
   // Neither is sure enough alone; both together are.
   expect((await choose(0.049, 0.04)).id).toBe('fast')
   expect((await choose(0.2, 0.04)).id).toBe('original')
@@ -208,7 +208,7 @@ test('what ended the sequence is told, and not who was tried behind it', async (
     prove,
     { provenOnly: false, idle: 'lossless' },
   )
-  expect(chosen.reason).toMatch(/ fast, better still, was not proven on the proof rows\.$/)
+  expect(chosen.reason).toMatch(/ fast, which gains more, was not proven on the proof rows\.$/)
 })
 
 test('why a finalist was not proven is told by the figures of the proof rows', () => {
