@@ -3,10 +3,9 @@ import {
   elementCount,
   fromNumbers,
   intAttribute,
-  intsAttribute,
   isFloating,
+  isPadded,
   type Node,
-  stringAttribute,
   type Tensor,
   tensorShape,
   toFloat32,
@@ -79,9 +78,6 @@ function convolution(node: Node, weight: Tensor, context: RuleContext): Linear |
   const outputs = transposed ? second * groups : first
   const bias = biasOf(node, context, outputs)
   if (bias && 'refused' in bias) return bias
-  const padded =
-    !['NOTSET', 'VALID'].includes(stringAttribute(node, 'auto_pad', 'NOTSET')) ||
-    intsAttribute(node, 'pads', []).some((pad) => pad !== 0)
   const perGroup = first / groups
   const across = (row: number, column: number) => Math.floor(row / perGroup) * second + column
   return {
@@ -91,7 +87,7 @@ function convolution(node: Node, weight: Tensor, context: RuleContext): Linear |
     data: node.inputs[0]!,
     input: { fromEnd: rank - 2, channels: inputs, rank },
     output: { fromEnd: rank - 2, channels: outputs, rank },
-    shiftPasses: !transposed && !padded,
+    shiftPasses: !transposed && !isPadded(node),
     holdsBias: true,
     grid: [first, second, spatial],
     inputAt: transposed ? (row) => row : across,

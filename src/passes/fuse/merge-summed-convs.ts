@@ -15,12 +15,11 @@ import {
   elementCount,
   fromNumbers,
   intAttribute,
-  intsAttribute,
   isDepthwise,
   type Node,
-  stringAttribute,
   type Tensor,
   toNumbers,
+  windowsOf,
 } from '../../ir/index.ts'
 import { affineOf, atChannel, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
@@ -121,17 +120,13 @@ function convBranch(name: string, sum: Node, { editor, constant }: RuleContext):
 }
 
 function windowAxes(node: Node, weight: Tensor): readonly WindowAxis[] | undefined {
-  if (!['NOTSET', 'VALID'].includes(stringAttribute(node, 'auto_pad', 'NOTSET'))) return undefined
-  const kernel = weight.dims.slice(2)
-  const each = (attribute: string, otherwise: number, ends = 1) =>
-    intsAttribute(node, attribute, new Array<number>(ends * kernel.length).fill(otherwise))
-  const [gaps, steps, pads] = [each('dilations', 1), each('strides', 1), each('pads', 0, 2)]
-  return kernel.map((taps, i) => ({
+  const windows = windowsOf(node, weight.dims.slice(2))
+  return windows?.kernel.map((taps, i, { length }) => ({
     taps,
-    gap: gaps[i]!,
-    step: steps[i]!,
-    before: pads[i]!,
-    after: pads[kernel.length + i]!,
+    gap: windows.dilations[i]!,
+    step: windows.strides[i]!,
+    before: windows.pads[i]!,
+    after: windows.pads[length + i]!,
   }))
 }
 

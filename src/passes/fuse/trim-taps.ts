@@ -12,13 +12,12 @@ import {
   elementCount,
   intAttribute,
   ints,
-  intsAttribute,
   makeNode,
   type Node,
-  stringAttribute,
   type Tensor,
   tensorOf,
   tensorValues,
+  windowsOf,
 } from '../../ir/index.ts'
 import { piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
@@ -36,22 +35,14 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor, constant, opset } = context
   const weight = constant(node.inputs[1]!)
   if (weight?.dtype !== 'float32' || weight.dims.length < 3) return false
-  if (!['NOTSET', 'VALID'].includes(stringAttribute(node, 'auto_pad', 'NOTSET'))) return false
   const kernel = weight.dims.slice(2)
+  const windows = windowsOf(node, kernel)
+  if (!windows) return false
   const values = tensorValues(weight) as Float32Array
   const idle = kernel.map((_, axis) => idleEnds(values, weight.dims, axis + 2))
   if (idle.every(([first, last]) => first === 0 && last === 0)) return false
   if (idle.some(([first, last], axis) => first + last >= kernel[axis]!)) return false
-  const steps = intsAttribute(
-    node,
-    'dilations',
-    kernel.map(() => 1),
-  )
-  const pads = intsAttribute(
-    node,
-    'pads',
-    [...kernel, ...kernel].map(() => 0),
-  )
+  const { dilations: steps, pads } = windows
   const axes = kernel.length
   const left = idle.flatMap(([first], axis) => pads[axis]! - first * steps[axis]!)
   left.push(...idle.map(([, last], axis) => pads[axes + axis]! - last * steps[axis]!))

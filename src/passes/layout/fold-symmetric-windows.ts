@@ -10,12 +10,12 @@
  * Source: Σ w[n]·x[n] = Σ w[n]·(x[n] ± x[N − 1 − n]) over the first half where w[N − 1 − n] = ± w[n].
  */
 import {
-  elementCount,
+  hasGaps,
   int,
   intAttribute,
   intsAttribute,
+  isPadded,
   type Node,
-  stringAttribute,
   tensorShape,
   tensorValues,
   toNumbers,
@@ -27,6 +27,7 @@ import {
   type RuleContext,
   type RuleOutcome,
   rulePass,
+  scalarValue,
 } from '../../rewrite/index.ts'
 import { laidFrames } from './lay-frames.ts'
 import { windowOf } from './symmetric-window.ts'
@@ -47,15 +48,11 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const rank = weight?.dims.length
   if (weight?.dtype !== 'float32' || (rank !== 3 && rank !== 4) || shape?.length !== rank || opset < 15) return false
   const [rows, channels, ...kernel] = weight.dims as [number, number, ...number[]]
-  if (channels !== 1 || (rank === 4 && kernel[0] !== 1) || !isPlain(node, kernel.length)) return false
+  if (channels !== 1 || (rank === 4 && kernel[0] !== 1) || !isPlain(node)) return false
   if (rank === 4 && shape[2] !== 1) return false
   const window = windowOf(tensorValues(weight) as Float32Array, rows, kernel.at(-1)!)
   if (!window) return false
-  const hop = intsAttribute(
-    node,
-    'strides',
-    kernel.map(() => 1),
-  ).at(-1)!
+  const hop = intsAttribute(node, 'strides', [1]).at(-1)!
   const length = shape.at(-1)
   const frames = typeof length === 'number' ? Math.floor((length - kernel.at(-1)!) / hop) + 1 : Number.POSITIVE_INFINITY
   const perTap = (rows * NS.product) / 2 - NS.tap
@@ -88,22 +85,15 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
 }
 
 /** No padding, no dilation, no bias, one group. */
-function isPlain(node: Node, axes: number): boolean {
-  if (node.inputs[2] || intAttribute(node, 'group', 1) !== 1) return false
-  if (!['NOTSET', 'VALID'].includes(stringAttribute(node, 'auto_pad', 'NOTSET'))) return false
-  const each = (value: number) => Array<number>(axes).fill(value)
-  return (
-    intsAttribute(node, 'pads', [...each(0), ...each(0)]).every((pad) => pad === 0) &&
-    intsAttribute(node, 'dilations', each(1)).every((step) => step === 1)
-  )
-}
+const isPlain = (node: Node): boolean =>
+  !node.inputs[2] && intAttribute(node, 'group', 1) === 1 && !isPadded(node) && !hasGaps(node)
 
 /** Where the parts go: to what splits the result in the same way, if nothing else reads it; else side by side. */
 function readersOf(node: Node, rank: number, first: number, rows: number, editor: GraphEditor) {
   const output = node.outputs[0]!
   const both = first > 0 && first < rows
   const squeeze = rank === 4 ? editor.soleConsumer(output, 'Squeeze') : undefined
-  const flat = squeeze && only(squeeze.inputs[1], editor) === 2 ? squeeze : undefined
+  const flat = squeeze && scalarValue(editor.constant(squeeze.inputs[1] ?? '')) === 2 ? squeeze : undefined
   const line = flat ? flat.outputs[0]! : output
   const split = both && (rank === 3 || flat) ? editor.soleConsumer(line, 'Split') : undefined
   const gone = flat ? [flat] : []
@@ -123,9 +113,4 @@ function readersOf(node: Node, rank: number, first: number, rows: number, editor
     ...(lift ? [make('Unsqueeze', [made, integers([2], 'row')], line)] : []),
   ]
   return { outputs: names, gone, target }
-}
-
-const only = (name: string | undefined, editor: GraphEditor): number | undefined => {
-  const tensor = name ? editor.constant(name) : undefined
-  return tensor && elementCount(tensor.dims) === 1 ? toNumbers(tensor)[0] : undefined
 }
