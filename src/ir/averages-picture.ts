@@ -3,15 +3,22 @@ import type { Node } from './model.ts'
 import { toNumbers } from './numbers.ts'
 import type { Tensor } from './tensor.ts'
 
+/**
+ * The axes that a Reduce, Squeeze or Unsqueeze names, as it names them: as an attribute in older operator sets, as a
+ * constant input since. Undefined where it names none, or computes them.
+ */
+export function namedAxes(node: Node, constant: (name: string) => Tensor | undefined): readonly number[] | undefined {
+  const given = constant(node.inputs[1] ?? '')
+  return intsAttribute(node, 'axes', undefined) ?? (given && [...toNumbers(given)])
+}
+
 /** The axes, 0 … rank − 1, that a Reduce node of a value of this rank names; none where it names none, or computes them. */
 export function reducedPlaces(
   reduce: Node,
   rank: number,
   constant: (name: string) => Tensor | undefined,
 ): readonly number[] {
-  const given = reduce.inputs[1] ? constant(reduce.inputs[1]) : undefined
-  const axes = given ? [...toNumbers(given)] : reduce.inputs[1] ? [] : intsAttribute(reduce, 'axes', [])
-  return axes.map((axis) => (axis < 0 ? axis + rank : axis))
+  return (namedAxes(reduce, constant) ?? []).map((axis) => (axis < 0 ? axis + rank : axis))
 }
 
 /** Whether a Reduce node of a value of this rank is over all axes behind rows and channels, and no others. */

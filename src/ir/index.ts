@@ -1,5 +1,5 @@
 export * from './attribute.ts'
-export { averagesPicture, reducedPlaces } from './averages-picture.ts'
+export { averagesPicture, namedAxes, reducedPlaces } from './averages-picture.ts'
 export * from './check/index.ts'
 export { isDepthwise } from './depthwise.ts'
 export * from './dtype.ts'

@@ -14,9 +14,9 @@ import {
   isPlainConv,
   makeNode,
   type Node,
+  sliceBounds,
   tensorShape,
   tensorValues,
-  toNumbers,
 } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
@@ -99,28 +99,17 @@ function partOf(name: string, context: RuleContext): Part | undefined {
 }
 
 /** The axes (2 and 3) that a Slice takes every second place of, to the end, and where it starts. */
-function sliceSteps(
-  node: Node,
-  { constant, types }: RuleContext,
-): readonly { axis: 2 | 3; start: number }[] | undefined {
-  const given = [1, 2, 3, 4].map((slot) => constant(node.inputs[slot] ?? ''))
-  if (given.some((tensor) => tensor === undefined)) return undefined
-  const [starts, ends, axes, steps] = given.map((tensor) => [...toNumbers(tensor!)]) as [
-    number[],
-    number[],
-    number[],
-    number[],
-  ]
-  const shape = tensorShape(types.get(node.inputs[0]!))
-  if (shape?.length !== 4) return undefined
+function sliceSteps(node: Node, context: RuleContext): readonly { axis: 2 | 3; start: number }[] | undefined {
+  const shape = tensorShape(context.types.get(node.inputs[0]!))
+  const bounds = sliceBounds(node, context)
+  if (!bounds || shape?.length !== 4) return undefined
   const found: { axis: 2 | 3; start: number }[] = []
-  for (const [i, given] of axes.entries()) {
+  for (const { axis: given, start, end, step } of bounds) {
     const axis = given < 0 ? given + 4 : given
     const size = shape[axis]
-    const whole = typeof size === 'number' && ends[i]! >= size
-    if ((axis !== 2 && axis !== 3) || steps[i] !== FACTOR || !whole) return undefined
-    if (starts[i] !== 0 && starts[i] !== 1) return undefined
-    found.push({ axis, start: starts[i] })
+    const whole = typeof size === 'number' && end >= size
+    if ((axis !== 2 && axis !== 3) || step !== FACTOR || !whole || (start !== 0 && start !== 1)) return undefined
+    found.push({ axis, start })
   }
   return found
 }

@@ -1,4 +1,4 @@
-import { intAttribute, type Node, toNumbers, type ValueType } from '../../ir/index.ts'
+import { intAttribute, namedAxes, type ValueType } from '../../ir/index.ts'
 import type { GraphEditor, Match, Pattern } from '../../rewrite/index.ts'
 
 /** The mean over some axis; whether it is the last one is asked by `averagesLast` when the rank is known. */
@@ -18,7 +18,7 @@ export function averagedAxis({ nodes }: Match, rank: number, editor: GraphEditor
   const axes = nodes
     .filter((node) => node.opType === 'ReduceMean')
     .map((node) => {
-      const [axis, ...others] = axesOf(node, editor) ?? []
+      const [axis, ...others] = namedAxes(node, (name) => editor.constant(name)) ?? []
       const keeps = intAttribute(node, 'keepdims', 1) === 1
       return axis === undefined || others.length > 0 || !keeps ? undefined : axis < 0 ? axis + rank : axis
     })
@@ -28,14 +28,6 @@ export function averagedAxis({ nodes }: Match, rank: number, editor: GraphEditor
 /** Whether every ReduceMean of a match averages over the last axis of `rank` and keeps it. */
 export const averagesLast = (match: Match, rank: number, editor: GraphEditor): boolean =>
   averagedAxis(match, rank, editor) === rank - 1
-
-/** The axes of a Reduce node, as attribute (before opset 18) or constant input. */
-export function axesOf(node: Node, editor: GraphEditor): readonly number[] | undefined {
-  const attribute = node.attributes.get('axes')
-  if (attribute?.type === 'ints') return attribute.value.map(Number)
-  const tensor = editor.constant(node.inputs[1] ?? '')
-  return tensor?.dtype === 'int64' ? [...toNumbers(tensor)] : undefined
-}
 
 /** A pattern that meets a node twice lists it twice. */
 export const distinct = (match: Match): Match => ({ ...match, nodes: [...new Set(match.nodes)] })

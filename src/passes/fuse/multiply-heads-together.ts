@@ -9,7 +9,7 @@
  * Illegal: sizes not known to be those above; heads of a that are not written out. Numbers are summed in the same order.
  * Source: Ainslie et al., "GQA: Training Generalized Multi-Query Transformer Models" (2023); row-major order.
  */
-import { type Dim, intAttribute, intsAttribute, makeNode, type Node, tensorShape, toNumbers } from '../../ir/index.ts'
+import { intAttribute, intsAttribute, makeNode, type Node, sameSize, tensorShape, toNumbers } from '../../ir/index.ts'
 import { piecesOf, type RuleContext, type RuleOutcome, rulePass, scalarValue } from '../../rewrite/index.ts'
 
 export const multiplyHeadsTogether = rulePass(
@@ -80,12 +80,11 @@ function repeated(value: string, { editor, types, constant }: RuleContext): Repe
     return tensor ? [...toNumbers(tensor)] : []
   }
   const [grown, told] = [numbers(expand.inputs[1]!), numbers(reshape.inputs[1]!)]
-  const same = (a: Dim | undefined, b: Dim | undefined) => a !== null && a !== undefined && a === b
   // A size that an Expand is told to be 1 stays what it was.
-  if (![0, 3, 4].every((axis) => grown.at(axis - 5) === 1 || same(one[axis], many[axis]))) return undefined
+  if (![0, 3, 4].every((axis) => grown.at(axis - 5) === 1 || sameSize(one[axis], many[axis]))) return undefined
   // What is told of all sizes but one settles that one.
   const copied = told[0] === 0 && intAttribute(reshape, 'allowzero', 0) === 0
-  const kept = [copied || same(flat[0], many[0]), same(flat[2], many[3]), same(flat[3], many[4])]
+  const kept = [copied || sameSize(flat[0], many[0]), sameSize(flat[2], many[3]), sameSize(flat[3], many[4])]
   return kept.filter((known) => !known).length < 2
     ? { heads, groups, source: unsqueeze.inputs[0]!, copies: [reshape, expand, unsqueeze] }
     : undefined

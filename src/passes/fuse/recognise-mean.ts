@@ -6,9 +6,17 @@
  * Source: the mean is the sum over the number of its terms; ONNX, ReduceSum and ReduceMean (axes are an input of the first
  * from operator set 13, of the second from 18).
  */
-import { type Dim, ints, isFloating, type Node, reducedPlaces, tensorDtype, tensorShape } from '../../ir/index.ts'
+import {
+  type Dim,
+  ints,
+  isFloating,
+  type Node,
+  namedAxes,
+  reducedPlaces,
+  tensorDtype,
+  tensorShape,
+} from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass, scalarValue } from '../../rewrite/index.ts'
-import { axesOf } from './last-axis.ts'
 
 export const recogniseMean = rulePass(
   'recogniseMean',
@@ -27,7 +35,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const sum = editor.producer(node.inputs[place]!)!
   const x = sum.inputs[0]!
   const [shape, dtype] = [tensorShape(types.get(x)), tensorDtype(types.get(x))]
-  const axes = axesOf(sum, editor)
+  const axes = namedAxes(sum, constant)
   if (!shape || !dtype || !isFloating(dtype) || !axes?.length) return false
   const terms = reducedPlaces(sum, shape.length, constant).reduce((count, axis) => count * sizeOf(shape[axis]), 1)
   const share = divided ? terms / number : terms * number

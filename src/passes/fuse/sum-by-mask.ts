@@ -5,20 +5,19 @@
  * Illegal: the product is read elsewhere or is an output; sizes of axis 1 that are not known to be the same.
  * Source: Σₗ mₗ·eₗ is the product of a row with a matrix.
  */
-import { fromNumbers, intAttribute, ints, makeNode, type Node, type Shape } from '../../ir/index.ts'
+import { fromNumbers, intAttribute, ints, makeNode, type Node, namedAxes, type Shape } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
-import { axesOf } from './last-axis.ts'
 
 export const sumByMask = rulePass('sumByMask', 'Writes a sum of rows that a mask weighs as the product that it is.', [
   { roots: ['ReduceSum'], apply },
 ])
 
 function apply(sum: Node, context: RuleContext): RuleOutcome {
-  const { editor, opset } = context
+  const { editor, constant, opset } = context
   const product = editor.producer(sum.inputs[0]!, 'Mul')
   // Before opset 13 a Squeeze takes its axes in another way; models that are read are brought above it.
   if (!product || opset < 13) return false
-  const axes = axesOf(sum, editor)
+  const axes = namedAxes(sum, constant)
   if (axes?.length !== 1 || (axes[0] !== 1 && axes[0] !== -2)) return false
   const shapes = product.inputs.map((name) => floatShape(name, context))
   const mask = shapes.findIndex((shape) => shape?.[2] === 1)

@@ -8,15 +8,7 @@
  * are trusted on the first axis alone: an encoder's and a decoder's lengths are often called the same, and are not.
  * Source: a row-major reshape depends on the number of elements only.
  */
-import {
-  type Dim,
-  fromNumbers,
-  intAttribute,
-  intsAttribute,
-  type Node,
-  tensorShape,
-  toNumbers,
-} from '../../ir/index.ts'
+import { type Dim, fromNumbers, intAttribute, type Node, namedAxes, tensorShape, toNumbers } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const mergeReshapes = rulePass(
@@ -75,15 +67,7 @@ function sizesFor(
 function cancelSqueeze(node: Node, context: RuleContext): RuleOutcome {
   const first = context.editor.producer(node.inputs[0]!, 'Unsqueeze')
   if (!first) return false
-  const axes = axesOf(node, context)
-  const added = axesOf(first, context)
+  const [axes, added] = [node, first].map((each) => namedAxes(each, context.constant))
   if (!axes || !added || axes.length !== added.length || axes.some((axis) => !added.includes(axis))) return false
   return context.editor.bypass(node.outputs[0]!, first.inputs[0]!) || { refused: 'it connects an input with an output' }
-}
-
-/** As attribute before opset 13, as constant input since. */
-function axesOf(node: Node, { constant }: RuleContext): readonly number[] | undefined {
-  const attribute = intsAttribute(node, 'axes', undefined)
-  const tensor = constant(node.inputs[1] ?? '')
-  return attribute ?? (tensor && [...toNumbers(tensor)])
 }

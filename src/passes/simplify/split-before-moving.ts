@@ -16,9 +16,9 @@ import {
   intsAttribute,
   makeNode,
   type Node,
+  namedAxes,
   sameSize,
   tensorShape,
-  toNumbers,
 } from '../../ir/index.ts'
 import { type GraphEditor, type RuleContext, type RuleOutcome, rulePass, scalarValue } from '../../rewrite/index.ts'
 
@@ -77,10 +77,7 @@ function follow(reshape: Node, { editor, constant, types }: RuleContext): { orde
   let order: readonly Axis[] = (tensorShape(types.get(reshape.outputs[0]!)) ?? []).map((_, axis) => axis)
   let last = reshape
   for (let next = editor.soleConsumer(last.outputs[0]!); next; next = editor.soleConsumer(last.outputs[0]!)) {
-    const axes =
-      intsAttribute(next, 'axes', undefined) ??
-      (constant(next.inputs[1] ?? '') && [...toNumbers(constant(next.inputs[1]!)!)])
-    const moved = movedAxes(next, order, axes)
+    const moved = movedAxes(next, order, constant)
     if (!moved) break
     order = moved
     last = next
@@ -88,19 +85,15 @@ function follow(reshape: Node, { editor, constant, types }: RuleContext): { orde
   return { order, last }
 }
 
-function movedAxes(
-  node: Node,
-  order: readonly Axis[],
-  axes: readonly number[] | undefined,
-): readonly Axis[] | undefined {
+function movedAxes(node: Node, order: readonly Axis[], constant: RuleContext['constant']): readonly Axis[] | undefined {
   if (node.domain !== '') return undefined
   if (node.opType === 'Transpose') return intsAttribute(node, 'perm', null)?.map((axis) => order[axis]!)
+  const axes = ['Squeeze', 'Unsqueeze'].includes(node.opType) ? namedAxes(node, constant) : undefined
   if (!axes) return undefined
   if (node.opType === 'Squeeze') {
     const gone = new Set(axes.map((axis) => (axis < 0 ? axis + order.length : axis)))
     return order.filter((_, i) => !gone.has(i))
   }
-  if (node.opType !== 'Unsqueeze') return undefined
   const rank = order.length + axes.length
   const fresh = new Set(axes.map((axis) => (axis < 0 ? axis + rank : axis)))
   const rest = [...order]

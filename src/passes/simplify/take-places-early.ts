@@ -12,15 +12,16 @@
  * Source: the operators' definitions.
  */
 import {
-  type Dim,
   fromNumbers,
   int,
   intAttribute,
   intsAttribute,
   makeNode,
   type Node,
+  namedAxes,
   operatorName,
   type Shape,
+  sameSize,
   tensorShape,
   toNumbers,
 } from '../../ir/index.ts'
@@ -185,15 +186,12 @@ function ruleOf(node: Node, axis: number, context: RuleContext): Rule | undefine
     return axis === rank - 2 || (axis < rank - 2 && right.length === 2) ? only(axis) : undefined
   }
   if (REDUCTIONS.has(operator)) {
-    const told = context.constant(node.inputs[1] ?? '')
-    const axes = intsAttribute(node, 'axes', null) ?? (told && [...toNumbers(told)])
+    const axes = namedAxes(node, context.constant)
     const keeps = intAttribute(node, 'keepdims', 1) === 1
     return axes && keeps && !axes.map(positive).includes(axis) ? only(axis) : undefined
   }
   return operator === 'Reshape' ? keptByReshape(node, axis, [shapes[0], out], context) : undefined
 }
-
-const same = (a: Dim | undefined, b: Dim | undefined) => a !== null && a !== undefined && a === b
 
 /** Elementwise, where operands are repeated along axes that they lack or have one place of. */
 function repeating(
@@ -208,7 +206,7 @@ function repeating(
     if (name !== '' && !shape) return undefined
     const own = axis - out.length + (shape?.length ?? 0)
     const dim = shape?.[own]
-    if (dim !== undefined && dim !== 1 && !same(dim, out[axis])) return undefined
+    if (dim !== undefined && dim !== 1 && !sameSize(dim, out[axis])) return undefined
     inputs.push(dim === undefined || dim === 1 ? null : own)
   }
   return { inputs }
@@ -224,7 +222,7 @@ function keptByReshape(
   const told = constant(node.inputs[1]!)
   if (!told || !before || intAttribute(node, 'allowzero', 0) === 1) return undefined
   const target = [...toNumbers(told)]
-  for (let i = 0; i <= axis; i++) if (target[i] !== 0 && !same(before[i], after[i])) return undefined
+  for (let i = 0; i <= axis; i++) if (target[i] !== 0 && !sameSize(before[i], after[i])) return undefined
   if (target[axis]! > 0) target[axis] = 1
   return { inputs: [axis, null], target }
 }

@@ -1,4 +1,4 @@
-import { intsAttribute, type Node, operatorName, toNumbers } from '../../../ir/index.ts'
+import { type Node, namedAxes, operatorName, toNumbers } from '../../../ir/index.ts'
 import type { PlanContext } from '../units/plan-context.ts'
 import { isCarrier } from '../units/unit.ts'
 
@@ -53,7 +53,7 @@ export function ratioValues({ graph, index, facts, ranges }: PlanContext): Reado
   /** How many numbers are made one; sizes that are not known count as many. */
   const countOfReduced = (node: Node): number => {
     const shape = facts.shape?.(node.inputs[0]!)
-    const axes = [...(intsAttribute(node, 'axes', undefined) ?? numbers(node.inputs[1]) ?? [])]
+    const axes = namedAxes(node, facts.constant) ?? []
     const sizes = axes.map((axis) => shape?.at(axis))
     return axes.length > 0 && sizes.every((size) => typeof size === 'number')
       ? sizes.reduce((product, size) => product * size, 1)
