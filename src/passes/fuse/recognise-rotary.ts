@@ -27,39 +27,33 @@ import {
   type GraphEditor,
   type Match,
   match,
-  type Pass,
+  perGraph,
   type RuleContext,
   type RuleOutcome,
   replaceFound,
-  runRules,
+  rulePass,
 } from '../../rewrite/index.ts'
 import { distinct } from './last-axis.ts'
 import { hasEqualHalves, turnedHalves, turnedPairs } from './rotary-patterns.ts'
 
-export const recogniseRotary: Pass = {
-  id: 'recogniseRotary',
-  summary:
-    'Writes the turning of pairs of numbers by the angle of their place, as of queries and keys, as one operator.',
-  run(model) {
-    const known = new WeakMap<GraphEditor, Shared>()
-    const apply = (node: Node, context: RuleContext): RuleOutcome => {
-      const shared: Shared = known.get(context.editor) ?? new Map()
-      known.set(context.editor, shared)
-      return recognise(node, shared, context)
-    }
-    return runRules(model, this.id, [{ roots: ['Add', 'Concat'], apply }])
-  },
-}
+export const recogniseRotary = rulePass(
+  'recogniseRotary',
+  'Writes the turning of pairs of numbers by the angle of their place, as of queries and keys, as one operator.',
+  [{ roots: ['Add', 'Concat'], apply }],
+)
 
-function recognise(node: Node, known: Shared, context: RuleContext): RuleOutcome {
+/** What queries and keys of all layers read alike, by what it is made of. */
+const sharedValues = perGraph(() => new Map<string, string>())
+
+function apply(node: Node, context: RuleContext): RuleOutcome {
   const output = node.outputs[0]!
   if (context.opset < 13) return false
   const pattern = node.opType === 'Add' ? turnedHalves(context) : turnedPairs(context)
   const matched = match(context.editor, output, pattern)
-  return replaceFound(matched && distinct(matched), context, (found) => rotation(found, node, known, context))
+  return replaceFound(matched && distinct(matched), context, (found) => rotation(found, node, context))
 }
 
-function rotation(found: Match, node: Node, known: Shared, context: RuleContext) {
+function rotation(found: Match, node: Node, context: RuleContext) {
   const { editor, types } = context
   const [x, cos, sin] = [found.value('x'), found.value('cos'), found.value('sin')]
   if ([x, cos, sin].some((value) => !isFloat32(types.get(value)))) return { refused: 'only float32 is recognised' }
@@ -74,7 +68,7 @@ function rotation(found: Match, node: Node, known: Shared, context: RuleContext)
     return { refused: 'its factors are not known to be one row a place, the same for all heads' }
   if (node.opType === 'Add' && !(hasEqualHalves(cos, context) && hasEqualHalves(sin, context)))
     return { refused: 'both halves of its factors are not known to be the same' }
-  return turned(found, node.outputs[0]!, { ...one, half, whole, interleaved }, known, editor)
+  return turned(found, node.outputs[0]!, { ...one, half, whole, interleaved }, editor)
 }
 
 interface Places {
@@ -103,10 +97,8 @@ interface Form extends Places {
   readonly interleaved: boolean
 }
 
-/** What queries and keys of all layers read alike, by what it is made of. */
-type Shared = Map<string, string>
-
-function turned(found: Match, output: string, form: Form, shared: Shared, editor: GraphEditor): readonly Node[] {
+function turned(found: Match, output: string, form: Form, editor: GraphEditor): readonly Node[] {
+  const shared = sharedValues(editor)
   const nodes: Node[] = []
   const add = (opType: string, inputs: readonly string[], hint: string, more: Parameters<typeof makeNode>[3] = {}) => {
     const value = hint === '' ? output : editor.freshName(`${output}_${hint}`)

@@ -12,29 +12,21 @@
  * Source: matrix products row by row; ONNX, Gemm.
  */
 import { fromNumbers, int, makeNode, type Node, type Tensor } from '../../ir/index.ts'
-import { type GraphEditor, type Pass, type RuleContext, type RuleOutcome, runRules } from '../../rewrite/index.ts'
+import { type GraphEditor, perGraph, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+
+export const flattenProducts = rulePass(
+  'flattenProducts',
+  'Lets products of values whose sizes are not all known take their bias in, as products of rows.',
+  [{ roots: ['Add'], apply }],
+)
 
 /** Rows of a value, by its name. */
-type Rows = Map<string, string>
-
-export const flattenProducts: Pass = {
-  id: 'flattenProducts',
-  summary: 'Lets products of values whose sizes are not all known take their bias in, as products of rows.',
-  run(model) {
-    const flattened = new WeakMap<GraphEditor, Rows>()
-    const apply = (node: Node, context: RuleContext): RuleOutcome => {
-      const rows: Rows = flattened.get(context.editor) ?? new Map()
-      flattened.set(context.editor, rows)
-      return flatten(node, rows, context)
-    }
-    return runRules(model, this.id, [{ roots: ['Add'], apply }])
-  },
-}
+const flattened = perGraph(() => new Map<string, string>())
 
 /** Elementwise over one input: what a kernel of products may do with its result, or what stands in front of codes. */
 const ACTIVATIONS: ReadonlySet<string> = new Set(['Relu', 'LeakyRelu', 'Sigmoid', 'Tanh', 'Gelu'])
 
-function flatten(add: Node, known: Rows, { editor, types, opset }: RuleContext): RuleOutcome {
+function apply(add: Node, { editor, types, opset }: RuleContext): RuleOutcome {
   if (add.inputs.length !== 2) return false
   const side = add.inputs.findIndex((name) => editor.producer(name, 'MatMul'))
   const product = editor.producer(add.inputs[side] ?? '')
@@ -57,7 +49,7 @@ function flatten(add: Node, known: Rows, { editor, types, opset }: RuleContext):
 
   const fresh = (part: string) => editor.freshName(`${add.outputs[0]!}_${part}`)
   const before: Node[] = []
-  const rows = rowsOf(x, depth, known, before, editor)
+  const rows = rowsOf(x, depth, before, editor)
   const sizes = leading.filter((dim) => typeof dim !== 'number').length
   let target: string
   if (sizes === 1) {
@@ -84,7 +76,8 @@ function constantBehind(name: string, editor: GraphEditor): Tensor | undefined {
 }
 
 /** x as rows of `depth`; what stands behind one DequantizeLinear of a single scale is flattened in front of it. */
-function rowsOf(x: string, depth: number, known: Rows, before: Node[], editor: GraphEditor): string {
+function rowsOf(x: string, depth: number, before: Node[], editor: GraphEditor): string {
+  const known = flattened(editor)
   const earlier = known.get(x)
   if (earlier && editor.producer(earlier)) return earlier
   const shape = editor.addConstant(fromNumbers('int64', [2], [-1, depth]), `${x}_rows_shape`)

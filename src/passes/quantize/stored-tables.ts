@@ -6,7 +6,7 @@
  */
 import { elementCount, type Model, type Node, nodeLabel } from '../../ir/index.ts'
 import type { Refusal } from '../../report/index.ts'
-import { type GraphEditor, type Rule, runRules } from '../../rewrite/index.ts'
+import { type GraphEditor, perGraph, type Rule, runRules } from '../../rewrite/index.ts'
 import { dropUnread } from './drop-unread.ts'
 import { KEPT } from './kept-as-asked.ts'
 import { StoredWeights, storeAsIntegers } from './stored-weights.ts'
@@ -23,12 +23,11 @@ interface TableOptions {
 
 /** Stores embedding tables in codes, and calls `onStored` with each lookup that reads one from then on. */
 export function tableRule({ kept, tables }: TableOptions, onStored: (node: Node) => void = () => {}): Rule {
-  const storedOf = new WeakMap<GraphEditor, StoredWeights>()
+  const storedOf = perGraph(() => new StoredWeights())
   return {
     roots: ['Gather'],
     apply(node, { editor }) {
-      const stored = storedOf.get(editor) ?? new StoredWeights()
-      storedOf.set(editor, stored)
+      const stored = storedOf(editor)
       if (stored.isWidened(node.inputs[0]!) || !isTable(node, editor)) return false
       if (kept(node)) return KEPT
       if (tables !== 'stored') return { refused: 'it reads a table, which was to stay in float' }

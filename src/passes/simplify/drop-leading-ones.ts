@@ -9,7 +9,7 @@
  * Source: ONNX, MatMul ("behaves like numpy.matmul") and multidirectional broadcasting.
  */
 import { fromNumbers, makeNode, type Node, type Tensor, tensorShape } from '../../ir/index.ts'
-import { type GraphEditor, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { perGraph, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const dropLeadingOnes = rulePass(
   'dropLeadingOnes',
@@ -72,11 +72,10 @@ function leadingOnes({ dims }: Tensor): number {
 }
 
 /** By graph: the narrow constant of each that several nodes read. */
-const known = new WeakMap<GraphEditor, Map<string, string>>()
+const narrowOnes = perGraph(() => new Map<string, string>())
 
 function withoutAxes(name: string, tensor: Tensor, axes: number, { editor }: RuleContext): string {
-  const made = known.get(editor) ?? new Map<string, string>()
-  known.set(editor, made)
+  const made = narrowOnes(editor)
   const key = `${axes} ${name}`
   const narrow = made.get(key) ?? editor.addConstant({ ...tensor, dims: tensor.dims.slice(axes) }, name)
   made.set(key, narrow)

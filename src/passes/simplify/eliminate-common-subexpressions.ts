@@ -16,32 +16,30 @@ import {
   type Tensor,
   tensorBytes,
 } from '../../ir/index.ts'
-import { type GraphEditor, type Pass, type RuleContext, runRules } from '../../rewrite/index.ts'
+import { type GraphEditor, perGraph, type RuleContext, rulePass } from '../../rewrite/index.ts'
 
-export const eliminateCommonSubexpressions: Pass = {
-  id: 'eliminateCommonSubexpressions',
-  summary: 'Computes what stands in the graph twice only once.',
-  run(model) {
-    const seen = new WeakMap<GraphEditor, Map<string, Node>>()
-    const shared = new WeakMap<GraphEditor, ReadonlyMap<string, string>>()
-    const apply = (node: Node, { editor }: RuleContext): boolean => {
-      if (!shared.has(editor)) shared.set(editor, equalConstants(editor.graph))
-      let changed = false
-      let current = node
-      for (const name of node.inputs) {
-        const first = shared.get(editor)!.get(name)
-        if (first === undefined || first === name) continue
-        const next = { ...current, inputs: current.inputs.map((input) => (input === name ? first : input)) }
-        editor.replace(current, next)
-        current = next
-        changed = true
-      }
-      const nodes = seen.get(editor) ?? new Map<string, Node>()
-      seen.set(editor, nodes)
-      return mergeNode(current, editor, nodes) || changed
-    }
-    return runRules(model, this.id, [{ roots: '*', apply }])
-  },
+export const eliminateCommonSubexpressions = rulePass(
+  'eliminateCommonSubexpressions',
+  'Computes what stands in the graph twice only once.',
+  [{ roots: '*', apply }],
+)
+
+const sharedConstants = perGraph(({ graph }) => equalConstants(graph))
+/** The nodes met so far, by all that makes them what they are. */
+const met = perGraph(() => new Map<string, Node>())
+
+function apply(node: Node, { editor }: RuleContext): boolean {
+  let changed = false
+  let current = node
+  for (const name of node.inputs) {
+    const first = sharedConstants(editor).get(name)
+    if (first === undefined || first === name) continue
+    const next = { ...current, inputs: current.inputs.map((input) => (input === name ? first : input)) }
+    editor.replace(current, next)
+    current = next
+    changed = true
+  }
+  return mergeNode(current, editor, met(editor)) || changed
 }
 
 function mergeNode(node: Node, editor: GraphEditor, nodes: Map<string, Node>): boolean {

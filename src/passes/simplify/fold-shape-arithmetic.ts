@@ -10,35 +10,34 @@
  * Source: ONNX, Reshape: 0 copies the input's size, one -1 is inferred.
  */
 import { fromNumbers, intAttribute, type Node, type Tensor } from '../../ir/index.ts'
-import { type GraphEditor, type Pass, type RuleContext, type RuleOutcome, runRules } from '../../rewrite/index.ts'
+import { type GraphEditor, perGraph, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { isRepeatedByReaders } from './repeats-by-itself.ts'
 import { fixFactors } from './resize-factors.ts'
 import { type ShapeValue, type Size, shapeValues, sizesOf } from './shape-values.ts'
 
-export const foldShapeArithmetic: Pass = {
-  id: 'foldShapeArithmetic',
-  summary: 'Computes shapes ahead of time, where they are known or follow from the input.',
-  run(model) {
-    const followed = new WeakMap<GraphEditor, ReturnType<typeof shapeValues>>()
-    const apply = (node: Node, context: RuleContext): RuleOutcome => {
-      const { editor } = context
-      const values = followed.get(editor) ?? shapeValues(editor, () => context.types)
-      followed.set(editor, values)
-      if (node.domain === '' && (node.opType === 'Reshape' || node.opType === 'Expand')) {
-        const outcome = fixTarget(node, values.lookup(node.inputs[1]!), context)
-        if (outcome !== false) return outcome
-      }
-      if (node.domain === '' && node.opType === 'Resize' && node.inputs[3])
-        return fixFactors(node, values.lookup(node.inputs[3]), context)
-      const value = values.learn(node)
-      if (!value?.sizes.every((size) => typeof size === 'number') || editor.isOutput(node.outputs[0]!)) return false
-      const constant = asTensor(value, dtypeOf(node, context))
-      if (!constant) return false
-      editor.replaceByConstants(node, [constant])
-      return true
-    }
-    return runRules(model, this.id, [{ roots: '*', apply }])
-  },
+export const foldShapeArithmetic = rulePass(
+  'foldShapeArithmetic',
+  'Computes shapes ahead of time, where they are known or follow from the input.',
+  [{ roots: '*', apply }],
+)
+
+const followed = perGraph(shapeValues)
+
+function apply(node: Node, context: RuleContext): RuleOutcome {
+  const { editor } = context
+  const values = followed(editor)
+  if (node.domain === '' && (node.opType === 'Reshape' || node.opType === 'Expand')) {
+    const outcome = fixTarget(node, values.lookup(node.inputs[1]!), context)
+    if (outcome !== false) return outcome
+  }
+  if (node.domain === '' && node.opType === 'Resize' && node.inputs[3])
+    return fixFactors(node, values.lookup(node.inputs[3]), context)
+  const value = values.learn(node, context)
+  if (!value?.sizes.every((size) => typeof size === 'number') || editor.isOutput(node.outputs[0]!)) return false
+  const constant = asTensor(value, dtypeOf(node, context))
+  if (!constant) return false
+  editor.replaceByConstants(node, [constant])
+  return true
 }
 
 function asTensor(value: ShapeValue, dtype: 'int32' | 'int64' | undefined): Tensor | undefined {

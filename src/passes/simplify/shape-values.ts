@@ -7,7 +7,7 @@ import {
   toNumbers,
   type ValueType,
 } from '../../ir/index.ts'
-import type { GraphEditor } from '../../rewrite/index.ts'
+import type { GraphEditor, RuleContext } from '../../rewrite/index.ts'
 
 /** One element of a shape computation: a number, the name of a size that is not known, or null. */
 export type Size = number | string | null
@@ -31,7 +31,7 @@ export function sizesOf(value: string, types: ReadonlyMap<string, ValueType>): r
 const sizeOf = (dim: Dim | undefined, value: string, axis: number): Size => dim ?? `?${value}#${axis}`
 
 /** Follows shape arithmetic through a graph, each node once. */
-export function shapeValues(editor: GraphEditor, types: () => ReadonlyMap<string, ValueType>) {
+export function shapeValues(editor: GraphEditor) {
   const known = new Map<string, ShapeValue | undefined>()
 
   const lookup = (name: string): ShapeValue | undefined => {
@@ -43,8 +43,8 @@ export function shapeValues(editor: GraphEditor, types: () => ReadonlyMap<string
   }
 
   /** Must be asked in topological order: inputs are looked up, never computed here. */
-  const learn = (node: Node): ShapeValue | undefined => {
-    const result = node.domain === '' ? RULES[node.opType]?.(node, lookup, types) : undefined
+  const learn = (node: Node, context: RuleContext): ShapeValue | undefined => {
+    const result = node.domain === '' ? RULES[node.opType]?.(node, lookup, () => context.types) : undefined
     if (result) known.set(node.outputs[0]!, result)
     return result
   }

@@ -7,38 +7,36 @@
  * graph output.
  * Source: ONNX, standard onnx-data-propagation: equal names of dimensions are equal sizes.
  */
-import { inferTypes, type Model, type Node, type ValueInfo } from '../../ir/index.ts'
-import { type GraphEditor, type Pass, type RuleContext, type RuleOutcome, runRules } from '../../rewrite/index.ts'
+import { inferTypes, type Model, type Node, tensorDtype, type ValueInfo } from '../../ir/index.ts'
+import { type Pass, perGraph, type RuleContext, type RuleOutcome, runRules } from '../../rewrite/index.ts'
 import { shapeValues } from './shape-values.ts'
 
 export const shareSizes: Pass = {
   id: 'shareSizes',
   summary: 'Computes sizes that are known to be equal once, wherever the graph asks for them.',
-  run(model) {
-    const followed = new WeakMap<GraphEditor, ReturnType<typeof shapeValues>>()
-    const made = new WeakMap<GraphEditor, Map<string, string>>()
-    const apply = (node: Node, context: RuleContext): RuleOutcome => {
-      const { editor } = context
-      const values = followed.get(editor) ?? shapeValues(editor, () => context.types)
-      followed.set(editor, values)
-      const value = values.learn(node)
-      if (!value || value.sizes.includes(null)) return false
-      const output = node.outputs[0]!
-      const type = context.types.get(output)
-      if (type?.kind !== 'tensor') return false
-      const key = JSON.stringify([type.dtype, value.scalar, value.sizes])
-      const earlier = made.get(editor) ?? new Map<string, string>()
-      made.set(editor, earlier)
-      // Nodes are met in the order in which they run, so the first of a kind comes before all others.
-      const first = earlier.get(key)
-      if (first === undefined || first === output || !editor.producer(first)) {
-        earlier.set(key, output)
-        return false
-      }
-      return !editor.isOutput(output) && editor.bypass(output, first)
-    }
-    return runRules(model, this.id, [{ roots: '*', apply }], () => inferTypes(withOwnNames(model)))
-  },
+  run: (model) => runRules(model, 'shareSizes', [{ roots: '*', apply }], () => inferTypes(withOwnNames(model))),
+}
+
+const followed = perGraph(shapeValues)
+/** By type and sizes: the first value that holds them. */
+const firstOf = perGraph(() => new Map<string, string>())
+
+function apply(node: Node, context: RuleContext): RuleOutcome {
+  const { editor } = context
+  const value = followed(editor).learn(node, context)
+  if (!value || value.sizes.includes(null)) return false
+  const output = node.outputs[0]!
+  const dtype = tensorDtype(context.types.get(output))
+  if (!dtype) return false
+  const key = JSON.stringify([dtype, value.scalar, value.sizes])
+  // Nodes are met in the order in which they run, so the first of a kind comes before all others.
+  const earlier = firstOf(editor)
+  const first = earlier.get(key)
+  if (first === undefined || first === output || !editor.producer(first)) {
+    earlier.set(key, output)
+    return false
+  }
+  return !editor.isOutput(output) && editor.bypass(output, first)
 }
 
 /** The model with names of sizes, but for the first axis, that belong to one input each. */

@@ -20,6 +20,7 @@ import {
   type GraphEditor,
   type Pass,
   type PassResult,
+  perGraph,
   type Rule,
   type RuleContext,
   runRules,
@@ -88,7 +89,7 @@ interface Run {
   /** The codes that each product reads. */
   readonly products: string[]
   /** By graph: the codes, scale and zero point of each value that is quantized. */
-  readonly quantized: WeakMap<GraphEditor, Map<string, DynamicCodes>>
+  readonly quantized: (editor: GraphEditor) => Map<string, DynamicCodes>
   readonly planned: Record<string, number>
 }
 
@@ -101,7 +102,7 @@ function rules(options: DynamicInt8Options, products: string[], planned: Record<
     },
     kept: keptAsAsked(options.keepFloat),
     products,
-    quantized: new WeakMap(),
+    quantized: perGraph(() => new Map()),
     planned,
   }
   return [
@@ -120,8 +121,7 @@ function rules(options: DynamicInt8Options, products: string[], planned: Record<
 
 /** The codes, scale and zero point of a value, one for all who read it; `before` gets the node that makes them. */
 function codesOf(input: string, { quantized }: Run, editor: GraphEditor, before: Node[]): DynamicCodes {
-  const known = quantized.get(editor) ?? new Map<string, DynamicCodes>()
-  quantized.set(editor, known)
+  const known = quantized(editor)
   let codes = known.get(input)
   if (!codes) {
     const make = (part: string) => editor.freshName(`${input}_dynamic_${part}`)

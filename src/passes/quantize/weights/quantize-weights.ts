@@ -26,6 +26,7 @@ import {
   GraphEditor,
   type Pass,
   type PassResult,
+  perGraph,
   type Rule,
   type RuleOutcome,
   runRules,
@@ -137,8 +138,8 @@ function coded(
     kept: keptAsAsked(options.keepFloat),
     asStored: storesProducts(options),
     windows,
-    stored: perEditor(() => new StoredWeights()),
-    stores: perEditor(() => new BlockStore(blocks, ahead)),
+    stored: perGraph(() => new StoredWeights()),
+    stores: perGraph(() => new BlockStore(blocks, ahead)),
     planned: {},
     plain: [],
     unread: [],
@@ -330,16 +331,6 @@ function count({ planned }: Coding, kernel: string): void {
 /** What the codes of a product may look at besides its weights. */
 function productReader(node: Node, { source, turned, factor }: SourcedProduct): ProductReader {
   return { input: node.inputs[0]!, node: node.name || node.outputs[0]!, ...(factor === 1 ? { source, turned } : {}) }
-}
-
-/** One of something for each graph that is edited. */
-function perEditor<T>(make: () => T): (editor: GraphEditor) => T {
-  const made = new WeakMap<GraphEditor, T>()
-  return (editor) => {
-    const known = made.get(editor) ?? make()
-    made.set(editor, known)
-    return known
-  }
 }
 
 /** Values whose moments `gptq` rounding and the scaling of inputs may ask for: what products of the main graph read. */
