@@ -1,4 +1,4 @@
-import { fromNumbers, int, intAttribute, type Node, type Tensor, toNumbers } from '../../../ir/index.ts'
+import { type DType, fromNumbers, int, intAttribute, type Node, type Tensor, toNumbers } from '../../../ir/index.ts'
 import type { RuleContext } from '../../../rewrite/index.ts'
 
 /** Constant codes behind a DequantizeLinear, with a scale for each output channel. */
@@ -32,16 +32,20 @@ export function codedWeights(name: string, axis: number, { editor, constant }: R
 
 /** What a convolution or transposed one multiplies by and adds, as codes. */
 export interface CodedOperands {
-  /** Of int8. */
   readonly weight: CodedWeights
   readonly bias: CodedWeights | undefined
 }
 
 /** The operands of `node`, where its output channels lie on `axis` of the weights; undefined where either is no codes. */
-export function codedOperands(node: Node, axis: number, context: RuleContext): CodedOperands | undefined {
+export function codedOperands(
+  node: Node,
+  axis: number,
+  context: RuleContext,
+  dtypes: readonly DType[] = ['int8'],
+): CodedOperands | undefined {
   const weight = codedWeights(node.inputs[1]!, axis, context)
   const bias = node.inputs[2] ? codedWeights(node.inputs[2], 0, context) : undefined
-  return weight?.codes.dtype !== 'int8' || (node.inputs[2] && !bias) ? undefined : { weight, bias }
+  return !weight || !dtypes.includes(weight.codes.dtype) || (node.inputs[2] && !bias) ? undefined : { weight, bias }
 }
 
 /** A number as a list of one. */
@@ -74,8 +78,16 @@ export function recode(
   return output
 }
 
-/** Takes away what made these codes a float, where nothing reads it any more. */
-export function dropCoded(coded: CodedWeights, { editor }: RuleContext): void {
-  editor.removeUnused(coded.node)
-  if (coded.cast) editor.removeUnused(coded.cast)
+/** The names of what `again` makes of the weights, and of the bias where there is one, as a convolution reads them. */
+export const recodeAll = ({ weight, bias }: CodedOperands, again: (old: CodedWeights) => string): readonly string[] => [
+  again(weight),
+  ...(bias ? [again(bias)] : []),
+]
+
+/** Takes away what made these codes floats, where nothing reads them any more. */
+export function dropCoded({ weight, bias }: Partial<CodedOperands>, { editor }: RuleContext): void {
+  for (const { node, cast } of [weight, bias].filter((coded) => coded !== undefined)) {
+    editor.removeUnused(node)
+    if (cast) editor.removeUnused(cast)
+  }
 }

@@ -13,6 +13,7 @@
  */
 import {
   fromNumbers,
+  hasGaps,
   int,
   intAttribute,
   ints,
@@ -27,7 +28,7 @@ import {
 import { moveRowNs, piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../../rewrite/index.ts'
 import { recoding } from '../drop-unread.ts'
 import { leavesBits } from '../kernel-pairs.ts'
-import { type CodedOperands, type CodedWeights, codedOperands, dropCoded, recode } from './coded-weights.ts'
+import { type CodedOperands, type CodedWeights, codedOperands, dropCoded, recode, recodeAll } from './coded-weights.ts'
 import { placeNs } from './conv-kernel.ts'
 
 export const convolveRows = recoding(
@@ -56,11 +57,10 @@ interface Laying {
   readonly width: number
 }
 
-/** The convolution of one row of a tile. */
+/** The convolution of one row of a tile: lines of zeros that its window leaves out. */
 interface Row {
-  readonly codes: Tensor
-  /** Top, left, bottom, right. */
-  readonly pads: readonly number[]
+  readonly top: number
+  readonly bottom: number
 }
 
 function apply(lay: Node, context: RuleContext): RuleOutcome {
@@ -71,11 +71,12 @@ function apply(lay: Node, context: RuleContext): RuleOutcome {
   if (operands?.weight.codes.dims.length !== 4) return false
   if (intAttribute(conv, 'group', 1) !== 1) return { refused: 'channels of groups cannot be parted' }
   const { weight } = operands
-  const rows = Array.from({ length: count }, (_, i) => rowOf(conv, part(weight.codes, i, count)))
+  const rows = rowsOf(conv, weight.codes, count)
   if (!pays(laying, weight.codes, rows, context)) return { refused: 'moving its rows takes no longer' }
-  if (!leavesBits(weight.codes) && rows.some(({ codes }) => leavesBits(codes)))
+  const codes = rows.map((row, i) => withoutLines(part(weight.codes, i, count), row))
+  if (!leavesBits(weight.codes) && codes.some(leavesBits))
     return { refused: 'its weights keep within 16 bits only with the lines of zeros that it has' }
-  convolveApart(lay, laying, operands, rows, context)
+  convolveApart(lay, laying, operands, rows, codes, context)
   return true
 }
 
@@ -113,30 +114,30 @@ function part(tensor: Tensor, i: number, count: number): Tensor {
   return fromNumbers(tensor.dtype, [channels / count, ...others], numbers.slice(i * size, (i + 1) * size))
 }
 
-/** Codes [r, C, h, w] without the lines of zeros on top and at the bottom of the window, which pads make up for. */
-function rowOf(conv: Node, codes: Tensor): Row {
-  const pads = intsAttribute(conv, 'pads', [0, 0, 0, 0])
-  const [outputs, inputs, height, width] = codes.dims as [number, number, number, number]
-  const plain =
-    stringAttribute(conv, 'auto_pad', 'NOTSET') === 'NOTSET' &&
-    intsAttribute(conv, 'dilations', [1, 1]).every((dilation) => dilation === 1)
+/** What each of `count` rows leaves out of the windows of codes [a·r, C, h, w]: lines of zeros that pads make up for. */
+function rowsOf(conv: Node, codes: Tensor, count: number): readonly Row[] {
+  const [, , height, width] = codes.dims as [number, number, number, number]
+  const [above = 0, , below = 0] = intsAttribute(conv, 'pads', [])
+  const plain = stringAttribute(conv, 'auto_pad', 'NOTSET') === 'NOTSET' && !hasGaps(conv)
   const values = toNumbers(codes)
-  const heard = Array.from({ length: height }, (_, u) =>
-    values.some((code, at) => code !== 0 && Math.floor(at / width) % height === u),
-  )
-  const front = Math.max(0, heard.indexOf(true))
-  const behind = height - 1 - Math.max(front, heard.lastIndexOf(true))
-  const [top, bottom] = plain ? [Math.min(front, pads[0]!), Math.min(behind, pads[2]!)] : [0, 0]
-  if (top + bottom === 0) return { codes, pads }
-  const rest = height - top - bottom
-  const kept = values.filter((_, at) => {
-    const u = Math.floor(at / width) % height
-    return u >= top && u < height - bottom
+  const heard = Array.from({ length: count }, () => new Array<boolean>(height).fill(false))
+  for (const [at, code] of values.entries())
+    if (code !== 0) heard[Math.floor((at * count) / values.length)]![Math.floor(at / width) % height] = true
+  return heard.map((lines) => {
+    const front = Math.max(0, lines.indexOf(true))
+    const behind = height - 1 - Math.max(front, lines.lastIndexOf(true))
+    return plain ? { top: Math.min(front, above), bottom: Math.min(behind, below) } : { top: 0, bottom: 0 }
   })
-  return {
-    codes: fromNumbers(codes.dtype, [outputs, inputs, rest, width], kept),
-    pads: [pads[0]! - top, pads[1]!, pads[2]! - bottom, pads[3]!],
-  }
+}
+
+/** Codes [r, C, h, w] without these lines of the window. */
+function withoutLines(codes: Tensor, { top, bottom }: Row): Tensor {
+  const [outputs, inputs, height, width] = codes.dims as [number, number, number, number]
+  const kept = toNumbers(codes).filter((_, at) => {
+    const line = Math.floor(at / width) % height
+    return line >= top && line < height - bottom
+  })
+  return fromNumbers(codes.dtype, [outputs, inputs, height - top - bottom, width], kept)
 }
 
 /** Whether making the rows apart takes less time than making them together and moving them. */
@@ -150,7 +151,7 @@ function pays(
   const [height, columns] = pictureSize(types.get(conv.outputs[0]!)) ?? UNKNOWN
   const together = placeNs(kernel[0]! * kernel[1]!, inputs, count * width) + count * moveRowNs(width)
   const apart = rows.reduce(
-    (sum, { codes: { dims } }) => sum + placeNs(dims[2]! * dims[3]!, inputs, width) + width * NS.join,
+    (sum, { top, bottom }) => sum + placeNs((kernel[0]! - top - bottom) * kernel[1]!, inputs, width) + width * NS.join,
     0,
   )
   return height * columns * (PAYS * together - apart) > (count - 1) * NS.node
@@ -159,21 +160,27 @@ function pays(
 function convolveApart(
   lay: Node,
   { conv, coder, sizes }: Laying,
-  { weight, bias }: CodedOperands,
+  operands: CodedOperands,
   rows: readonly Row[],
+  codes: readonly Tensor[],
   context: RuleContext,
 ): void {
   const { editor } = context
   const { values, make } = piecesOf(coder.outputs[0]!, editor)
-  const made = rows.map(({ codes, pads }, i) => {
-    const again = (old: CodedWeights, to: Tensor) => {
-      const [scale, zero] = [old.scale, old.zero].map((tensor) => part(tensor, i, rows.length)) as [Tensor, Tensor]
-      return recode(old, { codes: to, scale, zero }, `row${i}`, context)
+  const [above = 0, left = 0, below = 0, right = 0] = intsAttribute(conv, 'pads', [])
+  const made = rows.map(({ top, bottom }, i) => {
+    const again = (old: CodedWeights) => {
+      const own = (tensor: Tensor) => part(tensor, i, rows.length)
+      const to = {
+        codes: old === operands.weight ? codes[i]! : own(old.codes),
+        scale: own(old.scale),
+        zero: own(old.zero),
+      }
+      return recode(old, to, `row${i}`, context)
     }
-    const reads = [conv.inputs[0]!, again(weight, codes)]
-    if (bias) reads.push(again(bias, part(bias.codes, i, rows.length)))
-    const attributes = new Map(conv.attributes).set('pads', ints(pads))
-    if (attributes.has('kernel_shape')) attributes.set('kernel_shape', ints(codes.dims.slice(2)))
+    const reads = [conv.inputs[0]!, ...recodeAll(operands, again)]
+    const attributes = new Map(conv.attributes).set('pads', ints([above - top, left, below - bottom, right]))
+    if (attributes.has('kernel_shape')) attributes.set('kernel_shape', ints(codes[i]!.dims.slice(2)))
     const [floats, coded] = values(`row${i}_wide`, `row${i}`)
     // Profiles count what further rows take as the convolution's own.
     const name = i === 0 ? conv.name : editor.freshName(`${nodeLabel(conv)}${TILE_ROW}`)
@@ -184,16 +191,16 @@ function convolveApart(
     return { coded, nodes }
   })
   const [joined] = values('joined')
-  const codes = made.map(({ coded }) => coded)
-  editor.replace(sizes, { ...sizes, inputs: [codes[0]!] })
+  const parts = made.map(({ coded }) => coded)
+  editor.replace(sizes, { ...sizes, inputs: [parts[0]!] })
   const [turn] = editor.consumers(coder.outputs[0]!)
   const apart = editor.producer(lay.inputs[0]!)!
   for (const node of [lay, apart, turn!, conv]) editor.remove(node)
   editor.replace(
     coder,
     ...made.flatMap(({ nodes }) => nodes),
-    { ...make('Concat', codes, joined, { axis: int(3) }), name: lay.name },
+    { ...make('Concat', parts, joined, { axis: int(3) }), name: lay.name },
     make('Transpose', [joined], lay.outputs[0]!, { perm: ints([0, 2, 3, 1]) }),
   )
-  for (const old of bias ? [weight, bias] : [weight]) dropCoded(old, context)
+  dropCoded(operands, context)
 }

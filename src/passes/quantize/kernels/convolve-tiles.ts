@@ -34,13 +34,13 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const single = intAttribute(node, 'group', 1) !== 1
   const operands = codedOperands(node, single ? 0 : 1, context)
   if (!operands || (single && constant(reader.inputs[1]!)?.dims.length !== 0)) return false
-  const { weight, bias } = operands
+  const { weight } = operands
   const tiles = tilesOf(node, weight.codes)
   if (typeof tiles === 'string') return { refused: tiles }
 
   const outputs = weight.codes.dims[single ? 0 : 1]!
   const places = tiles.step[0] * tiles.step[1]
-  convolveInTiles(node, coder, weight, bias, context, {
+  convolveInTiles(node, coder, operands, context, {
     codes: tiled(weight.codes, tiles, single),
     outputs,
     step: tiles.step,

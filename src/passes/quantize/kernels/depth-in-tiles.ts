@@ -13,8 +13,9 @@
  */
 import { fromNumbers, intAttribute, type Node, stringAttribute, type Tensor, toNumbers } from '../../../ir/index.ts'
 import { moveRowNs, type RuleContext, type RuleOutcome, rulePass } from '../../../rewrite/index.ts'
-import { type CodedWeights, codedOperands, dropCoded, recode } from './coded-weights.ts'
+import { type CodedWeights, codedOperands, dropCoded, recode, recodeAll } from './coded-weights.ts'
 import { layTiles } from './lay-tiles.ts'
+import { sameScale } from './same-scale.ts'
 
 /** Nanoseconds of a number that DepthToSpace moves, with the conversions that it asks for. */
 const NUMBER_NS = 0.5
@@ -34,7 +35,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   if (!editor.producer(conv.inputs[0]!, 'DequantizeLinear')) return false
   const operands = codedOperands(conv, 0, context)
   if (operands?.weight.codes.dims.length !== 4) return false
-  const { weight, bias } = operands
+  const { weight } = operands
   if (intAttribute(conv, 'group', 1) !== 1) return { refused: 'channels of groups cannot change places' }
 
   const side = intAttribute(node, 'blocksize', 1)
@@ -50,24 +51,21 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
       'tiled',
       context,
     )
-  const inputs = [conv.inputs[0]!, again(weight), ...(bias ? [again(bias)] : [])]
+  const inputs = [conv.inputs[0]!, ...recodeAll(operands, again)]
   const floats = layTiles(node, coder, outputs, [side, side], context)
   editor.replace(conv, { ...conv, inputs, outputs: [floats] })
-  for (const old of bias ? [weight, bias] : [weight]) dropCoded(old, context)
+  dropCoded(operands, context)
   readPicture(node, reader, coder, context)
   return true
 }
 
 /** What is left of DepthToSpace and its conversions: the codes are those of the picture already. */
-function readPicture(node: Node, reader: Node, coder: Node, { editor, constant }: RuleContext): void {
+function readPicture(node: Node, reader: Node, coder: Node, context: RuleContext): void {
+  const { editor } = context
   const output = node.outputs[0]!
   const next = editor.soleConsumer(output, 'QuantizeLinear')
-  const same = (slot: number) => {
-    const [one, other] = [next!.inputs[slot], coder.inputs[slot]].map((name) => constant(name ?? ''))
-    return one && other && one.dtype === other.dtype && String(toNumbers(one)) === String(toNumbers(other))
-  }
   const codes = coder.outputs[0]!
-  const idle = next && [1, 2].every(same) && editor.bypass(next.outputs[0]!, codes)
+  const idle = next && sameScale(next, coder, context) && editor.bypass(next.outputs[0]!, codes)
   if (idle) editor.removeUnused(node)
   else editor.replace(node, { ...reader, outputs: [output] })
   editor.removeUnused(reader)

@@ -9,7 +9,7 @@ import {
   toNumbers,
 } from '../../../ir/index.ts'
 import { piecesOf, type RuleContext } from '../../../rewrite/index.ts'
-import { type CodedWeights, dropCoded, recode } from './coded-weights.ts'
+import { type CodedOperands, type CodedWeights, dropCoded, recode, recodeAll } from './coded-weights.ts'
 import { tilesName } from './tiles.ts'
 
 /** A convolution that makes a tile of `step` pixels at each place. */
@@ -31,21 +31,27 @@ interface TileConvolution {
 export function convolveInTiles(
   node: Node,
   coder: Node,
-  weight: CodedWeights,
-  bias: CodedWeights | undefined,
+  operands: CodedOperands,
   context: RuleContext,
   { codes: tiled, outputs, step, reads: input = node.inputs[0]!, attributes }: TileConvolution,
 ): void {
   const { editor } = context
   const [height, width] = step
   const places = height * width
-  const again = (old: CodedWeights, codes: Tensor) =>
-    recode(old, { codes, scale: repeated(old.scale, places), zero: repeated(old.zero, places) }, 'tiled', context)
-  const reads = [input, again(weight, tiled), ...(bias ? [again(bias, repeated(bias.codes, places))] : [])]
+  const again = (old: CodedWeights) => {
+    const codes = old === operands.weight ? tiled : repeated(old.codes, places)
+    return recode(
+      old,
+      { codes, scale: repeated(old.scale, places), zero: repeated(old.zero, places) },
+      'tiled',
+      context,
+    )
+  }
+  const reads = [input, ...recodeAll(operands, again)]
   const convolve = (to: string) => makeNode('Conv', reads, [to], { name: node.name, attributes })
   const floats = places === 1 ? node.outputs[0]! : layTiles(node, coder, outputs, step, context)
   editor.replace(node, convolve(floats))
-  for (const old of bias ? [weight, bias] : [weight]) dropCoded(old, context)
+  dropCoded(operands, context)
 }
 
 /**

@@ -41,7 +41,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
     return { refused: 'its weights keep within 16 bits only in groups as narrow as they are' }
   const inputs = [node.inputs[0]!, recode(weight, { codes }, 'merged', context), ...node.inputs.slice(2)]
   editor.replace(node, { ...node, inputs, attributes: new Map(node.attributes).set('group', int(groups / factor)) })
-  dropCoded(weight, context)
+  dropCoded({ weight }, context)
   return true
 }
 

@@ -10,7 +10,7 @@
  */
 import { floatAttribute, makeNode, type Node, operatorName } from '../../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../../rewrite/index.ts'
-import { sameConstant } from './same-constant.ts'
+import { sameScale } from './same-scale.ts'
 
 export const poolBeforeTables = rulePass(
   'poolBeforeTables',
@@ -27,11 +27,8 @@ function apply(pool: Node, context: RuleContext): RuleOutcome {
   const before = editor.producer(table.inputs[0]!, 'DequantizeLinear')
   const behind = editor.soleConsumer(pool.outputs[0]!, 'QuantizeLinear')
   if (!before || !behind) return false
-  for (const slot of [1, 2]) {
-    if (!before.inputs[slot] || constant(before.inputs[slot])?.dims.length !== 0) return false
-    if (!sameConstant(coder.inputs[slot], reader.inputs[slot], context)) return false
-    if (!sameConstant(coder.inputs[slot], behind.inputs[slot], context)) return false
-  }
+  if ([1, 2].some((slot) => constant(before.inputs[slot] ?? '')?.dims.length !== 0)) return false
+  if (!sameScale(coder, reader, context) || !sameScale(coder, behind, context)) return false
   for (const node of [before, table, coder, reader])
     if (!editor.soleConsumer(node.outputs[0]!))
       return { refused: `what ${node.outputs[0]} holds is also read elsewhere` }

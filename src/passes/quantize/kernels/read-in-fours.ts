@@ -102,7 +102,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   }
   const inputs = [floats, recode(weight, { codes }, 'fours', context), ...node.inputs.slice(2)]
   editor.replace(node, { ...node, inputs, attributes })
-  dropCoded(weight, context)
+  dropCoded({ weight }, context)
   editor.removeUnused(reader)
   return true
 }

@@ -9,7 +9,7 @@
  */
 import { ints, type Node, repeatFactor } from '../../../ir/index.ts'
 import { piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../../rewrite/index.ts'
-import { sameConstant } from './same-constant.ts'
+import { sameScale } from './same-scale.ts'
 
 export const repeatCodes = rulePass(
   'repeatCodes',
@@ -23,7 +23,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const reader = editor.producer(node.inputs[0]!, 'DequantizeLinear')
   const coder = editor.soleConsumer(node.outputs[0]!, 'QuantizeLinear')
   if (factor === undefined || !reader || !coder) return false
-  if (opset < 13 || [1, 2].some((slot) => !sameConstant(reader.inputs[slot], coder.inputs[slot], context))) return false
+  if (opset < 13 || !sameScale(reader, coder, context)) return false
   const [codes, output] = [reader.inputs[0]!, coder.outputs[0]!]
   const { values, make, integers } = piecesOf(output, editor)
   const [last, apart, repeated, flat] = values('last', 'apart', 'repeated', 'flat')

@@ -13,7 +13,7 @@
  */
 import { elementCount, fromNumbers, type Node, tensorDtype, tensorShape, toNumbers } from '../../../ir/index.ts'
 import { piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../../rewrite/index.ts'
-import { sameConstant } from './same-constant.ts'
+import { sameScale } from './same-scale.ts'
 
 export const signRightCodes = rulePass(
   'signRightCodes',
@@ -35,8 +35,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const reader = move && editor.producer(move.inputs[0]!, 'DequantizeLinear')
   if (!coder || !reader) return false
   if (tensorDtype(types.get(reader.inputs[0]!)) !== 'uint8') return false
-  if ([1, 2].some((slot) => !sameConstant(reader.inputs[slot], coder.inputs[slot], context))) return false
-  if ([1, 2].some((slot) => !sameConstant(right.inputs[slot], coder.inputs[slot], context))) return false
+  if (!sameScale(reader, coder, context) || !sameScale(right, coder, context)) return false
   const path = [move.outputs[0]!, coder.outputs[0]!, right.outputs[0]!]
   if (path.some((name) => editor.soleConsumer(name) === undefined)) return { refused: 'others read these codes, too' }
   if (!pays(node, context)) return { refused: 'signing its codes would cost more than it saves' }

@@ -54,7 +54,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   if (context.constant(coder.inputs[1]!)?.dims.length !== 0) return false
   const operands = codedOperands(node, 0, context)
   if (operands?.weight.codes.dims.length !== 4) return false
-  const { weight, bias } = operands
+  const { weight } = operands
   const { outputs } = sizesOf(weight.codes)
   if (!mayTile(node, weight.codes)) return false
   const size = pictureSize(context.types.get(node.outputs[0]!))
@@ -65,7 +65,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   if (!leavesBits(weight.codes) && leavesBits(codes))
     return { refused: 'its weights keep within 16 bits only in the order that they have' }
   const pads = ints(intsAttribute(node, 'pads', [0, 0, 0, 0]))
-  convolveInTiles(node, coder, weight, bias, context, {
+  convolveInTiles(node, coder, operands, context, {
     codes,
     outputs,
     step,

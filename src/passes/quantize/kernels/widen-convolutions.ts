@@ -16,13 +16,12 @@ import {
   type Node,
   pictureSize,
   type Tensor,
-  tensorOf,
   tensorValues,
   toNumbers,
 } from '../../../ir/index.ts'
-import { type RuleContext, type RuleOutcome, rulePass } from '../../../rewrite/index.ts'
+import { piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../../rewrite/index.ts'
 import { recoding } from '../drop-unread.ts'
-import { type CodedWeights, codedWeights, dropCoded, recode } from './coded-weights.ts'
+import { type CodedWeights, codedOperands, dropCoded, recode, recodeAll } from './coded-weights.ts'
 import { blocked, inBlocks } from './conv-kernel.ts'
 
 export const widenConvolutions = recoding(
@@ -38,12 +37,11 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor } = context
   const coder = editor.soleConsumer(node.outputs[0]!, 'QuantizeLinear')
   if (!coder || intAttribute(node, 'group', 1) !== 1) return false
-  const weight = codedWeights(node.inputs[1]!, 0, context)
-  if (!weight || !['int8', 'int4'].includes(weight.codes.dtype) || weight.codes.dims.length !== 4) return false
+  const operands = codedOperands(node, 0, context, ['int8', 'int4'])
+  if (operands?.weight.codes.dims.length !== 4) return false
+  const { weight } = operands
   const [channels, inputs, height, width] = weight.codes.dims as [number, number, number, number]
   if (height * width === 1 || inBlocks(channels)) return false
-  const bias = node.inputs[2] ? codedWeights(node.inputs[2], 0, context) : undefined
-  if (node.inputs[2] && !bias) return false
   if (editor.constant(coder.inputs[1]!)?.dims.length !== 0) return false
   const size = pictureSize(context.types.get(node.outputs[0]!))
   if (!size) return { refused: 'the size of its output is not known' }
@@ -53,26 +51,18 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
 
   const wide = blocked(channels)
   const name = node.outputs[0]!
-  const reads = [node.inputs[0]!, widened(weight, wide, context), ...(bias ? [widened(bias, wide, context)] : [])]
-  const floats = editor.freshName(`${name}_wide`)
+  const reads = [node.inputs[0]!, ...recodeAll(operands, (old) => widened(old, wide, context))]
+  const { values, integers } = piecesOf(name, editor)
+  const [floats] = values('wide')
   const codes = editor.freshName(`${coder.outputs[0]}_wide`)
-  const bounds = [0, channels, 1].map((value, i) =>
-    editor.addConstant(
-      tensorOf('int64', [1], BigInt64Array.of(BigInt(value))),
-      `${name}_${['start', 'end', 'axis'][i]}`,
-    ),
-  )
+  const bounds = [integers([0], 'start'), integers([channels], 'end'), integers([1], 'axis')]
   editor.replace(
     coder,
-    {
-      ...coder,
-      inputs: [floats, ...coder.inputs.slice(1)],
-      outputs: [codes],
-    },
+    { ...coder, inputs: [floats, ...coder.inputs.slice(1)], outputs: [codes] },
     makeNode('Slice', [codes, ...bounds], coder.outputs, { name: editor.freshName(`${name}_Slice`) }),
   )
   editor.replace(node, { ...node, inputs: reads, outputs: [floats] })
-  for (const coded of bias ? [weight, bias] : [weight]) dropCoded(coded, context)
+  dropCoded(operands, context)
   return true
 }
 
