@@ -13,6 +13,8 @@
  */
 import {
   elementCount,
+  type FloatOperands,
+  floatOperands,
   fromNumbers,
   int,
   intAttribute,
@@ -23,7 +25,6 @@ import {
   type Node,
   operatorName,
   stringAttribute,
-  type Tensor,
   tensorOf,
   tensorShape,
   tensorValues,
@@ -59,10 +60,8 @@ function staysInBlocks(value: string, context: RuleContext): boolean {
   })
 }
 
-interface Part {
+interface Part extends FloatOperands {
   readonly node: Node
-  readonly weight: Tensor
-  readonly bias: Tensor | undefined
 }
 
 function mergeSiblings(node: Node, context: RuleContext): RuleOutcome {
@@ -118,10 +117,8 @@ const widthOf = ({ weight }: Part) => weight.dims[0]!
 const isNarrow = (part: Part) => widthOf(part) % BLOCK !== 0
 
 function partOf(node: Node, { constant }: RuleContext): Part | undefined {
-  const weight = constant(node.inputs[1]!)
-  const bias = node.inputs[2] ? constant(node.inputs[2]) : undefined
-  if (weight?.dtype !== 'float32' || (node.inputs[2] && bias?.dtype !== 'float32')) return undefined
-  return { node, weight, bias }
+  const operands = floatOperands(node, constant)
+  return operands && { node, ...operands }
 }
 
 /** All that must be equal for convolutions to be one, in one string. */

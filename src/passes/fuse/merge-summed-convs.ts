@@ -13,6 +13,7 @@
 import {
   type Attribute,
   elementCount,
+  floatOperands,
   fromNumbers,
   intAttribute,
   isDepthwise,
@@ -102,9 +103,9 @@ function larger(a: ConvBranch | undefined, b: ConvBranch | undefined): ConvBranc
 function convBranch(name: string, sum: Node, { editor, constant }: RuleContext): ConvBranch | undefined {
   const node = editor.producer(name, 'Conv')
   if (!node || editor.soleConsumer(name) !== sum) return undefined
-  const weight = constant(node.inputs[1]!)
-  const bias = node.inputs[2] ? constant(node.inputs[2]) : undefined
-  if (weight?.dtype !== 'float32' || (node.inputs[2] && bias?.dtype !== 'float32')) return undefined
+  const operands = floatOperands(node, constant)
+  if (!operands) return undefined
+  const { weight, bias } = operands
   const axes = windowAxes(node, weight)
   return (
     axes && {

@@ -13,6 +13,7 @@
  */
 import {
   elementCount,
+  floatOperands,
   int,
   intAttribute,
   isDepthwise,
@@ -138,9 +139,9 @@ function gateOf(product: Node, { editor }: RuleContext): Node | undefined {
 
 /** A convolution of a part of the channels; undefined where its constants cannot be cut. */
 function convolution(node: Node, { constant }: RuleContext): Step | undefined {
-  const weight = constant(node.inputs[1]!)!
-  const bias = node.inputs[2] ? constant(node.inputs[2]) : undefined
-  if (weight.dtype !== 'float32' || (node.inputs[2] && bias?.dtype !== 'float32')) return undefined
+  const operands = floatOperands(node, constant)
+  if (!operands) return undefined
+  const { weight, bias } = operands
   const depthwise = isDepthwise(node, weight)
   return (read, part, output, { make, floats }) => {
     const of = (tensor: Tensor, hint: string) => {

@@ -14,6 +14,7 @@
  * front of the grown picture and d = s·⌈p/s⌉ − p.
  */
 import {
+  floatOperands,
   fromNumbers,
   hasGaps,
   int,
@@ -24,6 +25,7 @@ import {
   nodeLabel,
   repeatFactor,
   type Tensor,
+  TO_THE_END,
   tensorShape,
   tensorValues,
   toNumbers,
@@ -80,10 +82,9 @@ function apply(node: Node, context: RuleContext, kernels: keyof typeof NS, block
   const resize = editor.producer(node.inputs[0]!)
   const times = resize && repeatFactor(resize, constant)
   if (times === undefined) return false
-  const weight = constant(node.inputs[1]!)
-  const bias = node.inputs[2] ? constant(node.inputs[2]) : undefined
-  if (weight?.dtype !== 'float32' || weight.dims.length !== 4 || (node.inputs[2] && !bias))
-    return { refused: 'its weights are not constant' }
+  const operands = floatOperands(node, constant)
+  if (operands?.weight.dims.length !== 4) return { refused: 'its weights are not constant' }
+  const { weight, bias } = operands
   const strided = intsAttribute(node, 'strides', [1, 1]).some((step) => step !== 1)
   if (strided || hasGaps(node) || intAttribute(node, 'group', 1) !== 1) return false
   if (editor.soleConsumer(resize!.outputs[0]!) !== node) return { refused: 'the grown picture is also read elsewhere' }
@@ -115,7 +116,7 @@ function apply(node: Node, context: RuleContext, kernels: keyof typeof NS, block
     attributes,
   }
   const cut = axes.some(({ beyond }) => beyond[0] + beyond[1] > 0)
-  const bounds = (side: 0 | 1) => axes.map(({ beyond }) => (side === 0 ? beyond[0] : -beyond[1] || END))
+  const bounds = (side: 0 | 1) => axes.map(({ beyond }) => (side === 0 ? beyond[0] : -beyond[1] || TO_THE_END))
   const laying = [
     make('DepthToSpace', [activation ? active : tiles], cut ? laid : output, { blocksize: int(times) }),
     ...(cut
@@ -132,9 +133,6 @@ function apply(node: Node, context: RuleContext, kernels: keyof typeof NS, block
   editor.remove(resize!)
   return true
 }
-
-/** Further than any picture reaches. */
-const END = 2 ** 31 - 1
 
 /** How tiles lie along an axis where pixels come `times` times, and zeros stand on both sides of them. */
 function tileOf(times: number, kernel: number, before: number, behind: number): Axis {

@@ -11,6 +11,8 @@
  * Source: y[o, l·(k·h + i) + j] = Σ_m v[m, o, j] · Act(Σ_c w[c, m, i] · x[c, h]) for every axis.
  */
 import {
+  type FloatOperands,
+  floatOperands,
   int,
   intAttribute,
   intsAttribute,
@@ -32,10 +34,8 @@ export const growInTiles = rulePass(
 )
 
 /** A transposed convolution that makes a square tile of each pixel, and the activations behind it. */
-interface Stage {
+interface Stage extends FloatOperands {
   readonly node: Node
-  readonly weight: Tensor
-  readonly bias: Tensor | undefined
   readonly side: number
   readonly activations: readonly Node[]
 }
@@ -109,10 +109,9 @@ function stagesFrom(first: Node, { editor, constant }: RuleContext): readonly St
 
 /** The weights of a transposed convolution whose windows are squares side by side; undefined where they are not. */
 function squareTiles(node: Node, constant: RuleContext['constant']): Omit<Stage, 'node' | 'activations'> | undefined {
-  const weight = constant(node.inputs[1]!)
-  const bias = node.inputs[2] ? constant(node.inputs[2]) : undefined
-  if (weight?.dtype !== 'float32' || weight.dims.length !== 4 || (node.inputs[2] && !bias)) return undefined
-  const [side, width] = weight.dims.slice(2) as [number, number]
+  const operands = floatOperands(node, constant)
+  if (operands?.weight.dims.length !== 4) return undefined
+  const [side, width] = operands.weight.dims.slice(2) as [number, number]
   const all = (name: string, otherwise: readonly number[], wanted: number) =>
     intsAttribute(node, name, otherwise).every((value) => value === wanted)
   const plain =
@@ -125,7 +124,7 @@ function squareTiles(node: Node, constant: RuleContext['constant']): Omit<Stage,
     !node.attributes.has('output_shape') &&
     intAttribute(node, 'group', 1) === 1 &&
     ['NOTSET', 'VALID'].includes(stringAttribute(node, 'auto_pad', 'NOTSET'))
-  return plain ? { weight, bias, side } : undefined
+  return plain ? { ...operands, side } : undefined
 }
 
 /** Whether the products with zeros cost less than laying what is made on the way; both of one pixel of the smallest picture. */

@@ -1,5 +1,6 @@
 import {
   averagesPicture,
+  floatOperands,
   intAttribute,
   type Node,
   operatorName,
@@ -26,10 +27,8 @@ export function planarWeight(
   open: readonly string[],
   constant: (name: string) => Tensor | undefined,
 ): Tensor | undefined {
-  const weight = constant(node.inputs[1]!)
-  const bias = node.inputs[2] ? constant(node.inputs[2]) : undefined
-  const known = open.length === 1 && (!node.inputs[2] || bias?.dtype === 'float32')
-  return known && weight?.dtype === 'float32' && weight.dims.length === 4 ? weight : undefined
+  const weight = open.length === 1 ? floatOperands(node, constant)?.weight : undefined
+  return weight?.dims.length === 4 ? weight : undefined
 }
 
 /** A Concat of channels that are all computed; of values of rank 4, since convolutions make or read them. */

@@ -9,6 +9,7 @@
  * Source: −(w·x + b) = (−w)·x + (−b), to the bit but for the sign of a zero.
  */
 import {
+  floatOperands,
   fromNumbers,
   intAttribute,
   joinedFloats,
@@ -32,11 +33,10 @@ function apply(node: Node, { editor, constant }: RuleContext): RuleOutcome {
   if (!first || !second || first.value !== second.value || first.rectified !== second.rectified) return false
   if (first.negated === second.negated) return false
   const conv = editor.producer(first.value, 'Conv')
-  const weight = conv && constant(conv.inputs[1]!)
-  if (!conv || weight?.dtype !== 'float32' || intAttribute(conv, 'group', 1) !== 1) return false
+  const operands = conv && floatOperands(conv, constant)
+  if (!operands || intAttribute(conv, 'group', 1) !== 1) return false
+  const { weight, bias } = operands
   if (![1, 1 - weight.dims.length].includes(intAttribute(node, 'axis', 0))) return false
-  const bias = conv.inputs[2] ? constant(conv.inputs[2]) : undefined
-  if (conv.inputs[2] && bias?.dtype !== 'float32') return false
   const between = halves.flatMap((half) => half!.nodes)
   const readers = editor.consumers(first.value)
   if (editor.isOutput(first.value) || readers.length !== 2 || between.some(({ outputs }) => !isAlone(outputs[0]!)))

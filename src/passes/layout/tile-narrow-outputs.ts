@@ -12,6 +12,7 @@
  * Source: y[m, a·h + i, b·w + j] = Σ_c Σ_u Σ_v x[c, a·r·h + (r·i + u) − p, b·s·w + (s·j + v) − q] · w[m, c, u, v].
  */
 import {
+  floatOperands,
   hasGaps,
   intAttribute,
   ints,
@@ -55,9 +56,9 @@ const PAYS = 0.9
 
 function apply(node: Node, context: RuleContext, block: ChannelBlock): RuleOutcome {
   const { editor, constant, types } = context
-  const weight = constant(node.inputs[1]!)
-  const bias = node.inputs[2] ? constant(node.inputs[2]) : undefined
-  if (weight?.dtype !== 'float32' || weight.dims.length !== 4 || (node.inputs[2] && !bias)) return false
+  const operands = floatOperands(node, constant)
+  if (operands?.weight.dims.length !== 4) return false
+  const { weight, bias } = operands
   const [outputs, inputs, ...kernel] = weight.dims as [number, number, number, number]
   if (outputs > MOST_OUTPUTS || kernel[0] * kernel[1] === 1) return false
   if (intAttribute(node, 'group', 1) !== 1 || hasGaps(node)) return false
