@@ -1,7 +1,14 @@
-import { stringAttribute } from './attribute.ts'
-import type { Node } from './model.ts'
+import { string, stringAttribute } from './attribute.ts'
+import type { Attribute, Node } from './model.ts'
 import { toNumbers } from './numbers.ts'
 import type { Tensor } from './tensor.ts'
+
+/** The attributes of a Resize that repeats pixels: place i reads place ⌊i / factor⌋. */
+export const REPEATING: Readonly<Record<string, Attribute>> = {
+  mode: string('nearest'),
+  coordinate_transformation_mode: string('asymmetric'),
+  nearest_mode: string('floor'),
+}
 
 /**
  * The whole number that height and width of a value of rank 4 grow by, where each pixel is only repeated: place i reads

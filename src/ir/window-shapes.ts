@@ -1,5 +1,5 @@
 import { intAttribute, intsAttribute, stringAttribute } from './attribute.ts'
-import type { Node } from './model.ts'
+import type { Attribute, Node } from './model.ts'
 import { elementCount, type Tensor } from './tensor.ts'
 
 /** A convolution whose every pixel is made of the one in the same place, and of all channels. */
@@ -22,6 +22,10 @@ export const isPlainConv = (node: Node): boolean =>
   intAttribute(node, 'group', 1) === 1 &&
   ['strides', 'dilations'].every((name) => intsAttribute(node, name, [1, 1]).every((value) => value === 1)) &&
   ['NOTSET', 'VALID'].includes(stringAttribute(node, 'auto_pad', 'NOTSET'))
+
+/** The attributes of a pool that a convolution with the same windows has as well. */
+export const windowAttributes = (pool: Node): Readonly<Record<string, Attribute>> =>
+  Object.fromEntries([...pool.attributes].filter(([name]) => name !== 'ceil_mode' && name !== 'count_include_pad'))
 
 /** How the windows of a convolution lie over the places of a picture. */
 export interface Windows {

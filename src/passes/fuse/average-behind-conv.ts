@@ -19,6 +19,7 @@ import {
   isPointwise,
   makeNode,
   type Node,
+  windowAttributes,
 } from '../../ir/index.ts'
 import { BLOCK, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
@@ -52,19 +53,15 @@ function apply(conv: Node, { editor }: RuleContext): RuleOutcome {
     const taps = elementCount(window)
     const mean = new Float64Array(makes * taps).fill(1 / taps)
     const weights = editor.addConstant(fromNumbers('float32', [makes, 1, ...window], mean), `${output}_mean`)
-    const attributes = [...pool.attributes].filter(([name]) => !POOL_ONLY.has(name))
     editor.replace(
       conv,
       { ...first, inputs: first.inputs.slice(0, 2) },
       makeNode('Conv', [few, weights, ...(bias ? [bias] : [])], [output], {
         name: pool.name,
-        attributes: { ...Object.fromEntries(attributes), group: int(makes) },
+        attributes: { ...windowAttributes(pool), group: int(makes) },
       }),
     )
   }
   editor.remove(pool)
   return true
 }
-
-/** Attributes that a convolution has not. */
-const POOL_ONLY: ReadonlySet<string> = new Set(['ceil_mode', 'count_include_pad'])

@@ -11,7 +11,7 @@
 import { fromNumbers, isFloating, makeNode, type Node, operatorName } from '../../ir/index.ts'
 import {
   affineOf,
-  atChannel,
+  composeAffine,
   isAllOnes,
   isAllZeros,
   type RuleContext,
@@ -67,13 +67,8 @@ function throughBias(node: Node, add: Node, context: RuleContext): RuleOutcome {
     ? product
     : foldAfter(linear, { ...second, shift: Float64Array.of(0) }, inner, editor)
   if ('refused' in fused) return fused
-  const { dtype } = linear.weight
-  const length = Math.max(first.shift.length, second.scale.length, second.shift.length)
-  const values = Float64Array.from(
-    { length },
-    (_, i) => atChannel(first.shift, i) * atChannel(second.scale, i) + atChannel(second.shift, i),
-  )
-  const bias = editor.addConstant(fromNumbers(dtype, [length], values), add.inputs[1 - side]!)
+  const { shift } = composeAffine(first, second)
+  const bias = editor.addConstant(fromNumbers(linear.weight.dtype, [shift.length], shift), add.inputs[1 - side]!)
   const sum = makeNode('Add', [inner, bias], [node.outputs[0]!], { name: add.name })
   editor.replace(node, ...(fused === product ? [] : [fused]), sum)
   editor.remove(add)

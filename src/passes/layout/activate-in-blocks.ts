@@ -13,11 +13,10 @@ import { int, makeNode, type Node, tensorOf } from '../../ir/index.ts'
 import type { ChannelBlock } from '../../report/index.ts'
 import type { RuleContext, RuleOutcome } from '../../rewrite/index.ts'
 import { blockPass } from './block-pass.ts'
-import { ACTIVATIONS, isBlockedConv, QUARTER } from './blocks.ts'
+import { ACTIVATIONS, feedsBlocks, isBlockedConv, QUARTER } from './blocks.ts'
 
 /** What has a blocked kernel by itself. */
 const BLOCKED: ReadonlySet<string> = new Set(['Relu', 'Sigmoid', 'Tanh'])
-const POOLS: ReadonlySet<string> = new Set(['MaxPool', 'AveragePool', 'GlobalAveragePool'])
 
 export const activateInBlocks = blockPass(
   'activateInBlocks',
@@ -25,20 +24,15 @@ export const activateInBlocks = blockPass(
   { roots: [...ACTIVATIONS].filter((operator) => !BLOCKED.has(operator)), apply },
 )
 
-function apply(node: Node, { editor, constant }: RuleContext, block: ChannelBlock): RuleOutcome {
+function apply(node: Node, context: RuleContext, block: ChannelBlock): RuleOutcome {
+  const { editor, constant } = context
   const [input, output] = [node.inputs[0]!, node.outputs[0]!]
   const first = editor.producer(input, ...ACTIVATIONS)
   const conv = first && editor.producer(first.inputs[0]!)
   if (!conv || !isBlockedConv(conv, constant)) return false
   if (!editor.soleConsumer(input) || !editor.soleConsumer(conv.outputs[0]!)) return false
   const channels = constant(conv.inputs[1]!)!.dims[0]!
-  if (channels < block || channels % QUARTER !== 0 || editor.isOutput(output)) return false
-  const readers = editor.consumers(output)
-  const isBlocked = (reader: Node) =>
-    isBlockedConv(reader, constant)
-      ? reader.inputs[0] === output
-      : reader.domain === '' && POOLS.has(reader.opType) && channels % block === 0
-  if (readers.length === 0 || !readers.every(isBlocked)) return false
+  if (channels < block || channels % QUARTER !== 0 || !feedsBlocks(output, channels, context, block)) return false
   const same = editor.freshName(`${output}_same`)
   const ones = tensorOf('float32', [channels, 1, 1, 1], new Float32Array(channels).fill(1))
   editor.replace(

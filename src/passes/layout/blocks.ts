@@ -5,9 +5,6 @@ import type { RuleContext } from '../../rewrite/index.ts'
 /** Numbers of channels that blocked kernels take are multiples of this; the last block is filled up on the way. */
 export const QUARTER = 4
 
-/** What it takes to bring one channel of a pixel out of its block, and back, in multiply-accumulates of a blocked kernel. */
-export const MOVE = 28
-
 /** What the runtime makes a part of the convolution in front. */
 export const ACTIVATIONS: ReadonlySet<string> = new Set([
   'Relu',
@@ -21,12 +18,31 @@ export const ACTIVATIONS: ReadonlySet<string> = new Set([
 
 /** What works on whole blocks and leaves them. */
 const POOLS: ReadonlySet<string> = new Set(['MaxPool', 'AveragePool'])
+/** What reads whole blocks. */
+const READERS: ReadonlySet<string> = new Set([...POOLS, 'GlobalAveragePool'])
 
 /** A convolution over height and width that has a blocked kernel: with one group, or one for each channel. */
 export function isBlockedConv(node: Node, constant: (name: string) => Tensor | undefined): boolean {
   const weight = operatorName(node) === 'Conv' ? constant(node.inputs[1]!) : undefined
   if (weight?.dims.length !== 4) return false
   return intAttribute(node, 'group', 1) === 1 || isDepthwise(node, weight)
+}
+
+/** Whether nothing but convolutions, and pools where its channels are whole blocks, reads a value. */
+export function feedsBlocks(
+  value: string,
+  channels: number,
+  { editor, constant }: RuleContext,
+  block: ChannelBlock,
+): boolean {
+  const readers = editor.consumers(value)
+  const takesBlocks = (reader: Node) =>
+    isBlockedConv(reader, constant) || (READERS.has(operatorName(reader)) && channels % block === 0)
+  return (
+    !editor.isOutput(value) &&
+    readers.length > 0 &&
+    readers.every((reader) => reader.inputs[0] === value && takesBlocks(reader))
+  )
 }
 
 /** Values that are looked at behind one: further away there is a convolution, or it is a strange model. */

@@ -23,10 +23,10 @@ import {
   tensorValues,
 } from '../../ir/index.ts'
 import type { ChannelBlock } from '../../report/index.ts'
-import { BLOCK, type Pieces, piecesOf, type RuleContext, type RuleOutcome } from '../../rewrite/index.ts'
+import { BLOCK, type Pieces, piecesOf, REORDER_MACS, type RuleContext, type RuleOutcome } from '../../rewrite/index.ts'
 import { blockPass } from './block-pass.ts'
 import { blockedNs } from './blocked-rates.ts'
-import { ACTIVATIONS, isBlockedConv, MOVE } from './blocks.ts'
+import { ACTIVATIONS, isBlockedConv } from './blocks.ts'
 
 const RANK = 4
 
@@ -62,7 +62,7 @@ function apply(split: Node, context: RuleContext, block: ChannelBlock): RuleOutc
   const widths = split.outputs.map((name) => tensorShape(types.get(name))?.[1])
   if (!widths.every((width) => typeof width === 'number' && width > 0 && width % block === 0)) return false
   const chain = editor.soleConsumer(whole) === split ? chainTo(whole, context) : undefined
-  if (!chain || chain.macs * slowerBy(widths as number[], block) > MOVE) return false
+  if (!chain || chain.macs * slowerBy(widths as number[], block) > REORDER_MACS) return false
   let from = 0
   const made = split.outputs.flatMap((output, i) => {
     const part = { from, to: from + (widths[i] as number) }

@@ -10,10 +10,9 @@
  * Source: x·g is the same whether g is repeated by the product or before it. Which operators have blocked kernels:
  * `nchwc_transformer.cc` of ONNX Runtime.
  */
-import { makeNode, type Node, operatorName, pictureSize, sameSize, string, tensorShape } from '../../ir/index.ts'
+import { makeNode, type Node, operatorName, pictureSize, REPEATING, sameSize, tensorShape } from '../../ir/index.ts'
 import type { ChannelBlock } from '../../report/index.ts'
-import type { RuleContext, RuleOutcome } from '../../rewrite/index.ts'
-import { piecesOf } from '../../rewrite/index.ts'
+import { piecesOf, type RuleContext, type RuleOutcome } from '../../rewrite/index.ts'
 import { blockPass } from './block-pass.ts'
 import { ACTIVATIONS, channelsInBlocks, isBlockedConv } from './blocks.ts'
 
@@ -40,11 +39,7 @@ function apply(node: Node, context: RuleContext, block: ChannelBlock): RuleOutco
   const [grown] = values('grown')
   const resize = makeNode('Resize', [gate, '', floats([4], [1, 1, ...size], 'sizes')], [grown], {
     name: editor.freshName(`${grown}_Resize`),
-    attributes: {
-      mode: string('nearest'),
-      coordinate_transformation_mode: string('asymmetric'),
-      nearest_mode: string('floor'),
-    },
+    attributes: REPEATING,
   })
   editor.replace(node, resize, { ...node, inputs: node.inputs.map((name, i) => (i === slot ? grown : name)) })
   return true

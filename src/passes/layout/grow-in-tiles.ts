@@ -24,8 +24,8 @@ import {
   tensorOf,
   tensorValues,
 } from '../../ir/index.ts'
-import { piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
-import { ACTIVATIONS, MOVE } from './blocks.ts'
+import { piecesOf, REORDER_MACS, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { ACTIVATIONS } from './blocks.ts'
 
 export const growInTiles = rulePass(
   'growInTiles',
@@ -137,7 +137,7 @@ function pays(stages: readonly Stage[]): boolean {
     laid += pixels * (tile > 1 ? reads : 0)
     tile *= side
   }
-  return products < MOVE * laid
+  return products < REORDER_MACS * laid
 }
 
 /** Weights [C, M, k, k] as those [s·k·s·k·M, s·s·C, 1, 1] that grow each pixel of a tile of s·s pixels. */

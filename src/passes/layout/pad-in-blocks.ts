@@ -10,9 +10,9 @@
  */
 import { makeNode, type Node, operatorName } from '../../ir/index.ts'
 import type { ChannelBlock } from '../../report/index.ts'
-import { piecesOf, type RuleContext } from '../../rewrite/index.ts'
+import { piecesOf, REORDER_MACS, type RuleContext } from '../../rewrite/index.ts'
 import { blockPass } from './block-pass.ts'
-import { ACTIVATIONS, channelsInBlocks, MOVE } from './blocks.ts'
+import { ACTIVATIONS, channelsInBlocks } from './blocks.ts'
 import { channelsPadded } from './kept-channels.ts'
 
 export const padInBlocks = blockPass(
@@ -27,7 +27,7 @@ function apply(node: Node, context: RuleContext, block: ChannelBlock): boolean {
   const by = channelsPadded(node, constant)
   const from = by === undefined ? undefined : channelsInBlocks(x, context, block)
   if (by === undefined || from === undefined || from % block !== 0 || by % block !== 0) return false
-  if (from > MOVE * sumsBehind(y, from + by, context, block).size) return false
+  if (from > REORDER_MACS * sumsBehind(y, from + by, context, block).size) return false
   const { floats } = piecesOf(y, editor)
   const unit = new Float32Array((from + by) * from)
   for (let channel = 0; channel < from; channel++) unit[channel * from + channel] = 1

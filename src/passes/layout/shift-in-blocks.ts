@@ -10,7 +10,7 @@ import { int, makeNode, type Node, type Tensor, tensorOf, tensorValues } from '.
 import type { ChannelBlock } from '../../report/index.ts'
 import type { RuleContext, RuleOutcome } from '../../rewrite/index.ts'
 import { blockPass } from './block-pass.ts'
-import { ACTIVATIONS, isBlockedConv } from './blocks.ts'
+import { ACTIVATIONS, feedsBlocks, isBlockedConv } from './blocks.ts'
 import { channelAxis } from './kept-channels.ts'
 
 export const shiftInBlocks = blockPass(
@@ -18,8 +18,6 @@ export const shiftInBlocks = blockPass(
   'A constant added between convolutions becomes a convolution of one tap, which works on blocks of channels.',
   { roots: ['Add', 'Mul'], apply },
 )
-
-const POOLS: ReadonlySet<string> = new Set(['MaxPool', 'AveragePool', 'GlobalAveragePool'])
 
 function apply(node: Node, context: RuleContext, block: ChannelBlock): RuleOutcome {
   const { editor, constant } = context
@@ -30,9 +28,7 @@ function apply(node: Node, context: RuleContext, block: ChannelBlock): RuleOutco
   const channels = blockedChannels(input, context)
   if (channels === undefined || channels % block !== 0) return false
   const numbers = perChannel(values, channels)
-  if (!numbers || editor.isOutput(node.outputs[0]!)) return false
-  const readers = editor.consumers(node.outputs[0]!)
-  if (readers.length === 0 || !readers.every((reader) => isBlocked(reader, node.outputs[0]!, context))) return false
+  if (!numbers || !feedsBlocks(node.outputs[0]!, channels, context, block)) return false
   const sum = node.opType === 'Add'
   const weight = sum ? new Float32Array(channels).fill(1) : numbers
   const inputs = [
@@ -53,11 +49,6 @@ function blockedChannels(value: string, { editor, constant }: RuleContext): numb
   const maker = editor.producer(activation ? activation.inputs[0]! : value)
   if (!maker || !isBlockedConv(maker, constant) || editor.consumers(maker.outputs[0]!).length !== 1) return undefined
   return constant(maker.inputs[1]!)!.dims[0]
-}
-
-function isBlocked(reader: Node, value: string, { constant }: RuleContext): boolean {
-  if (reader.domain !== '' || reader.inputs[0] !== value) return false
-  return POOLS.has(reader.opType) || isBlockedConv(reader, constant)
 }
 
 function perChannel(tensor: Tensor, channels: number): Float32Array | undefined {

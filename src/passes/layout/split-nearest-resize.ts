@@ -5,7 +5,7 @@
  * Illegal: factors that are no powers of two, coordinates that do more than repeat pixels. Left alone between codes.
  * Source: ⌊⌊i / 2⌋ / 2⌋ = ⌊i / 4⌋; `UpsampleNearest2x` of ONNX Runtime.
  */
-import { makeNode, type Node, repeatFactor, string, tensorOf } from '../../ir/index.ts'
+import { makeNode, type Node, REPEATING, repeatFactor, tensorOf } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const splitNearestResize = rulePass(
@@ -26,11 +26,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
     const output = step === steps - 1 ? node.outputs[0]! : editor.freshName(`${node.outputs[0]}_doubled`)
     const doubled = makeNode('Resize', [value, '', scales], [output], {
       name: step === steps - 1 ? node.name : editor.freshName(`${node.name || node.outputs[0]}_doubled`),
-      attributes: {
-        mode: string('nearest'),
-        coordinate_transformation_mode: string('asymmetric'),
-        nearest_mode: string('floor'),
-      },
+      attributes: REPEATING,
     })
     value = output
     return doubled

@@ -20,6 +20,7 @@ import {
   pictureSize,
   tensorOf,
   tensorShape,
+  windowAttributes,
 } from '../../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../../rewrite/index.ts'
 
@@ -49,7 +50,6 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const [coded, scale, zero] = [codes, ...scalars].map((tensor, i) =>
     editor.addConstant(tensor, `${weights}_${['codes', 'scale', 'zero_point'][i]}`),
   )
-  const kept = [...node.attributes].filter(([name]) => !POOL_ONLY.has(name))
   editor.replace(
     node,
     makeNode('DequantizeLinear', [coded!, scale!, zero!], [weights], {
@@ -58,14 +58,11 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
     // Under the name of what it stands for, so that profiles know what that costs.
     makeNode('Conv', [input, weights], [output], {
       name: node.name,
-      attributes: { ...Object.fromEntries(kept), group: int(channels) },
+      attributes: { ...windowAttributes(node), group: int(channels) },
     }),
   )
   return true
 }
-
-/** Attributes that a convolution has not. */
-const POOL_ONLY: ReadonlySet<string> = new Set(['ceil_mode', 'count_include_pad'])
 
 /** Why a window's mean is not the same weighted sum everywhere; undefined where it is. */
 export function unevenWindows(node: Node): string | undefined {
