@@ -24,6 +24,7 @@ import {
   toNumbers,
 } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { betweenReshapes } from './between-reshapes.ts'
 
 export const dealChannels = rulePass(
   'dealChannels',
@@ -38,14 +39,11 @@ export const dealChannels = rulePass(
 const SIZES_AS_INPUT = 13
 
 function fromRows(node: Node, context: RuleContext): RuleOutcome {
-  const { editor, types, constant } = context
+  const { editor, constant } = context
   if (intsAttribute(node, 'perm', []).join() !== '1,0,2') return false
-  const before = editor.producer(node.inputs[0]!, 'Reshape')
-  const after = editor.soleConsumer(node.outputs[0]!, 'Reshape')
-  if (!before || !after || after.inputs[0] !== node.outputs[0]) return false
-  if (editor.soleConsumer(before.outputs[0]!) !== node || editor.isOutput(after.outputs[0]!)) return false
-  const x = before.inputs[0]!
-  const [whole, rows, parts] = [x, before.outputs[0]!, after.outputs[0]!].map((value) => tensorShape(types.get(value)))
+  const reshapes = betweenReshapes(node, context)
+  if (!reshapes || editor.isOutput(reshapes.after.outputs[0]!)) return false
+  const { x, after, whole, apart: rows, back: parts } = reshapes
   const sides = sizesOf(x, context)
   const count = rows?.[1]
   if (!sides || typeof count !== 'number' || whole?.length !== 4) return false

@@ -11,8 +11,9 @@
  * the second form alone.
  * Source: ONNX, DepthToSpace.
  */
-import { int, intsAttribute, makeNode, type Node, string, tensorShape } from '../../ir/index.ts'
+import { int, intsAttribute, makeNode, type Node, string, tensorDtype } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { betweenReshapes } from './between-reshapes.ts'
 
 export const recogniseDepthToSpace = rulePass(
   'recogniseDepthToSpace',
@@ -29,21 +30,17 @@ const MODES: Readonly<Record<string, { readonly mode: string; readonly channels:
 /** The first operator set that has a mode. */
 const HAS_MODE = 11
 
-function apply(node: Node, { editor, types, opset }: RuleContext): RuleOutcome {
+function apply(node: Node, context: RuleContext): RuleOutcome {
+  const { editor, types, opset } = context
   const found = MODES[(intsAttribute(node, 'perm', null) ?? []).join()]
-  const before = editor.producer(node.inputs[0]!, 'Reshape')
-  const after = editor.soleConsumer(node.outputs[0]!, 'Reshape')
-  if (!found || opset < HAS_MODE || !before || !after || after.inputs[0] !== node.outputs[0]) return false
-  if (editor.soleConsumer(before.outputs[0]!) !== node) return false
-  const [whole, apart, back] = [before.inputs[0]!, before.outputs[0]!, after.outputs[0]!].map((value) =>
-    tensorShape(types.get(value)),
-  )
+  const reshapes = found && opset >= HAS_MODE ? betweenReshapes(node, context) : undefined
+  if (!found || !reshapes) return false
+  const { x, after, whole, apart, back } = reshapes
   const size = apart?.[found.tile]
   const channels = apart?.[found.channels]
   const [height, width] = whole?.slice(2) ?? []
-  const type = types.get(before.inputs[0]!)
   // The runtime moves integers and halves in pieces alone.
-  if (type?.kind !== 'tensor' || type.dtype !== 'float32') return false
+  if (tensorDtype(types.get(x)) !== 'float32') return false
   if (whole?.length !== 4 || typeof size !== 'number' || typeof channels !== 'number') return false
   if (typeof height !== 'number' || typeof width !== 'number') return false
   const moved = found.mode === 'CRD' ? [channels, size, size, height, width] : [size, size, channels, height, width]
@@ -53,10 +50,7 @@ function apply(node: Node, { editor, types, opset }: RuleContext): RuleOutcome {
     back?.slice(1).join() === [channels, size * height, size * width].join()
   if (!isTile) return false
   const attributes = { blocksize: int(size), mode: string(found.mode) }
-  editor.replace(
-    after,
-    makeNode('DepthToSpace', [before.inputs[0]!], after.outputs, { name: node.name || after.name, attributes }),
-  )
+  editor.replace(after, makeNode('DepthToSpace', [x], after.outputs, { name: node.name || after.name, attributes }))
   editor.removeUnused(node)
   return true
 }

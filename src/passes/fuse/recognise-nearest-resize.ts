@@ -11,8 +11,9 @@
  * batch apart; other types than float32; operator sets before 13, whose Resize wants a region.
  * Source: ONNX, Resize: asymmetric and floor read pixel ⌊i/s⌋.
  */
-import { fromNumbers, intAttribute, makeNode, type Node, string, tensorShape, toNumbers } from '../../ir/index.ts'
+import { fromNumbers, intAttribute, makeNode, type Node, REPEATING, tensorDtype, toNumbers } from '../../ir/index.ts'
 import { type GraphEditor, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { betweenReshapes } from './between-reshapes.ts'
 
 export const recogniseNearestResize = rulePass(
   'recogniseNearestResize',
@@ -26,17 +27,11 @@ export const recogniseNearestResize = rulePass(
 /** The first operator set whose Resize needs no region. */
 const NO_REGION = 13
 
-function apply(node: Node, { editor, constant, types, opset }: RuleContext): RuleOutcome {
-  const before = editor.producer(node.inputs[0]!)
-  const after = editor.soleConsumer(node.outputs[0]!, 'Reshape')
-  if (opset < NO_REGION || !before || !after || after.inputs[0] !== node.outputs[0]) return false
-  if (!['Reshape', 'Unsqueeze'].includes(before.opType) || editor.soleConsumer(before.outputs[0]!) !== node)
-    return false
-  const type = types.get(before.inputs[0]!)
-  if (type?.kind !== 'tensor' || type.dtype !== 'float32') return false
-  const [whole, apart, back] = [before.inputs[0]!, before.outputs[0]!, after.outputs[0]!].map((value) =>
-    tensorShape(types.get(value)),
-  )
+function apply(node: Node, context: RuleContext): RuleOutcome {
+  const { editor, constant, types, opset } = context
+  const reshapes = opset < NO_REGION ? undefined : betweenReshapes(node, context, ['Reshape', 'Unsqueeze'])
+  if (!reshapes || tensorDtype(types.get(reshapes.x)) !== 'float32') return false
+  const { x, after, whole, apart, back } = reshapes
   const [channels, height, width] = whole?.slice(1) ?? []
   if (whole?.length !== 4 || typeof channels !== 'number') return false
   if (typeof height !== 'number' || typeof width !== 'number') return false
@@ -48,7 +43,7 @@ function apply(node: Node, { editor, constant, types, opset }: RuleContext): Rul
   const [down, right] = [times[3]!, times[5]!]
   if (times.join() !== [1, 1, 1, down, 1, right].join()) return false
   if (back?.slice(1).join() !== [channels, down * height, right * width].join()) return false
-  grow(before.inputs[0]!, after, [down, right], editor, node.name || after.name)
+  grow(x, after, [down, right], editor, node.name || after.name)
   editor.removeUnused(node)
   return true
 }
@@ -89,10 +84,5 @@ function grow(
   name = node.name,
 ): void {
   const scales = editor.addConstant(fromNumbers('float32', [4], [1, 1, ...times]), `${node.outputs[0]}_scales`)
-  const attributes = {
-    mode: string('nearest'),
-    coordinate_transformation_mode: string('asymmetric'),
-    nearest_mode: string('floor'),
-  }
-  editor.replace(node, makeNode('Resize', [x, '', scales], node.outputs, { name, attributes }))
+  editor.replace(node, makeNode('Resize', [x, '', scales], node.outputs, { name, attributes: REPEATING }))
 }

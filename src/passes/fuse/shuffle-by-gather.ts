@@ -7,8 +7,9 @@
  * Illegal: an inner value is read elsewhere or is an output; sizes that are not known to come back.
  * Source: channel j·g + i of the result is channel i·c + j of x.
  */
-import { int, intsAttribute, makeNode, type Node, sameSize, tensorOf, tensorShape } from '../../ir/index.ts'
+import { int, intsAttribute, makeNode, type Node, sameSize, tensorOf } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { betweenReshapes } from './between-reshapes.ts'
 
 export const shuffleByGather = rulePass(
   'shuffleByGather',
@@ -20,14 +21,9 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor } = context
   const perm = intsAttribute(node, 'perm', null)
   if (!perm || perm.length < 4 || perm.some((axis, i) => axis !== ([0, 2, 1][i] ?? i))) return false
-  const before = editor.producer(node.inputs[0]!, 'Reshape')
-  const after = editor.soleConsumer(node.outputs[0]!, 'Reshape')
-  if (!before || !after) return false
-  if (after.inputs[0] !== node.outputs[0] || editor.soleConsumer(before.outputs[0]!) !== node) return false
-  const [whole, apart, back] = [before.inputs[0]!, before.outputs[0]!, after.outputs[0]!].map((value) =>
-    tensorShape(context.types.get(value)),
-  )
-  if (!whole || !apart || !back || whole.length !== apart.length - 1 || back.length !== whole.length) return false
+  const { x, after, whole, apart, back } = betweenReshapes(node, context) ?? {}
+  if (!x || !after || !whole || !apart || !back || whole.length !== apart.length - 1 || back.length !== whole.length)
+    return false
   const [groups, channels] = [apart[1], apart[2]]
   if (typeof groups !== 'number' || typeof channels !== 'number') return false
   if (whole[1] !== groups * channels || back[1] !== whole[1]) return false
@@ -41,7 +37,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const indices = editor.addConstant(tensorOf('int64', [order.length], order), `${after.outputs[0]}_order`)
   editor.replace(
     after,
-    makeNode('Gather', [before.inputs[0]!, indices], after.outputs, {
+    makeNode('Gather', [x, indices], after.outputs, {
       name: node.name || after.name,
       attributes: { axis: int(1) },
     }),
