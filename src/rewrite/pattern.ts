@@ -74,6 +74,18 @@ export const op =
     return false
   }
 
+/** A node that `find` knows by the value that it gives, over `inner` as its first input, whatever else it reads. */
+export const through =
+  (find: (value: string, editor: GraphEditor) => Node | undefined, inner: Pattern): Pattern =>
+  (value, matching) => {
+    const node = find(value, matching.editor)
+    if (!node) return false
+    matching.nodes.push(node)
+    if (inner(node.inputs[0]!, matching)) return true
+    matching.nodes.pop()
+    return false
+  }
+
 /** The first of several spellings that fits. */
 export const either =
   (...patterns: readonly Pattern[]): Pattern =>

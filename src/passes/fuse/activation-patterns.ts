@@ -10,22 +10,19 @@ import {
   scalar,
   scalarNamed,
   scalarValue,
+  through,
 } from '../../rewrite/index.ts'
 
 /** `min(max(v, 0), high)` as Clip, or as Min and Max in either order. */
 export function clip(inner: Pattern, high: number): Pattern {
   const minMax = op('Min', [op('Max', [inner, scalar(0)]), scalar(high)])
   const maxMin = op('Max', [op('Min', [inner, scalar(high)]), scalar(0)])
-  return (value, matching) => {
-    const node = matching.editor.producer(value, 'Clip')
-    if (!node) return minMax(value, matching) || maxMin(value, matching)
-    const bounds = clipBounds(node, (name) => matching.editor.constant(name))
-    if (!bounds || Math.abs(bounds.low) > 1e-6 || Math.abs(bounds.high - high) > 1e-5 * high) return false
-    matching.nodes.push(node)
-    if (inner(node.inputs[0]!, matching)) return true
-    matching.nodes.pop()
-    return false
-  }
+  const limits = through((value, editor) => {
+    const node = editor.producer(value, 'Clip')
+    const bounds = node && clipBounds(node, (name) => editor.constant(name))
+    return bounds && Math.abs(bounds.low) <= 1e-6 && Math.abs(bounds.high - high) <= 1e-5 * high ? node : undefined
+  }, inner)
+  return either(limits, minMax, maxMin)
 }
 
 /** `v / 6`, or `v` times about 1/6: by how much that is off, `behindSixths` makes up for. */
@@ -55,10 +52,8 @@ export function behindSixths(
   return [value, [make('Mul', [value, floats([], [factor], 'factor')], output)]]
 }
 
-export const dividedBy =
-  (inner: Pattern, divisor: number): Pattern =>
-  (value, matching) =>
-    op('Div', [inner, scalar(divisor)])(value, matching) || op('Mul', [inner, scalar(1 / divisor)])(value, matching)
+export const dividedBy = (inner: Pattern, divisor: number): Pattern =>
+  either(op('Div', [inner, scalar(divisor)]), op('Mul', [inner, scalar(1 / divisor)]))
 
 /** HardSigmoid with the slope and offset of MobileNetV3, `max(0, min(1, x/6 + 1/2))`. */
 export const hardSigmoidNode = (inner: Pattern): Pattern =>

@@ -1,17 +1,8 @@
 import { intAttribute, namedAxes, type ValueType } from '../../ir/index.ts'
-import type { GraphEditor, Match, Pattern } from '../../rewrite/index.ts'
+import { type GraphEditor, type Match, type Pattern, through } from '../../rewrite/index.ts'
 
 /** The mean over some axis; whether it is the last one is asked by `averagesLast` when the rank is known. */
-export const mean =
-  (inner: Pattern): Pattern =>
-  (value, matching) => {
-    const node = matching.editor.producer(value, 'ReduceMean')
-    if (!node) return false
-    matching.nodes.push(node)
-    if (inner(node.inputs[0]!, matching)) return true
-    matching.nodes.pop()
-    return false
-  }
+export const mean = (inner: Pattern): Pattern => through((value, editor) => editor.producer(value, 'ReduceMean'), inner)
 
 /** The one axis of `rank` over which every ReduceMean of a match averages, each keeping it; undefined where there is none. */
 export function averagedAxis({ nodes }: Match, rank: number, editor: GraphEditor): number | undefined {

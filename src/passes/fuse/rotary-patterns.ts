@@ -1,5 +1,5 @@
 import { intAttribute, operatorName, tensorShape, toNumbers } from '../../ir/index.ts'
-import { any, either, op, type Pattern, type RuleContext, scalarValue } from '../../rewrite/index.ts'
+import { any, either, op, type Pattern, type RuleContext, scalarValue, through } from '../../rewrite/index.ts'
 import { lastLength } from './last-axis.ts'
 
 const [x, cos, sin] = [any('x'), any('cos'), any('sin')]
@@ -36,55 +36,49 @@ function joined(parts: readonly Pattern[], { types }: RuleContext): Pattern {
 }
 
 /** The first or the second half of x along its last axis: a Slice, or an output of a Split. */
-function half(which: 0 | 1, context: RuleContext): Pattern {
-  const { editor, types } = context
-  return (value, matching) => {
+function half(which: 0 | 1, { editor, types }: RuleContext): Pattern {
+  return through((value) => {
     const node = editor.producer(value, 'Slice', 'Split')
     const whole = lastLength(types.get(node?.inputs[0] ?? ''))
     const part = lastLength(types.get(value))
-    if (!node || !whole || !part || 2 * part.length !== whole.length) return false
+    if (!node || !whole || !part || 2 * part.length !== whole.length) return undefined
     const isLast = (axis: number | undefined) => axis === -1 || axis === whole.rank - 1
     if (node.opType === 'Split') {
       if (node.outputs.length !== 2 || node.outputs[which] !== value || !isLast(intAttribute(node, 'axis', 0)))
-        return false
+        return undefined
     } else {
       const [start, axis, step] = [1, 3, 4].map((slot) => scalarValue(editor.constant(node.inputs[slot] ?? '')))
-      if (start === undefined || !isLast(axis) || (step ?? 1) !== 1) return false
-      if ((start < 0 ? start + whole.length : start) !== which * part.length) return false
+      if (start === undefined || !isLast(axis) || (step ?? 1) !== 1) return undefined
+      if ((start < 0 ? start + whole.length : start) !== which * part.length) return undefined
     }
-    matching.nodes.push(node)
-    return x(node.inputs[0]!, matching)
-  }
+    return node
+  }, x)
 }
 
 /** The first or the second of every pair in the last axis of x, which has two. */
 function neighbour(which: 0 | 1, context: RuleContext): Pattern {
   const { editor, types } = context
   const isPair = (value: string) => lastLength(types.get(value))?.length === 2
-  const gathered: Pattern = (value, matching) => {
+  const gathered = through((value) => {
     const node = editor.producer(value, 'Gather')
     const index = editor.constant(node?.inputs[1] ?? '')
     const rank = lastLength(types.get(node?.inputs[0] ?? ''))?.rank
-    if (!node || !rank || !isPair(node.inputs[0]!) || index?.dims.length !== 0) return false
+    if (!node || !rank || !isPair(node.inputs[0]!) || index?.dims.length !== 0) return undefined
     const axis = intAttribute(node, 'axis', 0)
     const at = scalarValue(index)!
-    if ((axis !== -1 && axis !== rank - 1) || (at < 0 ? at + 2 : at) !== which) return false
-    matching.nodes.push(node)
-    return x(node.inputs[0]!, matching)
-  }
+    return (axis === -1 || axis === rank - 1) && (at < 0 ? at + 2 : at) === which ? node : undefined
+  }, x)
   return either(behind('Squeeze', half(which, context), context), gathered)
 }
 
 /** Squeeze or Unsqueeze of the last axis. */
 function behind(operator: 'Squeeze' | 'Unsqueeze', part: Pattern, { editor, types }: RuleContext): Pattern {
-  return (value, matching) => {
+  return through((value) => {
     const node = editor.producer(value, operator)
     const axis = scalarValue(editor.constant(node?.inputs[1] ?? ''))
     const rank = tensorShape(types.get((operator === 'Squeeze' ? node?.inputs[0] : value) ?? ''))?.length
-    if (!node || axis === undefined || !rank || (axis !== -1 && axis !== rank - 1)) return false
-    matching.nodes.push(node)
-    return part(node.inputs[0]!, matching)
-  }
+    return rank && (axis === -1 || axis === rank - 1) ? node : undefined
+  }, part)
 }
 
 /** Operators that leave the numbers along the last axis where they are, as long as its length stays the same. */
