@@ -8,6 +8,10 @@ export const tensorShape = (type: ValueType | undefined): Shape | null => (type?
 export const tensorDtype = (type: ValueType | undefined): DType | undefined =>
   type?.kind === 'tensor' ? type.dtype : undefined
 
+/** The shape of a value of this type where its elements are float32; null for others, and where its rank is unknown. */
+export const float32Shape = (type: ValueType | undefined): Shape | null =>
+  tensorDtype(type) === 'float32' ? tensorShape(type) : null
+
 /**
  * Whether a value of these sizes, null where one is not known, may stand where a shape is declared: as many axes, and
  * on each the declared number. Names of sizes and open ones take any; so does a shape that is not known.

@@ -1,5 +1,6 @@
 import {
   elementType,
+  float32Shape,
   inferTypes,
   int,
   ints,
@@ -8,6 +9,7 @@ import {
   type Node,
   type Shape,
   tensorOf,
+  tensorShape,
   type ValueInfo,
 } from '../ir/index.ts'
 import { calibrationChannels } from './quantize/index.ts'
@@ -127,16 +129,15 @@ function probedValues(model: Model, opset: number): readonly ProbedValue[] {
   const types = inferTypes(model)
   // From inputs of one shape follow values of one shape.
   const fixed = model.graph.inputs.every(({ name }) => {
-    const type = types.get(name)
-    return type?.kind === 'tensor' && isFixed(type.shape)
+    return isFixed(tensorShape(types.get(name)))
   })
   return [...calibrationChannels(model.graph, opset)].flatMap(([name, { axis, width }]) => {
-    const type = types.get(name)
-    if (type?.kind !== 'tensor' || type.dtype !== 'float32' || !type.shape || type.shape.length < 2) return []
+    const shape = float32Shape(types.get(name))
+    if (!shape || shape.length < 2) return []
     // An empty value has no extremes.
-    if (type.shape.includes(0)) return []
-    const dims = fixed && isFixed(type.shape) ? type.shape : null
-    return [{ name, axis, rank: type.shape.length, dims, width }]
+    if (shape.includes(0)) return []
+    const dims = fixed && isFixed(shape) ? shape : null
+    return [{ name, axis, rank: shape.length, dims, width }]
   })
 }
 

@@ -11,7 +11,7 @@
  * batch apart; other types than float32; operator sets before 13, whose Resize wants a region.
  * Source: ONNX, Resize: asymmetric and floor read pixel ⌊i/s⌋.
  */
-import { fromNumbers, intAttribute, makeNode, type Node, REPEATING, tensorDtype, toNumbers } from '../../ir/index.ts'
+import { float32Shape, fromNumbers, intAttribute, makeNode, type Node, REPEATING, toNumbers } from '../../ir/index.ts'
 import { type GraphEditor, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { betweenReshapes } from './between-reshapes.ts'
 
@@ -30,7 +30,7 @@ const NO_REGION = 13
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor, constant, types, opset } = context
   const reshapes = opset < NO_REGION ? undefined : betweenReshapes(node, context, ['Reshape', 'Unsqueeze'])
-  if (!reshapes || tensorDtype(types.get(reshapes.x)) !== 'float32') return false
+  if (!reshapes || !float32Shape(types.get(reshapes.x))) return false
   const { x, after, whole, apart, back } = reshapes
   const [channels, height, width] = whole?.slice(1) ?? []
   if (whole?.length !== 4 || typeof channels !== 'number') return false
@@ -51,13 +51,13 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
 function takenTwice(node: Node, { editor, constant, types, opset }: RuleContext): RuleOutcome {
   const first = editor.producer(node.inputs[0]!, 'Gather')
   if (opset < NO_REGION || !first || editor.soleConsumer(node.inputs[0]!) !== node) return false
-  const type = types.get(first.inputs[0]!)
-  if (type?.kind !== 'tensor' || type.dtype !== 'float32' || type.shape?.length !== 4) return false
+  const shape = float32Shape(types.get(first.inputs[0]!))
+  if (shape?.length !== 4) return false
   const times = new Map<number, number>()
   for (const gather of [first, node]) {
     const axis = intAttribute(gather, 'axis', 0)
     const place = axis < 0 ? axis + 4 : axis
-    const [size, indices] = [type.shape[place], constant(gather.inputs[1]!)]
+    const [size, indices] = [shape[place], constant(gather.inputs[1]!)]
     if (place < 2 || typeof size !== 'number' || indices?.dims.length !== 1) return false
     const count = indices.dims[0]! / size
     if (

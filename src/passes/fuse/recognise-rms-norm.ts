@@ -10,7 +10,7 @@
  * that axis not known to have that length (else γ would widen x); a norm in another type than float32.
  * Source: Zhang and Sennrich, "Root Mean Square Layer Normalization" (2019); ONNX, RMSNormalization.
  */
-import { elementType, float, fromNumbers, int, makeNode, type Node, toNumbers } from '../../ir/index.ts'
+import { elementType, float, fromNumbers, int, makeNode, type Node, tensorDtype, toNumbers } from '../../ir/index.ts'
 import {
   either,
   type GraphEditor,
@@ -49,7 +49,7 @@ function normed(found: Match, output: string, context: RuleContext): readonly No
   if (gamma.dims.length !== 1 || gamma.dims[0] !== width.length)
     return { refused: 'γ is not one number per element of the last axis' }
   const rounded = found.nodes.find((node) => node.opType === 'Cast')
-  if (rounded ? type?.kind !== 'tensor' || type.dtype !== 'float32' : !isFloat32(editor, found))
+  if (rounded ? tensorDtype(type) !== 'float32' : !isFloat32(editor, found))
     return { refused: 'only float32 is recognised' }
   const norm: Norm = { x, epsilon: found.value('epsilon'), gamma: found.value('gamma'), output }
   if (rounded) {

@@ -20,8 +20,8 @@ import {
   type Node,
   type Shape,
   sameSize,
+  tensorDtype,
   tensorShape,
-  type ValueType,
 } from '../../ir/index.ts'
 import {
   type GraphEditor,
@@ -56,7 +56,8 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
 function rotation(found: Match, node: Node, context: RuleContext) {
   const { editor, types } = context
   const [x, cos, sin] = [found.value('x'), found.value('cos'), found.value('sin')]
-  if ([x, cos, sin].some((value) => !isFloat32(types.get(value)))) return { refused: 'only float32 is recognised' }
+  if ([x, cos, sin].some((value) => tensorDtype(types.get(value)) !== 'float32'))
+    return { refused: 'only float32 is recognised' }
   const whole = tensorShape(types.get(x))!
   const interleaved = found.nodes.some(({ opType }) => opType === 'Unsqueeze')
   // Of pairs that lie in an axis of their own, that axis belongs to the one before it.
@@ -145,5 +146,3 @@ function turned(found: Match, output: string, form: Form, editor: GraphEditor): 
   }
   return nodes
 }
-
-const isFloat32 = (type: ValueType | undefined) => type?.kind === 'tensor' && type.dtype === 'float32'

@@ -5,7 +5,16 @@
  * Illegal: the product is read elsewhere or is an output; sizes of axis 1 that are not known to be the same.
  * Source: Σₗ mₗ·eₗ is the product of a row with a matrix.
  */
-import { fromNumbers, intAttribute, ints, makeNode, type Node, namedAxes, type Shape } from '../../ir/index.ts'
+import {
+  float32Shape,
+  fromNumbers,
+  intAttribute,
+  ints,
+  makeNode,
+  type Node,
+  namedAxes,
+  type Shape,
+} from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const sumByMask = rulePass('sumByMask', 'Writes a sum of rows that a mask weighs as the product that it is.', [
@@ -44,6 +53,6 @@ function apply(sum: Node, context: RuleContext): RuleOutcome {
 }
 
 function floatShape(name: string, { types }: RuleContext): Shape | undefined {
-  const type = types.get(name)
-  return type?.kind === 'tensor' && type.dtype === 'float32' && type.shape?.length === 3 ? type.shape : undefined
+  const shape = float32Shape(types.get(name))
+  return shape?.length === 3 ? shape : undefined
 }

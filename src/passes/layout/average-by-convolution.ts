@@ -8,7 +8,7 @@
  * Left alone: means that anything else reads, as of a normalization, whose differences and ratios codes would blur.
  * Source: Σ x / C = Σ x · (1/C).
  */
-import { intAttribute, makeNode, type Node, reducedPlaces } from '../../ir/index.ts'
+import { float32Shape, intAttribute, makeNode, type Node, reducedPlaces } from '../../ir/index.ts'
 import { piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const averageByConvolution = rulePass(
@@ -23,9 +23,8 @@ const RANK = 4
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor, constant, types } = context
   const [input, output] = [node.inputs[0]!, node.outputs[0]!]
-  const type = types.get(input)
-  if (type?.kind !== 'tensor' || type.dtype !== 'float32' || type.shape?.length !== RANK) return false
-  const channels = type.shape[1]
+  const shape = float32Shape(types.get(input))
+  const channels = shape?.length === RANK ? shape[1] : undefined
   if (typeof channels !== 'number' || intAttribute(node, 'keepdims', 1) === 0) return false
   if (reducedPlaces(node, RANK, constant).join() !== '1' || editor.isOutput(output)) return false
   const readers = editor.consumers(output)

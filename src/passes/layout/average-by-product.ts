@@ -8,7 +8,7 @@
  * compute.
  * Source: Σ x / C = Σ x · (1/C).
  */
-import { intAttribute, type Node, reducedPlaces } from '../../ir/index.ts'
+import { float32Shape, intAttribute, type Node, reducedPlaces } from '../../ir/index.ts'
 import { piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { isSmall } from './small-values.ts'
 
@@ -40,14 +40,13 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
 
 /** Channels and sides of a float value of three axes and more; undefined where one of them is not known. */
 function pictureOf(value: string, { types }: RuleContext): readonly [number, ...number[]] | undefined {
-  const type = types.get(value)
-  if (type?.kind !== 'tensor' || type.dtype !== 'float32' || !type.shape || type.shape.length < 3) return undefined
-  const sizes = type.shape.slice(1)
+  const shape = float32Shape(types.get(value))
+  if (!shape || shape.length < 3) return undefined
+  const sizes = shape.slice(1)
   const known = sizes.filter((size) => typeof size === 'number' && size > 0)
   return known.length === sizes.length ? (known as [number, ...number[]]) : undefined
 }
 
 function isOverChannels(node: Node, rank: number, { constant }: RuleContext): boolean {
-  const places = reducedPlaces(node, rank, constant)
-  return places.length === 1 && places[0] === 1
+  return reducedPlaces(node, rank, constant).join() === '1'
 }

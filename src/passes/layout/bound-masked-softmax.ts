@@ -9,7 +9,7 @@
  * padded places; a single row of scores, as where one token is decoded; few numbers.
  * Source: IEEE 754, subnormal numbers.
  */
-import { intAttribute, ints, type Node, type Shape, tensorValues } from '../../ir/index.ts'
+import { float32Shape, intAttribute, ints, type Node, type Shape, tensorValues } from '../../ir/index.ts'
 import { type GraphEditor, piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { isSmall } from './small-values.ts'
 
@@ -31,10 +31,10 @@ const FAR = 16
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor, opset, types } = context
   const [input, output] = [node.inputs[0]!, node.outputs[0]!]
-  const type = types.get(input)
-  if (opset < 13 || type?.kind !== 'tensor' || type.dtype !== 'float32' || !type.shape) return false
+  const shape = float32Shape(types.get(input))
+  if (opset < 13 || !shape) return false
   const axis = intAttribute(node, 'axis', -1)
-  if ((axis !== -1 && axis !== type.shape.length - 1) || isSmall(input, context)) return false
+  if ((axis !== -1 && axis !== shape.length - 1) || isSmall(input, context)) return false
   const add = editor.producer(input, 'Add')
   if (!add) return false
   const mask = add.inputs.find((value) => hides(value, editor))

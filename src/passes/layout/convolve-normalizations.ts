@@ -9,7 +9,7 @@
  * averages; fewer than 16 channels, or no fours of them; large pictures whose blocks of 16 channels are not whole.
  * Source: both are s·x + t a channel.
  */
-import { fromNumbers, int, makeNode, type Node, pictureSize } from '../../ir/index.ts'
+import { float32Shape, fromNumbers, int, makeNode, type Node, pictureSize } from '../../ir/index.ts'
 import type { ChannelBlock } from '../../report/index.ts'
 import {
   type Affine,
@@ -55,9 +55,8 @@ function apply(node: Node, context: RuleContext, block: ChannelBlock): RuleOutco
 
 /** The channels of a float picture; undefined where it is none or they are not known. */
 function channelsOf(value: string, { types }: RuleContext): number | undefined {
-  const type = types.get(value)
-  if (type?.kind !== 'tensor' || type.dtype !== 'float32' || type.shape?.length !== 4) return undefined
-  return typeof type.shape[1] === 'number' ? type.shape[1] : undefined
+  const shape = float32Shape(types.get(value))
+  return shape?.length === 4 && typeof shape[1] === 'number' ? shape[1] : undefined
 }
 
 /** Blocks that are not whole are slow in integers: worth it only where the conversions that go would take longer. */

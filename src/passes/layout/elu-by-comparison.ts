@@ -6,7 +6,7 @@
  * where there is little to compute.
  * Source: eˣ − 1 ≥ x, with 0 in place of every x above it.
  */
-import { floatAttribute, type Node } from '../../ir/index.ts'
+import { floatAttribute, type Node, tensorDtype } from '../../ir/index.ts'
 import { piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { isSmall } from './small-values.ts'
 
@@ -19,8 +19,7 @@ export const eluByComparison = rulePass(
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor, types, opset } = context
   const [input, output] = [node.inputs[0]!, node.outputs[0]!]
-  const type = types.get(input)
-  if (type?.kind !== 'tensor' || type.dtype !== 'float32' || isSmall(input, context)) return false
+  if (tensorDtype(types.get(input)) !== 'float32' || isSmall(input, context)) return false
   // Before, Max and Min do not broadcast.
   if (opset < 8 || floatAttribute(node, 'alpha', 1) !== 1) return false
   const { values, make, floats } = piecesOf(output, editor, node)

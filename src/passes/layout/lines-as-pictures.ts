@@ -11,6 +11,7 @@
 import {
   type Attribute,
   allNodes,
+  float32Shape,
   type Graph,
   inferTypes,
   int,
@@ -115,8 +116,7 @@ class Lift {
   }
 
   #rank(value: string): number | undefined {
-    const type = this.#types.get(value)
-    return type?.kind === 'tensor' && type.dtype === 'float32' ? type.shape?.length : undefined
+    return float32Shape(this.#types.get(value))?.length
   }
 
   /** Whether a line is known to have but a few places. */

@@ -8,7 +8,7 @@
  * Illegal: other types than float32, a bias that is not positive, an unknown rank. Left alone: few numbers.
  * Source: ONNX, LRN: y = x / (bias + alpha / size · Σ x²)^beta over channels c − ⌊(size − 1) / 2⌋ to c + ⌈(size − 1) / 2⌉.
  */
-import { floatAttribute, intAttribute, ints, type Node } from '../../ir/index.ts'
+import { float32Shape, floatAttribute, intAttribute, ints, type Node } from '../../ir/index.ts'
 import { piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { isSmall } from './small-values.ts'
 
@@ -21,8 +21,7 @@ export const lrnByWindow = rulePass(
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor, opset, types } = context
   const [input, output] = [node.inputs[0]!, node.outputs[0]!]
-  const type = types.get(input)
-  const rank = type?.kind === 'tensor' && type.dtype === 'float32' ? type.shape?.length : undefined
+  const rank = float32Shape(types.get(input))?.length
   if (opset < 13 || rank === undefined || rank < 3 || rank > 4 || isSmall(input, context)) return false
   const size = intAttribute(node, 'size', 0)
   const [alpha, beta, bias] = [

@@ -6,7 +6,7 @@
  * Illegal: other types than float32; a Softplus that somebody else reads stays for him.
  * Source: with e = eˣ and s = e / (1 + e), tanh(ln(1 + e)) = ((1 + e)² − 1) / ((1 + e)² + 1) = s·(2 − s) / (2 − s·(2 − s)).
  */
-import type { Node } from '../../ir/index.ts'
+import { type Node, tensorDtype } from '../../ir/index.ts'
 import { piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const mishBySigmoid = rulePass(
@@ -21,8 +21,7 @@ function apply(node: Node, { editor, types }: RuleContext): RuleOutcome {
   if (!whole && !softplus) return false
   const input = (softplus ?? node).inputs[0]!
   const output = node.outputs[0]!
-  const type = types.get(input)
-  if (type?.kind !== 'tensor' || type.dtype !== 'float32') return false
+  if (tensorDtype(types.get(input)) !== 'float32') return false
   const { values, make, floats } = piecesOf(output, editor, node)
   const [sigmoid, short, part, rest] = values('sigmoid', 'short', 'part', 'rest')
   const [gate] = whole ? values('gate') : [output]

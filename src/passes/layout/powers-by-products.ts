@@ -6,7 +6,7 @@
  * taken, which the runtime may know as a normalization; and where two nodes would do for few numbers.
  * Source: x² = x·x; √x is what Pow rounds to, but for −∞, of which it makes ∞.
  */
-import { type Node, tensorShape } from '../../ir/index.ts'
+import { type Node, tensorDtype, tensorShape } from '../../ir/index.ts'
 import { piecesOf, type RuleContext, type RuleOutcome, rulePass, scalarValue } from '../../rewrite/index.ts'
 import { isSmall } from './small-values.ts'
 
@@ -33,7 +33,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const exponent = constant(node.inputs[1]!)
   const steps = STEPS.get(scalarValue(exponent) ?? Number.NaN)
   const type = types.get(input)
-  if (!steps || type?.kind !== 'tensor' || type.dtype !== 'float32') return false
+  if (!steps || tensorDtype(type) !== 'float32') return false
   // An exponent of more axes gives them to the power.
   if (exponent!.dims.length > 0 && exponent!.dims.length > (tensorShape(type)?.length ?? 0)) return false
   if (steps.length > 1 && isSmall(input, context)) return false

@@ -7,7 +7,7 @@
  * nothing but ones behind the axis, few numbers.
  * Source: ONNX, Softmax 13: exp(x − max) / Σ exp(x − max).
  */
-import { intAttribute, type Node } from '../../ir/index.ts'
+import { float32Shape, intAttribute, type Node } from '../../ir/index.ts'
 import { piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { isSmall } from './small-values.ts'
 
@@ -20,12 +20,11 @@ export const softmaxByChannels = rulePass(
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor, opset, types } = context
   const [input, output] = [node.inputs[0]!, node.outputs[0]!]
-  const type = types.get(input)
-  if (opset < 18 || type?.kind !== 'tensor' || type.dtype !== 'float32' || !type.shape) return false
-  const rank = type.shape.length
+  const shape = float32Shape(types.get(input))
+  if (opset < 18 || !shape) return false
   const asked = intAttribute(node, 'axis', -1)
-  const axis = asked < 0 ? asked + rank : asked
-  if (type.shape.slice(axis + 1).every((size) => size === 1) || isSmall(input, context)) return false
+  const axis = asked < 0 ? asked + shape.length : asked
+  if (shape.slice(axis + 1).every((size) => size === 1) || isSmall(input, context)) return false
   const { values, make, integers } = piecesOf(output, editor, node)
   const axes = integers([axis], 'axis')
   const [most, below, powers, sum] = values('most', 'below', 'powers', 'sum')

@@ -6,7 +6,7 @@
  * Illegal: other types than float32. Left alone where there is little to compute.
  * Source: ln(1 + eˣ) = max(x, 0) + ln(1 + e⁻|ˣ|) = max(x, 0) − ln σ(|x|); far below zero both round to 1 under the ln.
  */
-import type { Node } from '../../ir/index.ts'
+import { type Node, tensorDtype } from '../../ir/index.ts'
 import { piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { isSmall } from './small-values.ts'
 
@@ -19,8 +19,7 @@ export const softplusBySigmoid = rulePass(
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor, types } = context
   const [input, output] = [node.inputs[0]!, node.outputs[0]!]
-  const type = types.get(input)
-  if (type?.kind !== 'tensor' || type.dtype !== 'float32' || isSmall(input, context)) return false
+  if (tensorDtype(types.get(input)) !== 'float32' || isSmall(input, context)) return false
   const { values, make } = piecesOf(output, editor, node)
   const [size, sigmoid, below, above] = values('size', 'sigmoid', 'below', 'above')
   editor.replace(

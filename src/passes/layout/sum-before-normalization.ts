@@ -6,7 +6,7 @@
  * Left alone: an Add of a constant, which belongs to the product in front of it.
  * Source: ONNX, Sum of two inputs is Add; `SkipLayerNormFusion` of ONNX Runtime.
  */
-import { makeNode, type Node } from '../../ir/index.ts'
+import { makeNode, type Node, tensorDtype } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const sumBeforeNormalization = rulePass(
@@ -19,8 +19,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor, constant } = context
   const add = editor.producer(node.inputs[0]!, 'Add')
   if (!add || add.inputs.some((name) => constant(name) !== undefined)) return false
-  const type = context.types.get(add.outputs[0]!)
-  if (type?.kind !== 'tensor' || type.dtype !== 'float32') return false
+  if (tensorDtype(context.types.get(add.outputs[0]!)) !== 'float32') return false
   editor.replace(add, makeNode('Sum', add.inputs, add.outputs, { name: add.name }))
   return true
 }

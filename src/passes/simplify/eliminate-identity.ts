@@ -22,6 +22,7 @@ import {
   stringAttribute,
   type Tensor,
   TO_THE_END,
+  tensorDtype,
   tensorShape,
   toNumbers,
   type ValueType,
@@ -104,7 +105,7 @@ function isNeutral(node: Node, side: number, value: number, context: RuleContext
 }
 
 function sameTypes(a: ValueType | undefined, b: ValueType | undefined): boolean {
-  return a?.kind === 'tensor' && b?.kind === 'tensor' && a.dtype === b.dtype
+  return tensorDtype(a) !== undefined && tensorDtype(a) === tensorDtype(b)
 }
 
 function keepsSizes(node: Node, { types }: RuleContext): boolean {

@@ -9,7 +9,7 @@
  * of which names alone say that it repeats nothing, where others read it than those that repeat what is short.
  * Source: ONNX, Reshape: 0 copies the input's size, one -1 is inferred.
  */
-import { fromNumbers, intAttribute, type Node, type Tensor } from '../../ir/index.ts'
+import { fromNumbers, intAttribute, type Node, type Tensor, tensorDtype } from '../../ir/index.ts'
 import { type GraphEditor, perGraph, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { isRepeatedByReaders } from './repeats-by-itself.ts'
 import { fixFactors } from './resize-factors.ts'
@@ -46,8 +46,8 @@ function asTensor(value: ShapeValue, dtype: 'int32' | 'int64' | undefined): Tens
 
 function dtypeOf(node: Node, { types }: RuleContext): 'int32' | 'int64' | undefined {
   if (node.opType === 'Shape' || node.opType === 'Size') return 'int64'
-  const type = types.get(node.outputs[0]!)
-  return type?.kind === 'tensor' && (type.dtype === 'int64' || type.dtype === 'int32') ? type.dtype : undefined
+  const dtype = tensorDtype(types.get(node.outputs[0]!))
+  return dtype === 'int64' || dtype === 'int32' ? dtype : undefined
 }
 
 /** Writes the target shape of a Reshape or an Expand as a constant, where every size allows it. */
