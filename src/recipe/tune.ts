@@ -21,18 +21,10 @@ import { advanceAll, recipeOf, type Trail } from './trail.ts'
 import { givenBack, kept } from './train/given-back.ts'
 import { DEFAULT_TEMPERATURE, type Learned, type LearnSettings, learn } from './train/learn.ts'
 import { learningGoal } from './train/learning-goal.ts'
-import {
-  comparing,
-  learningProof,
-  mustBeProvable,
-  type ProofOptions,
-  rowsToProve,
-  sizeAndSpeed,
-  toldOfLearning,
-  toldOfProof,
-  toldOfRows,
-} from './train/learning-proof.ts'
+import { comparing, learningProof } from './train/learning-proof.ts'
 import { askTeacher } from './train/learning-rows.ts'
+import { mustBeProvable, type ProofOptions, rowsToProve } from './train/proof-rows.ts'
+import { sizeAndSpeed, toldOfLearning, toldOfProof, toldOfRows } from './train/told-of-learning.ts'
 import type { TrainingResult } from './train/trained-trail.ts'
 
 export interface TuneSettings extends LearnSettings {

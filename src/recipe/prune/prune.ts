@@ -8,17 +8,11 @@ import type { Importance } from '../train/channel-importance.ts'
 import type { ImportanceOptions } from '../train/importance-gradients.ts'
 import { type LearnSettings, learn, trainable } from '../train/learn.ts'
 import { learningGoal } from '../train/learning-goal.ts'
-import {
-  learningProof,
-  mustBeProvable,
-  mustCheck,
-  type ProofOptions,
-  rowsToProve,
-  toldOfLearning,
-  toldOfProof,
-  toldOfRows,
-} from '../train/learning-proof.ts'
+import { learningProof } from '../train/learning-proof.ts'
 import { askTeacher } from '../train/learning-rows.ts'
+import { mustCheck } from '../train/must-check.ts'
+import { mustBeProvable, type ProofOptions, rowsToProve } from '../train/proof-rows.ts'
+import { toldOfLearning, toldOfProof, toldOfRows } from '../train/told-of-learning.ts'
 import type { TrainingResult } from '../train/trained-trail.ts'
 import { removedChannels } from './removed-channels.ts'
 import { patternOf, zeroedWeights } from './zeroed-weights.ts'

@@ -14,7 +14,7 @@ import { advanceAll, type Trail } from '../trail.ts'
 import { channelImportance, type Importance } from '../train/channel-importance.ts'
 import { cutChannels } from '../train/cut-student.ts'
 import type { ImportanceOptions } from '../train/importance-gradients.ts'
-import { rowTypes } from '../train/learning-proof.ts'
+import { rowTypes } from '../train/proof-rows.ts'
 import { trainedTrail } from '../train/trained-trail.ts'
 import type { Pruning } from './pruning.ts'
 

@@ -15,7 +15,7 @@ import { type Meter, noMeter } from '../meter.ts'
 import { losslessSteps } from '../simplify.ts'
 import { advanceAll, type Trail } from '../trail.ts'
 import { cutChannels } from '../train/cut-student.ts'
-import { rowTypes } from '../train/learning-proof.ts'
+import { rowTypes } from '../train/proof-rows.ts'
 import { putWeights, type TrainedTrail } from '../train/trained-trail.ts'
 
 /** What all fits together may take, a fit taking the third power of its inputs: some seconds. */

@@ -1,6 +1,6 @@
 import type { Dataset } from '../../data/index.ts'
 import type { Model, Node, Tensor } from '../../ir/index.ts'
-import { rowTypes } from './learning-proof.ts'
+import { rowTypes } from './proof-rows.ts'
 
 /** A model to which nodes are added behind values that it has; its outputs stay what they are. */
 export interface Additions {

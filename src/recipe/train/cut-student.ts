@@ -13,7 +13,8 @@ import { UserError } from '../../platform/index.ts'
 import { advance, type Trail } from '../trail.ts'
 import { channelImportance, type Importance } from './channel-importance.ts'
 import type { ImportanceOptions } from './importance-gradients.ts'
-import { mustCheck, rowTypes } from './learning-proof.ts'
+import { mustCheck } from './must-check.ts'
+import { rowTypes } from './proof-rows.ts'
 
 /** How much of a teacher its student keeps. */
 export interface Shares {

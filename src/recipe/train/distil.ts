@@ -13,19 +13,12 @@ import { cutStudent, type Shares } from './cut-student.ts'
 import { type HintOptions, withHints } from './hints.ts'
 import { DEFAULT_TEMPERATURE, type Learned, type LearnOptions, type LearnSettings, learn, trainable } from './learn.ts'
 import { type LearningGoal, learningGoal } from './learning-goal.ts'
-import {
-  learningProof,
-  mustBeProvable,
-  mustCheck,
-  type ProofOptions,
-  rowsToProve,
-  sizeAndSpeed,
-  toldOfLearning,
-  toldOfProof,
-  toldOfRows,
-} from './learning-proof.ts'
+import { learningProof } from './learning-proof.ts'
 import { askTeacher, readRows } from './learning-rows.ts'
 import { ADVERSARY_STEPS } from './moving-rows.ts'
+import { mustCheck } from './must-check.ts'
+import { mustBeProvable, type ProofOptions, rowsToProve } from './proof-rows.ts'
+import { sizeAndSpeed, toldOfLearning, toldOfProof, toldOfRows } from './told-of-learning.ts'
 import { type TrainingResult, trainedTrail } from './trained-trail.ts'
 
 export interface DistilOptions extends ProofOptions, HintOptions, LearnSettings {

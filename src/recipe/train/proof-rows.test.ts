@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { memoryDataset } from '../../data/index.ts'
-import { rowsToProve } from './learning-proof.ts'
+import { rowsToProve } from './proof-rows.ts'
 
 const rows = (from: number, count: number) =>
   memoryDataset({
