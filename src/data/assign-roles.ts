@@ -65,7 +65,7 @@ export function assignRoles(table: Table, wishes: RoleWishes): Roles {
     // Labels and slice fields are compared as numbers, which the bits of a half are not.
     const read = HALVES.has(column.dtype) && role !== 'input' ? 'float32' : column.dtype
     const dtype = role === 'input' && wish ? wish.dtype : read
-    if (dtype !== column.dtype) notes.push(`"${column.name}" is stored as ${column.dtype} and cast to ${dtype}.`)
+    notes.push(...castNote(column, dtype))
     fields.push({ name: column.name, role, dtype, storedDtype: column.dtype, rowShape: column.rowShape })
   }
   const used = new Set([...loose.map(({ name }) => name), ...(wishes.constants ?? [])])
@@ -73,6 +73,17 @@ export function assignRoles(table: Table, wishes: RoleWishes): Roles {
     if (!used.has(array.name) && wishes.inputs)
       notes.push(`"${array.name}" ${shapeText(array.dims)} has another length than the ${table.rows} rows: not used.`)
   return { fields, loose: wishes.inputs ? loose : table.loose, notes }
+}
+
+/**
+ * That numbers become those of another type. Text has no types to be cast from: there only whole numbers count that come
+ * out as others.
+ */
+function castNote({ name, dtype: from, untyped }: TableColumn, to: DType): readonly string[] {
+  if (from === to) return []
+  if (!untyped || HALVES.has(to)) return [`"${name}" is stored as ${from} and cast to ${to}.`]
+  const rounded = to === 'float32' ? untyped.rounded : null
+  return rounded === null ? [] : [`"${name}" has whole numbers that float32 rounds: ${rounded}.`]
 }
 
 function labelOf(table: Table, wishes: RoleWishes): string | undefined {

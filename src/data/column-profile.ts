@@ -22,6 +22,8 @@ export interface ColumnProfile {
   text: string | null
   /** The first value that is no whole number or not there, and where it stands. */
   notWhole: string | null
+  /** The first whole number that float32 rounds, and where it stands. */
+  rounded: string | null
 }
 
 export const newProfile = (): ColumnProfile => ({
@@ -34,6 +36,7 @@ export const newProfile = (): ColumnProfile => ({
   words: false,
   text: null,
   notWhole: null,
+  rounded: null,
 })
 
 const kindOf = (value: string | number | bigint | boolean): Kind => {
@@ -78,6 +81,12 @@ export function* leaves(value: TextValue): Generator<string | number | bigint | 
   else yield (value ?? null) as string | number | bigint | boolean | null
 }
 
+/** Whether a whole number is none of those that float32 holds, as most beyond 2^24 are. */
+function isRounded(leaf: string | number | bigint | boolean | null): boolean {
+  if (typeof leaf === 'number') return Number.isInteger(leaf) && Math.fround(leaf) !== leaf
+  return typeof leaf === 'bigint' && BigInt(Math.fround(Number(leaf))) !== leaf
+}
+
 /** Takes the value of the row at `where` into account; false where it is a ragged array. */
 export function addToProfile(profile: ColumnProfile, value: TextValue, where: string): boolean {
   if (value === null || value === undefined) {
@@ -90,6 +99,7 @@ export function addToProfile(profile: ColumnProfile, value: TextValue, where: st
   for (const leaf of leaves(value)) {
     if (leaf === null || (typeof leaf === 'number' && !Number.isInteger(leaf)))
       profile.notWhole ??= `${where} has ${leaf ?? 'none'}`
+    if (isRounded(leaf)) profile.rounded ??= `${where} has ${leaf}`
     if (leaf === null) profile.kind = widest(profile.kind, profile.kind === 'string' ? 'string' : 'float64')
     else profile.kind = widest(profile.kind, kindOf(leaf))
     if (typeof leaf === 'string') {
@@ -112,7 +122,8 @@ export function profiledColumn(name: string, profile: ColumnProfile): TableColum
   const dtype: DType = widened === 'float64' && profile.long && profile.shape?.length === 0 ? 'string' : widened
   const mixed = profile.text !== null && (profile.numbers || !profile.words) ? { textAmongNumbers: profile.text } : {}
   const broken = dtype === 'float64' && profile.notWhole !== null ? { notWhole: profile.notWhole } : {}
-  return { name, dtype, rowShape: profile.shape ?? [], ...mixed, ...broken }
+  const untyped = { rounded: profile.rounded }
+  return { name, dtype, rowShape: profile.shape ?? [], untyped, ...mixed, ...broken }
 }
 
 /** One row's value as a cell of the column's type. */

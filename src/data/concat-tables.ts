@@ -2,7 +2,7 @@ import type { DType, NumericArray } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import { castElements } from './cast-column.ts'
 import { listNames } from './list-names.ts'
-import type { Cell, Row, Table, TableColumn } from './table.ts'
+import { type Cell, type Row, type Table, type TableColumn, untypedTogether } from './table.ts'
 
 /** Each of these holds the ones before it. Which one a text format finds depends on the rows that a file happens to have. */
 const NUMBERS: readonly DType[] = ['int32', 'int64', 'float64']
@@ -101,5 +101,7 @@ function merge(column: TableColumn, table: Table, first: Table): TableColumn {
       `Rows of "${column.name}" have ${other.rowShape.length} dimensions in "${table.path}" and ${column.rowShape.length} in "${first.path}".`,
       { where, hint: 'All files of a set need the same fields of the same types.' },
     )
-  return { ...column, dtype, rowShape: column.rowShape.map((dim, axis) => (dim === other.rowShape[axis] ? dim : null)) }
+  const rowShape = column.rowShape.map((dim, axis) => (dim === other.rowShape[axis] ? dim : null))
+  const { untyped: _, ...typed } = column
+  return { ...typed, dtype, rowShape, ...untypedTogether([column, other]) }
 }

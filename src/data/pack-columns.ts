@@ -2,7 +2,7 @@ import { arrayTypeOf, type DType, elementCount, isFloating } from '../ir/index.t
 import { UserError } from '../platform/index.ts'
 import { fitsRow, ID_NAMES, type InputWish, LABEL_NAMES } from './assign-roles.ts'
 import { listNames } from './list-names.ts'
-import type { Row, Table, TableColumn } from './table.ts'
+import { type Row, type Table, type TableColumn, untypedTogether } from './table.ts'
 
 interface PackWishes {
   readonly inputs?: readonly InputWish[] | undefined
@@ -101,6 +101,7 @@ function pack(table: Table, input: InputWish, sources: readonly TableColumn[]): 
   const dtypes = new Set(sources.map(({ dtype }) => dtype))
   const dtype = dtypes.size === 1 ? sources[0]!.dtype : heldIn(dtypes, input)
   const notWhole = sources.find((source) => source.notWhole !== undefined)?.notWhole
+  const untyped = untypedTogether(sources)
   const names = sources.map(({ name }) => name)
   const width = widthOf(input)
   const rowShape = width === null ? [names.length] : (input.shape!.slice(1) as number[])
@@ -120,7 +121,7 @@ function pack(table: Table, input: InputWish, sources: readonly TableColumn[]): 
     ...table,
     columns: [
       ...table.columns.filter(({ name }) => !names.includes(name)),
-      { name: input.name, dtype, rowShape, ...(notWhole === undefined ? {} : { notWhole }) },
+      { name: input.name, dtype, rowShape, ...(notWhole === undefined ? {} : { notWhole }), ...untyped },
     ],
     notes:
       names.length === 1 && names[0] === input.name

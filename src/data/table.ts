@@ -21,6 +21,8 @@ export interface TableColumn {
   readonly textAmongNumbers?: string
   /** Where the first value stands that is not whole, or not there, and so makes a column of numbers floating point. */
   readonly notWhole?: string
+  /** Of a text format, which stores no types: where the first whole number stands that float32 rounds; null where none does. */
+  readonly untyped?: { readonly rounded: string | null }
 }
 
 /** What a source of data holds before anybody says what each field is for. */
@@ -57,4 +59,11 @@ export interface LooseArray {
   readonly dtype: DType
   readonly dims: readonly number[]
   read(): Promise<Column>
+}
+
+/** What columns that become one have in common: no types of their own, where none of them has one. */
+export function untypedTogether(columns: readonly TableColumn[]): Pick<TableColumn, 'untyped'> {
+  const all = columns.flatMap(({ untyped }) => untyped ?? [])
+  if (all.length < columns.length) return {}
+  return { untyped: { rounded: all.find(({ rounded }) => rounded !== null)?.rounded ?? null } }
 }

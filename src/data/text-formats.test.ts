@@ -124,6 +124,19 @@ describe('csv', () => {
     expect(n).toEqual({ dtype: 'int64', dims: [2, 2], data: BigInt64Array.of(1n, 9007199254740991n, 2n, 8n) })
   })
 
+  test('text has no types to be cast from: only whole numbers that float32 rounds are told', async () => {
+    const note = async (name: string, text: string) =>
+      (await openDataset(await write(name, text), { inputs: x2 })).notes.filter((one) => !one.includes('made of'))
+    expect(await note('whole.csv', 'a,b,label\n1,16777216,0\n2,-3,1\n')).toEqual([])
+    expect(await note('fractions.csv', 'a,b,label\n1,0.1,0\n2,1e-3,1\n')).toEqual([])
+    expect(await note('whole.jsonl', '{"x":[1,2],"label":0}\n{"x":[3,4],"label":1}\n')).toEqual([])
+    const [long, ...others] = await note('long.csv', 'a,b,label\n1,2,0\n2,16777217,1\n0.5,16777219,1\n')
+    expect(long).toMatch(/^"x" has whole numbers that float32 rounds: line 3 of ".*long.csv" has 16777217\.$/)
+    expect(others).toEqual([])
+    const big = await note('big.jsonl', '{"x":[1,9007199254740993],"label":0}\n')
+    expect(big.join()).toContain('has 9007199254740993')
+  })
+
   test('quotes, line breaks in fields, CRLF; number columns become the single input', async () => {
     const file = await write(
       'a.csv',
