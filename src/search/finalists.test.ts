@@ -43,6 +43,14 @@ test('odds of a pass that luck alone would give are no hope of one: what stays c
   expect(sequenceOf([contender('fast', 0.4, 0.001, 0), contender('quiet', 0.5, 0.04, 0)])).toEqual(['quiet', 'fast'])
 })
 
+test('where only what is proven is handed out, staying close counts for nothing, and nothing stands by', () => {
+  const quiet = contender('quiet', 0.4, 0.01, 0.999)
+  const { sequence, standby, reserve } = finalists([quiet, contender('likelier', 0.5, 0.04, 0.1)], 4, 1, true)
+  expect([sequence[0]!.id, standby, reserve]).toEqual(['likelier', [], []])
+  // No odds at all still make one proof, which tells how many rows it would take.
+  expect(finalists([contender('none', 0.4, 0, 1)], 4, 1, true).sequence).toHaveLength(1)
+})
+
 test('what is too slow to be worth a proof beside the fastest stands in reserve, in case that one does not stay close', () => {
   const { standby, reserve } = finalists([contender('fast', 0.92, 0, 0.9), contender('quiet', 0.96, 0, 1)], 4, 1)
   expect([standby, reserve].map((list) => list.map(({ id }) => id))).toEqual([['fast'], ['quiet']])

@@ -39,13 +39,29 @@ const TIE = 1e-9
  *
  * @param limit The most in either list.
  * @param before The goal's figure of what is handed out where none of them is.
+ * @param provenOnly Whether what is only close is never handed out: then odds of a pass alone count, however small, and
+ *   nothing stands by.
  */
-export function finalists(contenders: readonly Contender[], limit: number, before: number): Finalists {
+export function finalists(
+  contenders: readonly Contender[],
+  limit: number,
+  before: number,
+  provenOnly = false,
+): Finalists {
   const ordered = byPreference(contenders).slice(0, COMBINED).reverse()
   const values = gains(ordered, before)
   const odds = ordered.map((contender) => contender.odds)
   const best = (expected: (chosen: readonly number[]) => number) => bestOf(ordered.length, limit, expected)
   const named = (places: readonly number[]) => places.map((place) => ordered[place]!)
+  const alone = (chosen: readonly number[]) => expectedOfSequence(chosen, values, odds, 0)
+  const shared = (chosen: readonly number[]) =>
+    chosen.length < 2 ? Number.NEGATIVE_INFINITY : expectedOfSequence(chosen, values, odds, 2)
+  const toPass = () => {
+    const [one, other] = [best(alone), best(shared)]
+    const shares = shared(other) > alone(one) + TIE
+    return { sequence: named(shares ? other : one), shared: shares }
+  }
+  if (provenOnly) return { ...toPass(), standby: [], reserve: [] }
   const standby = named(
     best((chosen) => expectedOfBest(chosen, values, (place) => odds[place]!.close) - WORTH_A_PROOF * chosen.length),
   )
@@ -62,12 +78,7 @@ export function finalists(contenders: readonly Contender[], limit: number, befor
   // a pass by luck is nothing to choose by. Where nothing stays close either, luck is all there is.
   if (whatCounts(odds) === 'close' && odds.some(({ close }) => close > 0))
     return { sequence: standby, shared: false, standby, reserve }
-  const alone = (chosen: readonly number[]) => expectedOfSequence(chosen, values, odds, 0)
-  const shared = (chosen: readonly number[]) =>
-    chosen.length < 2 ? Number.NEGATIVE_INFINITY : expectedOfSequence(chosen, values, odds, 2)
-  const [one, other] = [best(alone), best(shared)]
-  const shares = shared(other) > alone(one) + TIE
-  return { sequence: named(shares ? other : one), shared: shares, standby, reserve }
+  return { ...toPass(), standby, reserve }
 }
 
 /** What each saves, as a logarithm, so that half of half counts twice; of a tie the preferred one by a trace more. */

@@ -34,7 +34,7 @@ export async function prove(
   if (lossless && notWorthIt !== null) pool.note(lossless, notWorthIt)
   const first = lossless && notWorthIt === null ? contenderOf(pool, lossless) : undefined
   const before = first?.figure ?? pool.figureBefore
-  const chosenOf = (limit: number) => finalists(contenders(pool), limit, before)
+  const chosenOf = (limit: number) => finalists(contenders(pool), limit, before, provenOnly)
   await judgeSafer(pool)
   await judgeUnrounded(pool)
   const all = pool.proofRows
