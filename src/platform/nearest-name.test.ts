@@ -8,6 +8,9 @@ test.each([
   ['data-for-all-models-here', 'data-for'],
   ['timely', 'time'],
   ['budget', undefined],
+  ['dtaa', 'data'],
+  // Half of the letters, and the first of them, are those of another word, as in `--goal fast` beside `cost`.
+  ['beta', undefined],
   ['', undefined],
 ])('%s: %s', (asked, near) => {
   expect(nearestName(asked, ['json', 'time', 'accuracy-level', 'data', 'data-for'])).toBe(near)

@@ -14,7 +14,7 @@ export function editDistance<T>(from: readonly T[], to: readonly T[]): number {
 
 /**
  * The name among `known` that is fewest edits away from `asked`, letter case aside, where it is near enough to be a
- * slip: at most half of the letters differ, or one; else the longest that begins with the words asked for, or that they
+ * slip: one letter, or at most half of them after the same first one (slips seldom begin a word); else the longest that begins with the words asked for, or that they
  * begin with, as `time` for `time-budget`.
  */
 export function nearestName(asked: string, known: readonly string[]): string | undefined {
@@ -22,8 +22,9 @@ export function nearestName(asked: string, known: readonly string[]): string | u
   let nearest: string | undefined
   let least = Math.max(1, Math.floor(wanted.length / 2)) + 1
   for (const name of known) {
-    const edits = editDistance(wanted, [...name.toLowerCase()])
-    if (edits < least) [nearest, least] = [name, edits]
+    const letters = [...name.toLowerCase()]
+    const edits = editDistance(wanted, letters)
+    if (edits < least && (edits <= 1 || letters[0] === wanted[0])) [nearest, least] = [name, edits]
   }
   if (nearest !== undefined) return nearest
   const begins = (long: string, short: string) => long.toLowerCase().startsWith(`${short.toLowerCase()}-`)
