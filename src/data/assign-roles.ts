@@ -163,11 +163,12 @@ function requireInputs(table: Table, wishes: RoleWishes): LooseArray[] {
     } else if (!wishes.constants?.includes(input.name) && !looksLikeState(input.name)) {
       requireReadable(table, input.name, input.dtype)
       const names = [...table.columns, ...table.loose].map(({ name }) => name)
+      const unclaimed = names.filter((name) => !wishes.inputs?.some((other) => other.name === name))
       throw new UserError('bad-data', `The model's input "${input.name}" is not in "${table.path}".`, {
         where: table.path,
         hint:
-          `It has ${listNames(names)}.${didYouMean(input.name, names)} ` +
-          `Rename a field to "${input.name}" (${input.dtype}${input.shape ? ` ${shapeText(input.shape)}` : ''}), or use a dataset.json with "rename" or "constants".`,
+          `It has ${listNames(names)}.${didYouMean(input.name, unclaimed)} ` +
+          `Rename a field to "${input.name}" (${input.dtype}${input.shape ? ` ${shapeText(input.shape)}` : ''}), or use a dataset.json with "rename", or with "constants" for what is the same in every row (a weight, a rate).`,
       })
     }
   }

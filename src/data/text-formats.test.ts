@@ -98,6 +98,13 @@ describe('jsonl', () => {
     expect(error).toMatchObject({ name: 'UserError', code: 'bad-data', message: expect.stringMatching(message) })
     expect(error.hint).toBeTruthy()
   })
+
+  test('a weight that the model takes as an input is no slip for the rows, and may be a constant', async () => {
+    const file = await write('weightless.jsonl', '{"x":[1,2]}\n')
+    const w = { name: 'w', dtype: 'float32', shape: [2, 4] } as const
+    const hint = expect.stringMatching(/^It has "x"\. Rename a field to "w" .*"constants"/)
+    await expect(openDataset(file, { inputs: [...x2, w] })).rejects.toMatchObject({ hint })
+  })
 })
 
 describe('csv', () => {

@@ -114,6 +114,9 @@ describe('feedsOf', () => {
         dataset(),
       )
     expect(() => run(3)).toThrow(/takes exactly 8 rows at a time/)
+    expect(() => run(3)).toThrow(expect.objectContaining({ hint: expect.stringMatching(/a whole run, \[8,3\]$/) }))
+    const run8 = rows({ x: { dtype: 'float32', dims: [1, 8, 3], data: new Float32Array(24) } }, 1)
+    expect(feedsOf(run8, [port('x', [8, 3])], dataset()).x!.dims).toEqual([8, 3])
     expect(() => run(4)).toThrow(/has rows of shape \[4\], and the model's input wants \[8,3\]/)
   })
 
@@ -132,6 +135,14 @@ describe('feedsOf', () => {
       expect((error as UserError).where).toBe('data.npz')
       expect((error as UserError).hint).toMatch(/did you mean "imagez"/)
     }
+  })
+
+  test('what another input takes is no slip for a missing one, which may be the same in every row', () => {
+    const x = { dtype: 'float32', dims: [2, 1], data: new Float32Array(2) } as const
+    const fields = [{ name: 'x', role: 'input', dtype: 'float32', rowShape: [1] }] as const
+    expect(() => feedsOf(rows({ x }), [port('x', ['n', 1]), port('w', [1, 4])], dataset({ fields }))).toThrow(
+      expect.objectContaining({ hint: expect.stringMatching(/^the data has x; .*"constants" of a dataset\.json/) }),
+    )
   })
 
   test('whole numbers are cast to fractions, as where the data set is told of the model, and that is noted', () => {

@@ -23,7 +23,7 @@ export function feedsOf(rows: Rows, inputs: readonly PortValue[], data: Dataset)
     if (column) feeds[input.name] = fromColumn(column, input, rows, data, symbols)
     else if (data.constants[input.name]) constants.push(input)
     else if (isStateInput(input)) states.push(input)
-    else throw missing(input, data)
+    else throw missing(input, inputs, data)
   }
   // The symbols that stand for the rows of this run, wherever a model has them.
   const rowSymbols = new Set(inputs.flatMap(({ name, shape }) => (rows.columns[name] ? (shape?.[0] ?? []) : [])))
@@ -75,7 +75,10 @@ const takesSeveral = (input: PortValue, rows: number): UserError =>
   new UserError(
     'unsupported',
     `input "${input.name}" takes exactly ${rows} rows at a time (shape ${show(input.shape)})`,
-    { where: input.name, hint: 'export the model with a dynamic first dimension, or with a first dimension of 1' },
+    {
+      where: input.name,
+      hint: `export the model with a dynamic first dimension, or with a first dimension of 1; or let each row of the data be a whole run, ${show(input.shape)}`,
+    },
   )
 
 /**
@@ -221,12 +224,13 @@ function bind(dims: readonly number[], shape: Shape | null, symbols: Map<string,
     if (typeof dim === 'string' && !symbols.has(dim)) symbols.set(dim, dims[axis]!)
 }
 
-function missing(input: PortValue, data: Dataset): UserError {
+function missing(input: PortValue, inputs: readonly PortValue[], data: Dataset): UserError {
   const known = [...data.fields.map(({ name }) => name), ...Object.keys(data.constants)]
   const listed = known.length === 0 ? 'the data has no fields' : `the data has ${known.slice(0, 12).join(', ')}`
+  const unclaimed = known.filter((name) => !inputs.some((other) => other.name === name))
   return new UserError('bad-data', `the model's input "${input.name}" is not in the data`, {
     where: data.path,
-    hint: `${didYouMean(input.name, known)}${listed}; rename the field to "${input.name}" (${input.dtype} ${show(input.shape)}), or open columns that make it up with openDataset(path, { inputs: inspect(model).inputs })`,
+    hint: `${didYouMean(input.name, unclaimed)}${listed}; rename the field to "${input.name}" (${input.dtype} ${show(input.shape)}), name it among the "constants" of a dataset.json where it is the same in every row, or open columns that make it up with openDataset(path, { inputs: inspect(model).inputs })`,
   })
 }
 

@@ -122,7 +122,7 @@ export async function feasibleFeeds(
     `No random inputs were found that the model accepts. ${complaint?.message ?? ''}`.trim(),
     {
       where: session.inputs.map((input) => input.name).join(', '),
-      hint: 'Name the shapes, as in --shape x=1,3,224,224, or give data.',
+      hint: `Name the shapes, as in --shape ${session.inputs[0]?.name ?? 'x'}=1,3,224,224, or give data.`,
       cause: complaint,
     },
   )

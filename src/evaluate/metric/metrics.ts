@@ -142,6 +142,6 @@ export function defaultMetric(
   requireLabel(label, row)
   throw new UserError('bad-argument', `the label ${shownLabel(label)} of row ${row} fits none of the model’s outputs`, {
     where: outputTexts(outputs).join(', '),
-    hint: 'correct the labels, or name the metric: --metric NAME (recall@1 for embeddings, exact-match and cer for text), or write one: --metric ./metric.mjs',
+    hint: `${typeof label === 'string' ? 'write classes as numbers or list them as "classNames" in a dataset.json, ' : 'correct the labels, '}or name the metric: --metric NAME (recall@1 for embeddings, exact-match and cer for text), or write one: --metric ./metric.mjs`,
   })
 }
