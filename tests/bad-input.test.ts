@@ -186,6 +186,14 @@ describe('what a command reads is not replaced by what it writes', () => {
 })
 
 describe('models that are odd but valid', () => {
+  test('what the runtime refuses as wrong in itself is named, with the way to rewrite it all the same', async () => {
+    bench.model(
+      'misfit.onnx',
+      `g (float[N,3] x) => (float[N,64] y) <float[64,64] w = ${weights(4096)}> { y = MatMul(x, w) }`,
+    )
+    await refused(simplify('misfit.onnx'), /misfit\.onnx.*MatMul/, /made, and export it again\. .*--no-verify/)
+  })
+
   test('an operator from an unknown domain is listed, kept and left in float; what needs to run it is refused by name', async () => {
     const odd = bench.model(
       'odd.onnx',

@@ -47,10 +47,11 @@ export const simplifyVerb: Verb = {
 
 /** A model that the runtime cannot run can still be rewritten, by whoever takes it unproven. */
 function unprovable(error: unknown, path: string): unknown {
-  if (!(error instanceof UserError) || error.code !== 'unsupported') return error
+  if (!(error instanceof UserError) || (error.code !== 'unsupported' && error.code !== 'bad-model')) return error
+  const unproven = 'nothing here can show that a rewrite keeps its answers; --no-verify writes it unproven'
   return new UserError(error.code, error.message, {
     where: path,
-    hint: 'nothing here can show that a rewrite keeps its answers; --no-verify writes it unproven',
+    hint: error.code === 'bad-model' && error.hint ? `${error.hint} Until then ${unproven}` : unproven,
     cause: error,
   })
 }
