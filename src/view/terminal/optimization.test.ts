@@ -18,6 +18,30 @@ test('what the proof warns of is told with the search, once', () => {
   expect(lines.filter((line) => line.includes('two rows were left out'))).toHaveLength(1)
 })
 
+test('where another shows more speed, it is told what the chosen one had at the moment of the choice', () => {
+  const linesOf = (others: number, ratioBefore?: object) => {
+    const figures = { bytes: 10, p50Ms: 1, metric: null, ratio: null, verdict: 'pass', grade: 'proven' }
+    const report = {
+      sentence: '1.4× faster.',
+      chosen: { id: 'best', reason: 'it is' },
+      baseline: { p50Ms: 1.4, bytes: 10, metric: null, metricName: 'agreement' },
+      goal: 'latency',
+      candidates: [
+        { ...figures, id: 'best', speedup: 1.4, ...(ratioBefore ? { ratioBefore } : {}) },
+        { ...figures, id: 'other', speedup: others },
+      ],
+      rows: { calibrate: 1, select: 1, prove: 2 },
+      warnings: [],
+      proof: null,
+    } as unknown as OptimizationReport
+    return optimization(report, { color: false, width: 100 }).split('\n')
+  }
+  const told = /^▸ timed again .* when it was chosen, it had 1\.60×$/
+  expect(linesOf(1.5, { median: 1 / 1.6 }).filter((line) => told.test(line))).toHaveLength(1)
+  expect(linesOf(1.3, { median: 1 / 1.6 }).some((line) => line.startsWith('▸ timed'))).toBe(false)
+  expect(linesOf(1.5).some((line) => line.startsWith('▸ timed'))).toBe(false)
+})
+
 test.each([
   ['int8-typical-most-rows-equal0.5', / close \(not proven\)$/],
   ['int8-everywhere-minmax', /0\.9844 +64 +close$/],

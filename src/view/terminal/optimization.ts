@@ -28,6 +28,7 @@ export function optimization(report: OptimizationReport, style: Style): string {
       ],
       style,
     ),
+    ...timedAgain(report).flatMap((line) => wrap(line, style.width)),
     '',
     `rows: ${count(report.rows.calibrate)} to calibrate, ${count(report.rows.select)} to select, ${count(report.rows.prove)} to prove`,
     // What the proof warns of holds for the model that is handed out.
@@ -38,6 +39,22 @@ export function optimization(report: OptimizationReport, style: Style): string {
       ),
     ),
   ].join('\n')
+}
+
+/**
+ * What is handed out was timed once more by itself, and the others were not: where one of them shows more speed, that is of
+ * the moment when the choice was made, and so it is told what the chosen one had then.
+ */
+function timedAgain({ candidates, chosen }: OptimizationReport): readonly string[] {
+  const winner = candidates.find(({ id }) => id === chosen.id)
+  if (!winner?.ratioBefore || winner.speedup === null) return []
+  const faster = candidates.some(
+    ({ id, ratioBefore, speedup, verdict }) =>
+      id !== chosen.id && !ratioBefore && verdict !== null && verdict !== 'regressed' && speedup! > winner.speedup!,
+  )
+  if (!faster) return []
+  const before = times(1 / winner.ratioBefore.median)
+  return [`▸ timed again before it was handed out; beside the others, when it was chosen, it had ${before}`]
 }
 
 /** What the goal and the limits are about has a column, whichever they are. */
