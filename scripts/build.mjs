@@ -114,7 +114,8 @@ async function bundle() {
   const minify = { compress: false, mangle: false, codegen: { removeWhitespace: true } }
   const form = { format: 'esm', entryFileNames: '[name].js', chunkFileNames: 'part-[name].js', minify }
   const { output } = await build.generate(form)
-  const groups = gathered(output, moments)
+  const { output: modules } = await build.generate({ ...form, preserveModules: true })
+  const groups = gathered([output, modules], moments)
   await build.write({ dir: whet, ...form, codeSplitting: { includeDependenciesRecursively: false, groups } })
   await build.close()
   writeFileSync(join(whet, 'NOTICE.txt'), included.map(noticeOf).join('\n'))
@@ -123,10 +124,26 @@ async function bundle() {
 
 /**
  * Finding a file and reading it takes half a millisecond, reading code that is not run another half for each 25 KB: modules
- * that the same moments load lie in one file, and no moment loads what only others need. `output` is the bundle as it falls
- * apart by itself.
+ * that the same moments load lie in one file, and no moment loads what only others need. Of `outputs` one is the bundle as
+ * it falls apart by itself, where modules come along that lie in one file with others, and one has a file a module, where
+ * all come along that an index names: a moment needs what it loads in both.
  */
-function gathered(output, moments) {
+function gathered(outputs, moments) {
+  const [loading, ...others] = outputs.map((output) => loadedBy(output, moments))
+  const needed = ([id, by]) => [id, by.filter((moment) => others.every((other) => other.get(id)?.includes(moment)))]
+  const needs = [...loading].map(needed).filter(([, by]) => by.length > 0)
+  const kinds = new Map(needs.map(([id, by]) => [id, by.includes(SMALL) ? 'small' : String(by)]))
+  const names = [...new Set(kinds.values())]
+  const begins = new Set(moments.flat())
+  const name = (id) => {
+    const kind = kinds.get(id)
+    return kind !== undefined && !begins.has(id) ? `shared-${names.indexOf(kind)}` : null
+  }
+  return [{ name, debugName: 'by moments' }]
+}
+
+/** The moments, by number, that load each module where the bundle lies in these files. */
+function loadedBy(output, moments) {
   const chunks = new Map(output.filter(({ type }) => type === 'chunk').map((chunk) => [chunk.fileName, chunk]))
   const loading = new Map()
   for (const [index, moment] of moments.entries()) {
@@ -136,14 +153,7 @@ function gathered(output, moments) {
     for (const file of files)
       for (const id of Object.keys(chunks.get(file).modules)) loading.set(id, [...(loading.get(id) ?? []), index])
   }
-  const kinds = new Map([...loading].map(([id, by]) => [id, by.includes(SMALL) ? 'small' : String(by)]))
-  const names = [...new Set(kinds.values())]
-  const begins = new Set(moments.flat())
-  const name = (id) => {
-    const kind = kinds.get(id)
-    return kind !== undefined && !begins.has(id) ? `shared-${names.indexOf(kind)}` : null
-  }
-  return [{ name, debugName: 'by moments' }]
+  return loading
 }
 
 /** Whose code is in the bundle, and under which licence. */
