@@ -14,8 +14,8 @@ export function editDistance<T>(from: readonly T[], to: readonly T[]): number {
 
 /**
  * The name among `known` that is fewest edits away from `asked`, letter case aside, where it is near enough to be a
- * slip: one letter, or at most half of them after the same first one (slips seldom begin a word); else the longest that begins with the words asked for, or that they
- * begin with, as `time` for `time-budget`.
+ * slip: one letter, or at most half of them after the same first one, since slips seldom begin a word; else the longest
+ * that begins with the words asked for, or that they begin with, as `time` for `time-budget`.
  */
 export function nearestName(asked: string, known: readonly string[]): string | undefined {
   const wanted = [...asked.toLowerCase()]
