@@ -33,6 +33,7 @@ export function comparisonDoubts(
     ...farOffOnLargeRows(report),
     ...otherOutputs(report, scored),
     ...severalFit(report, scored),
+    ...oneOfTwoClasses(report, scored),
     ...unlikeRanges(scored),
   ]
 }
@@ -113,6 +114,14 @@ function severalFit({ metric }: ComparisonReport, { fitting: [first, ...others] 
   if (first === undefined || others.length === 0) return []
   return [
     `The labels fit ${others.length + 1} outputs: ${[first, ...others].slice(0, 5).join(', ')}. ${metric} reads ${first}, the first of them. If they are of another, no verdict is right: write a metric that reads it, --metric ./metric.mjs (in the library \`metricOptions: { output }\`).`,
+  ]
+}
+
+/** One label that is no class of a model with one score makes numbers of all labels, quietly. */
+function oneOfTwoClasses({ metric }: ComparisonReport, { classesAsNumbers: found }: ScoredRows): readonly string[] {
+  if (found === null) return []
+  return [
+    `Output ${found.output} lies within 0 to 1, and the labels are whole numbers from ${found.least} to ${found.greatest}: they were held against each other as numbers (${metric}). If it is the score of a class, write labels as 0 and 1, and correct those that are neither; --metric top1 names one.`,
   ]
 }
 

@@ -2,6 +2,7 @@ import { type Dataset, type Rows, repeatedRows } from '../data/index.ts'
 import type { Session } from '../engine/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { LabelSpread } from '../report/index.ts'
+import { type ClassesAsNumbers, classesAsNumbers } from './classes-as-numbers.ts'
 import { type Differences, differences } from './differences.ts'
 import { type Flip, flipsOf, flipsTogether, idFieldOf, type ScoredPairs } from './flips.ts'
 import { ofNumbers } from './label-doubts.ts'
@@ -55,6 +56,8 @@ export interface ScoredRows extends ScoredPairs {
   readonly allAlike: boolean
   /** Outputs that the labels fit alike, where the metric reads the first that does; empty where it was told, or chooses. */
   readonly fitting: readonly string[]
+  /** Null where labels that are held against numbers look like numbers, too. */
+  readonly classesAsNumbers: ClassesAsNumbers | null
   /** Outputs of which one model alone gives probabilities. */
   readonly unlike: ReturnType<UnlikeRanges['result']>
   /** Every row has exactly the same inputs and the same label: one row, several times over. */
@@ -136,6 +139,7 @@ function rowKeeper(
   const repeating = sameThroughout(named)
   const ranges = unlikeRanges()
   const spread = labelSpread()
+  const asNumbers = classesAsNumbers()
   let fitting: readonly string[] = []
   const [rows, indices, labels]: [number[], number[], string[]] = [[], [], []]
   const [changed, different, broken]: [boolean[], boolean[], boolean[]] = [[], [], []]
@@ -156,7 +160,10 @@ function rowKeeper(
       alike.add((name) => outputs[name]?.data)
       repeating.add((name) => fields![name])
       ids.add(fields!)
-      if (ofNumbers(scoredBy)) spread.add(label)
+      if (ofNumbers(scoredBy)) {
+        spread.add(label)
+        asNumbers.add(label, Number(outputs[fitting[0] ?? '']?.data[0]))
+      }
       const shown = labelText(label, data)
       if (shown !== null) labels.push(shown)
       if (scoredBy !== null) flips.scored(pair, rows.length, scoredBy, scores.add(pair, scoredBy))
@@ -181,6 +188,7 @@ function rowKeeper(
       allAlike: alike.result(),
       oneRow: repeating.result(),
       fitting,
+      classesAsNumbers: asNumbers.result(fitting[0]),
       unlike: ranges.result(),
     }),
   }
