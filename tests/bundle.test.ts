@@ -1,4 +1,5 @@
 import { fork } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { BUILT, PROGRAM } from './command.ts'
@@ -32,5 +33,25 @@ test.skipIf(PROGRAM[0] !== BUILT)(
     } finally {
       child.kill('SIGKILL')
     }
+  },
+)
+
+/** The files that a file of the bundle cannot begin without, itself among them. */
+function loadedWith(entry: string): readonly string[] {
+  const files = new Set([entry])
+  for (const file of files)
+    for (const [, next] of readFileSync(join(dirname(BUILT), file), 'utf8').matchAll(/(?:from|import)"\.\/([\w.-]+)"/g))
+      files.add(next!)
+  return [...files]
+}
+
+test.skipIf(PROGRAM[0] !== BUILT)(
+  'what quantizes comes without the functions of distributions, what compares with them',
+  () => {
+    const hasThem = (file: string) => readFileSync(join(dirname(BUILT), file), 'utf8').includes('CephesCompiled')
+    const quantizing = ['part-start.js', 'part-quantize.js', 'part-quantize-work.js'].flatMap(loadedWith)
+    expect(quantizing.length).toBeGreaterThan(10)
+    expect(quantizing.filter(hasThem)).toEqual([])
+    expect(loadedWith('part-compare-gated.js').filter(hasThem)).toHaveLength(1)
   },
 )
