@@ -112,9 +112,8 @@ async function quantizeIn(
   const run = quantizationRun(trail, scheme)
   const portable = target === 'portable' ? { portable: portableOrRefused(trail.model) } : {}
   const made: Made = { model, float: start.model, trail, planned: run.planned ?? {}, evidence }
-  const { kernels, damage, timing, sizes } = await measureMade(sessions, place, made, options)
+  const { kernels, damage, timing, sizes, saturation } = await measureMade(sessions, place, made, options)
   const { sqnrDb, layers, batchInvariant } = damage ?? { sqnrDb: null, layers: [], batchInvariant: null }
-  const saturation = options.saturates ? saturationOf('this model', trail.model, trail.runs, place.runtime) : null
   const seenOn = damage ? { sqnrSamples: damage.sqnrSamples } : {}
   const rounding = trail.strides.flatMap((stride) =>
     stride.evidence.filter(({ kind }) => kind === 'learned-weights' || kind === 'moments'),
@@ -196,6 +195,8 @@ interface MeasuredMade {
   readonly damage: Damage | null
   readonly timing: QuantizationReport['timing'] | undefined
   readonly sizes: Pick<QuantizationReport, 'before' | 'after'>
+  /** Null where no sums saturate here, or nothing is multiplied in integers. */
+  readonly saturation: ReturnType<typeof saturationOf>
 }
 
 async function measureMade(
@@ -205,10 +206,14 @@ async function measureMade(
   options: Options,
 ): Promise<MeasuredMade> {
   const { target = 'native', cache } = options
-  let sizes: MeasuredMade['sizes'] | undefined
-  const takeSizes = () => (sizes ??= { before: sizeOf(model), after: sizeOf(trail.model) })
+  let told: Pick<MeasuredMade, 'sizes' | 'saturation'> | undefined
+  const tell = () =>
+    (told ??= {
+      sizes: { before: sizeOf(model), after: sizeOf(trail.model) },
+      saturation: options.saturates ? saturationOf('this model', trail.model, trail.runs, place.runtime) : null,
+    })
   const meanwhile = () => {
-    takeSizes()
+    tell()
     cache.write().catch(() => {})
   }
   const damage =
@@ -220,5 +225,5 @@ async function measureMade(
   if (target === 'web') await sessions.closeAll()
   const timing =
     damage && target === 'web' ? await lazyTimeIn(place, float, trail.model, damage.feeds[0], options) : undefined
-  return { kernels, damage, timing, sizes: takeSizes() }
+  return { kernels, damage, timing, ...tell() }
 }
