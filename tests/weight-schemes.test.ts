@@ -78,6 +78,18 @@ describe('dynamic int8', () => {
     expect(await noise(before, model, { x: randomValue([4, 64], 3, 2) })).toBeGreaterThan(35)
   })
 
+  test('products with one matrix share its codes, as far as they read it alike', async () => {
+    const text =
+      'g (float[4,64] x) => (float y) { a = MatMul(x, w) b = MatMul(a, w) c = Gemm<transB = 1>(b, w) y = Gemm(c, w) }'
+    const before = modelWith(text, { w: [64, 64] })
+    const { model } = await run('quantizeDynamicInt8', before)
+    const matrices = [...model.graph.initializers].filter(
+      ([, { dtype, dims }]) => dtype === 'int8' && dims.length === 2,
+    )
+    expect(matrices).toHaveLength(2)
+    expect(await noise(before, model, { x: randomValue([4, 64], 1) })).toBeGreaterThan(25)
+  })
+
   test('products of flattened rows are products of the whole', async () => {
     const flat = 'int64[2] flat = {-1, 64}, int64[3] whole = {-1, 4, 96}, int64[3] other = {-1, 2, 96}'
     const source = (shape: string) =>

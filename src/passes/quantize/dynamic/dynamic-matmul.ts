@@ -16,6 +16,8 @@ import { type ChannelOptions, quantizeChannels, quantizeWhole } from '../channel
 
 /** A product with constant weights, as y = x · W + b with W of [K, N]. */
 export interface WeightedProduct {
+  /** The same for products of the same constant that read it alike. */
+  readonly source: string
   readonly values: Float32Array
   readonly rows: number
   readonly columns: number
@@ -36,7 +38,8 @@ export function weightedProduct(node: Node, editor: GraphEditor): WeightedProduc
   if (values.length < FEWEST_WEIGHTS) return { refused: `${values.length} weights are too few to gain` }
   if (!rangeOf(values)) return { refused: 'its weights are not finite' }
   const [first, second] = weight.dims as [number, number]
-  if (node.opType === 'MatMul') return { values, rows: first, columns: second }
+  const sourceOf = (transposed: boolean, alpha: number) => `${node.inputs[1]} ${transposed} ${alpha}`
+  if (node.opType === 'MatMul') return { source: sourceOf(false, 1), values, rows: first, columns: second }
   if (intAttribute(node, 'transA', 0) !== 0) return { refused: 'its input is transposed' }
   const transposed = intAttribute(node, 'transB', 0) !== 0
   const alpha = floatAttribute(node, 'alpha', 1)
@@ -45,7 +48,8 @@ export function weightedProduct(node: Node, editor: GraphEditor): WeightedProduc
   const scaled = alpha === 1 ? values : values.map((value) => value * alpha)
   const bias = gemmBias(node, beta, editor)
   if (typeof bias === 'object' && 'refused' in bias) return bias
-  return { values: transposed ? transposedMatrix(scaled, columns, rows) : scaled, rows, columns, ...(bias && { bias }) }
+  const matrix = transposed ? transposedMatrix(scaled, columns, rows) : scaled
+  return { source: sourceOf(transposed, alpha), values: matrix, rows, columns, ...(bias && { bias }) }
 }
 
 function whyNoWeights(name: string, editor: GraphEditor): string {
@@ -91,25 +95,41 @@ export interface CodingOptions {
   readonly oneScale: boolean
 }
 
+/** The constants that stand for W: int8 codes [K, N], and scale and zero point of each column, or of all. */
+export interface CodedMatrix {
+  readonly weight: string
+  readonly scale: string
+  readonly zero: string
+}
+
+/** Codes a matrix under names that begin with `hint`. */
+export function codedMatrix(
+  { values, rows, columns }: Pick<WeightedProduct, 'values' | 'rows' | 'columns'>,
+  hint: string,
+  { pairSafe, oneScale }: CodingOptions,
+  editor: GraphEditor,
+): CodedMatrix {
+  const { codes, scales } = (oneScale ? quantizeWhole : quantizeChannels)(values, [rows, columns], 1, { pairSafe })
+  const form = oneScale ? [] : [columns]
+  return {
+    weight: editor.addConstant(tensorOf('int8', [rows, columns], codes), `${hint}_codes`),
+    scale: editor.addConstant(tensorOf('float32', form, scales), `${hint}_scale`),
+    zero: editor.addConstant(tensorOf('int8', form, new Int8Array(scales.length)), `${hint}_zero_point`),
+  }
+}
+
 /**
  * x · W  ⇒  Cast(MatMulInteger(codes of x, codes of W)) · (scale of x · scales of W), the codes of x by
  * DynamicQuantizeLinear, one a value however many products read it.
  */
 export function dynamicProduct(
   node: Node,
-  product: WeightedProduct,
+  bias: WeightedProduct['bias'],
   dynamicCodes: readonly [codes: string, scale: string, zeroPoint: string],
-  { pairSafe, oneScale }: CodingOptions,
+  { weight, scale, zero }: CodedMatrix,
   editor: GraphEditor,
 ): readonly Node[] {
-  const { values, rows, columns } = product
   const output = node.outputs[0]!
-  const { codes, scales } = (oneScale ? quantizeWhole : quantizeChannels)(values, [rows, columns], 1, { pairSafe })
-  const hint = node.inputs[1]!
-  const weight = editor.addConstant(tensorOf('int8', [rows, columns], codes), `${hint}_codes`)
-  const form = oneScale ? [] : [columns]
-  const scale = editor.addConstant(tensorOf('float32', form, scales), `${hint}_scale`)
-  const zero = editor.addConstant(tensorOf('int8', form, new Int8Array(scales.length)), `${hint}_zero_point`)
   const names = ['sum', 'float', 'scales', 'product'].map((part) => editor.freshName(`${output}_${part}`)) as [
     string,
     string,
@@ -121,6 +141,6 @@ export function dynamicProduct(
     makeNode('MatMulInteger', [dynamicCodes[0], weight, dynamicCodes[2], zero], [sum], { name: node.name }),
     makeNode('Cast', [sum], [float], { name: `${sum}_cast`, attributes: { to: elementType('float32') } }),
     makeNode('Mul', [dynamicCodes[1], scale], [factors], { name: factors }),
-    ...withBias(makeNode('Mul', [float, factors], [last], { name: last }), product.bias, output, editor),
+    ...withBias(makeNode('Mul', [float, factors], [last], { name: last }), bias, output, editor),
   ]
 }

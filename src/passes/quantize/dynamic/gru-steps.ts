@@ -11,7 +11,7 @@ import {
   type ValueInfo,
 } from '../../../ir/index.ts'
 import { type GraphEditor, type Pieces, piecesOf } from '../../../rewrite/index.ts'
-import { type CodingOptions, dynamicProduct, FEWEST_WEIGHTS, withBias } from './dynamic-matmul.ts'
+import { type CodingOptions, codedMatrix, dynamicProduct, FEWEST_WEIGHTS, withBias } from './dynamic-matmul.ts'
 
 /** A GRU with constant weights, which lie as ONNX lays them: by direction, then by gate (z, r, n), then by row. */
 export interface Gru {
@@ -151,7 +151,8 @@ class GruWriter {
     const read = codes ?? codesOf(value)
     this.#products.push(read[0])
     const product = makeNode('MatMul', [value, weight], [output], { name: editor.freshName(output) })
-    return dynamicProduct(product, { values, rows, columns, ...(bias && { bias }) }, read, coding, editor)
+    const coded = codedMatrix({ values, rows, columns }, weight, coding, editor)
+    return dynamicProduct(product, bias, read, coded, editor)
   }
 
   /** The state that each direction starts with, [1, rows, hidden]. */

@@ -31,7 +31,7 @@ import { KEEP_FLOAT, KEPT, keptAsAsked } from '../kept-as-asked.ts'
 import { tableRule } from '../stored-tables.ts'
 import { dynamicGru } from './dynamic-gru.ts'
 import { dynamicLstm } from './dynamic-lstm.ts'
-import { type CodingOptions, dynamicProduct, weightedProduct } from './dynamic-matmul.ts'
+import { type CodedMatrix, type CodingOptions, codedMatrix, dynamicProduct, weightedProduct } from './dynamic-matmul.ts'
 import type { DynamicCodes } from './gru-steps.ts'
 
 export interface DynamicInt8Options {
@@ -90,6 +90,8 @@ interface Run {
   readonly products: string[]
   /** By graph: the codes, scale and zero point of each value that is quantized. */
   readonly quantized: (editor: GraphEditor) => Map<string, DynamicCodes>
+  /** By graph: the codes of each matrix, which products of tied weights share as they shared the weights. */
+  readonly matrices: (editor: GraphEditor) => Map<string, CodedMatrix>
   readonly planned: Record<string, number>
 }
 
@@ -103,6 +105,7 @@ function rules(options: DynamicInt8Options, products: string[], planned: Record<
     kept: keptAsAsked(options.keepFloat),
     products,
     quantized: perGraph(() => new Map()),
+    matrices: perGraph(() => new Map()),
     planned,
   }
   return [
@@ -147,7 +150,10 @@ function productRule(run: Run): Rule {
       const before: Node[] = []
       const codes = codesOf(node.inputs[0]!, run, editor, before)
       products.push(codes[0])
-      editor.replace(given, ...before, ...dynamicProduct(node, product, codes, coding, editor))
+      const known = run.matrices(editor)
+      const matrix = known.get(product.source) ?? codedMatrix(product, node.inputs[1]!, coding, editor)
+      known.set(product.source, matrix)
+      editor.replace(given, ...before, ...dynamicProduct(node, product.bias, codes, matrix, editor))
       if (node !== given) editor.removeUnused(editor.producer(given.inputs[0]!)!)
       return true
     },
