@@ -13,7 +13,8 @@ export interface ClassesAsNumbers {
  * 0 nor 1 (a slip of the pen, classes called -1 and 1) makes numbers of all of them, and what is judged another thing.
  */
 export function classesAsNumbers() {
-  const scores = new Set<number>()
+  let first: number | undefined
+  let constant = true
   let [least, greatest] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
   let alike = true
   return {
@@ -23,12 +24,10 @@ export function classesAsNumbers() {
       if (!alike) return
       least = Math.min(least, label as number)
       greatest = Math.max(greatest, label as number)
-      // Two tell that it is no constant.
-      if (scores.size < 2) scores.add(score!)
+      first ??= score
+      constant &&= score === first
     },
     result: (output: string | undefined): ClassesAsNumbers | null =>
-      alike && output !== undefined && scores.size > 1 && (least < 0 || greatest > 1)
-        ? { output, least, greatest }
-        : null,
+      alike && output !== undefined && !constant && (least < 0 || greatest > 1) ? { output, least, greatest } : null,
   }
 }
