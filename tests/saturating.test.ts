@@ -69,6 +69,27 @@ describe('where sums of two products saturate', () => {
     expect(await kept(held)).toBeGreaterThan((await kept(full)) + 10)
   })
 
+  test('products of tied weights share their codes, which are exact for the values of each', async () => {
+    const text = 'g (float[N,16,64] x, float[N,16,64] r) => (float y, float z) { y = MatMul(x, w) z = MatMul(r, w) }'
+    const graph = { ...modelWith(text, {}).graph, initializers: leaning.graph.initializers }
+    const tied: Model = { ...leaning, graph }
+    const x = uneven(40)
+    // Other channels of it reach far.
+    const feeds = { x, r: { ...x, data: x.data.map((_, i) => x.data[i ^ 1]!) } }
+    const data = await memoryDataset(feeds)
+    const options = { scheme: 'static-int8', data, cache: noCache, pass: EVERYWHERE } as const
+    const { model } = await quantize(tied, { ...options, saturates: true })
+    const matrices = [...model.graph.initializers.values()].filter(
+      ({ dtype, dims }) => dtype === 'int8' && dims.length === 2,
+    )
+    expect(matrices).toHaveLength(1)
+    const integers = await optimizedBy(model, 'extended')
+    const [lossy, exact] = await Promise.all(
+      [true, false].map(async (saturate16) => (await referenceWith({ saturate16 }).open(integers)).run(feeds)),
+    )
+    for (const name of ['y', 'z']) expect(decibels(exact![name]!, lossy![name]!)).toBe(Number.POSITIVE_INFINITY)
+  })
+
   test('where all channels reach the last code, or none were seen, static weights never saturate', async () => {
     const last = positive(40)
     const everything = { ...last, data: last.data.map((_, i) => (i % 3 === 0 ? 2.5 : 0)) }

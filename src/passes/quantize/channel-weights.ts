@@ -140,10 +140,3 @@ export function anyPairReach(values: ArrayLike<number>, channels: number, inner:
   }
   return top[0]!.map((size, c) => Math.max(size + top[1]![c]!, top[2]![c]! + top[3]![c]!))
 }
-
-/** Channels' codes under the name that they have in a graph. */
-export interface CodedChannels extends ChannelWeights {
-  readonly name: string
-  /** What their rounding adds to the mean of each output channel, where it shall be corrected. */
-  readonly shift: Float64Array | undefined
-}

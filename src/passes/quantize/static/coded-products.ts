@@ -1,15 +1,28 @@
 import { floatAttribute, fromNumbers, type Node, type Tensor, tensorOf, tensorValues } from '../../../ir/index.ts'
 import { biasScale, quantizeBias } from '../affine.ts'
 import { channelAxis } from '../channel-axis.ts'
-import type { CodedChannels } from '../channel-weights.ts'
+import type { ChannelWeights } from '../channel-weights.ts'
 import { corrected, meanShift, productChannels, underMultipliers } from '../units/product-channels.ts'
 import { without } from '../units/quantize-rules.ts'
 import type { Unit } from '../units/unit.ts'
 import { productWeights } from './product-weights.ts'
 import type { QdqWriter } from './qdq-writer.ts'
-import { reachedByWeights } from './reached-codes.ts'
+import { type ReadValue, reachedByWeights } from './reached-codes.ts'
 import type { StaticPlan } from './static-plan.ts'
 import { unitBias } from './unit-bias.ts'
+
+/** Channels' codes under the name that they have in a graph. */
+interface CodedChannels extends ChannelWeights {
+  readonly name: string
+  /** The weights that they stand for: under the factors of the node and of the channels around it. */
+  readonly values: Float32Array
+}
+
+/** The same in front of one input. */
+interface ReadChannels extends CodedChannels {
+  /** What their rounding adds to the mean of each output channel, where it shall be corrected. */
+  readonly shift: Float64Array | undefined
+}
 
 /** Weights and biases of products, as constant codes behind which every product reads floats. */
 export class CodedProducts {
@@ -17,11 +30,14 @@ export class CodedProducts {
   readonly #writer: QdqWriter
   readonly #pairSafe: boolean
   readonly #weights = new Map<string, CodedChannels>()
+  /** By `sourceOf`. */
+  readonly #inputs: ReadonlyMap<string, ReadonlySet<string>>
 
   constructor(plan: StaticPlan, writer: QdqWriter, pairSafe: boolean) {
     this.#plan = plan
     this.#writer = writer
     this.#pairSafe = pairSafe
+    this.#inputs = inputsOf(plan)
   }
 
   /** The product of a unit with `inputs` for those it had, its weights and its own bias as codes; two activations stay as they are. */
@@ -47,30 +63,44 @@ export class CodedProducts {
     return this.#biasCodes(corrected(bias, weights.shift), inputScale, weights.scales)
   }
 
-  /** Weights quantized once, also where several nodes share them, unless a bias asks for larger scales. */
+  /** The codes of a unit's weights, and what rounding these does to the means that it makes. */
   #weightCodes(
+    unit: Unit,
+    weight: Tensor,
+    bias: { values: Float32Array; inputScale: number } | undefined,
+  ): ReadChannels {
+    const { node } = unit
+    const input = node.inputs[0]!
+    const coded = this.#sharedCodes(unit, weight, bias)
+    const [channels, means] = [productChannels(node, weight), this.#plan.means(input)]
+    const above = this.#plan.codes.get(input)?.channels
+    const shift = means && channels ? meanShift(coded.values, coded, channels, means, above) : undefined
+    return { ...coded, shift }
+  }
+
+  /** Weights quantized once, also where several nodes share them, unless a bias asks for larger scales. */
+  #sharedCodes(
     unit: Unit,
     weight: Tensor,
     bias: { values: Float32Array; inputScale: number } | undefined,
   ): CodedChannels {
     const { node } = unit
     const axis = channelAxis(node, weight)
-    const alpha = node.opType === 'Gemm' ? floatAttribute(node, 'alpha', 1) : 1
     // A 32-bit bias must hold its value with room for the sum of products.
     const atLeast = bias?.values.map((value) => Math.abs(value) / (bias.inputScale * 2 ** 30))
     const [input, output] = [node.inputs[0]!, unit.writes[0]!]
     const [above, below] = [this.#plan.codes.get(input)?.channels, this.#plan.codes.get(output)?.channels]
-    const means = this.#plan.means(input)
-    const seen = this.#plan.heldBy(input)
-    const reached = seen && reachedByWeights(node, weight, this.#plan.codes.get(input)!, seen)
-    const hangsOnInput = above ?? means ?? reached
-    const key = [node.inputs[1], axis, alpha, hangsOnInput ? input : '', below ? output : ''].join(' ')
+    const source = sourceOf(node, axis)
+    const key = [source, above ? input : '', below ? output : ''].join(' ')
     const known = this.#weights.get(key)
     if (known && (atLeast?.every((bound, c) => bound <= known.scales[c]!) ?? true)) return known
     const values = tensorValues(weight) as Float32Array
     const channels = productChannels(node, weight)
+    const alpha = alphaOf(node)
     const factored = alpha === 1 ? values : values.map((value) => value * alpha)
     const scaled = channels ? underMultipliers(factored, channels, above, below) : factored
+    const seen = above ? this.#seenOf([input]) : this.#seenOf(this.#inputs.get(source)!)
+    const reached = seen && reachedByWeights(node, weight, seen)
     const bounds = { atLeast, pairSafe: this.#pairSafe, reached }
     const quantized = productWeights(this.#plan, node, weight, { values, scaled, ...bounds })
     const four = this.#plan.weightBits === 4
@@ -78,10 +108,20 @@ export class CodedProducts {
       ? fromNumbers('int4', weight.dims, quantized.codes)
       : tensorOf('int8', weight.dims, quantized.codes)
     const name = this.#writer.dequantizeConstant(codes, quantized.scales, axis, node.inputs[1]!)
-    const shift = means && channels ? meanShift(scaled, quantized, channels, means, above) : undefined
-    const result = { ...quantized, name, shift }
+    const result = { ...quantized, name, values: scaled }
     this.#weights.set(key, result)
     return result
+  }
+
+  /** What was seen of values by which the weights of their readers are held; undefined where any of them holds none. */
+  #seenOf(inputs: Iterable<string>): readonly ReadValue[] | undefined {
+    const values: ReadValue[] = []
+    for (const input of inputs) {
+      const seen = this.#plan.heldBy(input)
+      if (!seen) return undefined
+      values.push({ codes: this.#plan.codes.get(input)!, seen })
+    }
+    return values
   }
 
   #biasCodes(bias: { name: string; values: Float32Array }, inputScale: number, weightScales: Float32Array): string {
@@ -90,3 +130,20 @@ export class CodedProducts {
     return this.#writer.dequantizeConstant(codes, scales, 0, bias.name)
   }
 }
+
+/** The values that products of shared weights read, by these weights. */
+function inputsOf({ units, facts }: StaticPlan): ReadonlyMap<string, ReadonlySet<string>> {
+  const inputs = new Map<string, Set<string>>()
+  for (const { node, rule } of units.values()) {
+    const weight = rule.kind === 'product' && facts.constant(node.inputs[1]!)
+    if (!weight) continue
+    const source = sourceOf(node, channelAxis(node, weight))
+    inputs.set(source, (inputs.get(source) ?? new Set()).add(node.inputs[0]!))
+  }
+  return inputs
+}
+
+/** The same for products that may share the codes of a constant. */
+const sourceOf = (node: Node, axis: number) => [node.inputs[1], axis, alphaOf(node)].join(' ')
+
+const alphaOf = (node: Node) => (node.opType === 'Gemm' ? floatAttribute(node, 'alpha', 1) : 1)

@@ -37,14 +37,19 @@ test('each weight meets the codes of its own input channel, in groups too', () =
   const codes = { scale: 1, zeroPoint: 0 }
   const seen = seenOf(1, [1, 2, 3, 4])
   const conv = makeNode('Conv', ['x', 'w'], ['y'], { attributes: { group: int(2) } })
-  expect(inCodes(reachedByWeights(conv, weightOf([2, 2, 1, 2]), codes, seen))).toEqual([1, 1, 2, 2, 3, 3, 4, 4])
+  expect(inCodes(reachedByWeights(conv, weightOf([2, 2, 1, 2]), [{ codes, seen }]))).toEqual([1, 1, 2, 2, 3, 3, 4, 4])
   const product = makeNode('MatMul', ['x', 'w'], ['y'])
   const last = { ...seen, axis: -1 }
-  expect(inCodes(reachedByWeights(product, weightOf([4, 2]), codes, last))).toEqual([1, 1, 2, 2, 3, 3, 4, 4])
+  expect(inCodes(reachedByWeights(product, weightOf([4, 2]), [{ codes, seen: last }]))).toEqual([
+    1, 1, 2, 2, 3, 3, 4, 4,
+  ])
   const turned = makeNode('Gemm', ['x', 'w'], ['y'], { attributes: { transB: int(1) } })
-  expect(inCodes(reachedByWeights(turned, weightOf([2, 4]), codes, last))).toEqual([1, 2, 3, 4, 1, 2, 3, 4])
+  expect(inCodes(reachedByWeights(turned, weightOf([2, 4]), [{ codes, seen: last }]))).toEqual([1, 2, 3, 4, 1, 2, 3, 4])
+  // Where products share weights, these meet the most of all.
+  const both = [last, { ...last, max: [4, 1, 1, 1] }].map((seen) => ({ codes, seen }))
+  expect(inCodes(reachedByWeights(product, weightOf([4, 2]), both))).toEqual([4, 4, 2, 2, 3, 3, 4, 4])
   // What was seen on another axis, or of another number of channels, says nothing.
-  expect(reachedByWeights(product, weightOf([4, 2]), codes, seen)).toBeUndefined()
-  expect(reachedByWeights(conv, weightOf([2, 2, 1, 2]), codes, seenOf(1, [1, 2]))).toBeUndefined()
-  expect(reachedByWeights(product, weightOf([3, 4, 2]), codes, last)).toBeUndefined()
+  expect(reachedByWeights(product, weightOf([4, 2]), [{ codes, seen }])).toBeUndefined()
+  expect(reachedByWeights(conv, weightOf([2, 2, 1, 2]), [{ codes, seen: seenOf(1, [1, 2]) }])).toBeUndefined()
+  expect(reachedByWeights(product, weightOf([3, 4, 2]), [{ codes, seen: last }])).toBeUndefined()
 })

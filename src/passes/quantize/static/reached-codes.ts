@@ -30,20 +30,25 @@ export function reachedCodes({ scale, zeroPoint, channels }: Codes, seen: Observ
   })
 }
 
+/** A value that products read: under which codes, and what was seen of its channels. */
+export interface ReadValue {
+  readonly codes: Codes
+  readonly seen: ObservedChannels
+}
+
 /**
- * The same for every weight of a product, by the channel of the value that it is multiplied with; undefined where the
- * channels that were seen are not those.
+ * The same for every weight of a product, by the channel of the value that it is multiplied with; where products of
+ * several values share their weights, the largest that any of them brings. Undefined where the channels that were seen are
+ * not those.
  */
-export function reachedByWeights(
-  node: Node,
-  weight: Tensor,
-  codes: Codes,
-  seen: ObservedChannels,
-): Float64Array | undefined {
+export function reachedByWeights(node: Node, weight: Tensor, values: readonly ReadValue[]): Float64Array | undefined {
   const channels = productChannels(node, weight)
   const axis = operatorName(node) === 'Conv' ? 1 : -1
-  if (!channels || seen.axis !== axis || seen.max.length !== channels.inputs) return undefined
-  const reached = reachedCodes(codes, seen)
+  const isRead = ({ seen }: ReadValue) => seen.axis === axis && seen.max.length === channels?.inputs
+  if (!channels || !values.every(isRead)) return undefined
+  const reached = new Float64Array(channels.inputs)
+  for (const { codes, seen } of values)
+    for (const [c, share] of reachedCodes(codes, seen).entries()) reached[c] = Math.max(reached[c]!, share)
   const shares = new Float64Array(elementCount(weight.dims))
   for (let t = 0; t < shares.length; t++) shares[t] = reached[channels.inputOf(t)]!
   return shares
