@@ -57,7 +57,9 @@ class GraphInsertion implements Insertion {
   #emitDirect(unit: Unit, isRelu: boolean): void {
     const { node } = unit
     const inputs = [...node.inputs]
-    for (const slot of activationSlots(node)) inputs[slot] = this.values.read(inputs[slot]!, node)
+    // Weights get codes of their own.
+    const hasWeights = unit.rule.kind === 'product' && this.plan.facts.constant(inputs[1]!)
+    for (const slot of hasWeights ? [0] : activationSlots(node)) inputs[slot] = this.values.read(inputs[slot]!, node)
     let emitted: Node = { ...node, inputs }
     if (isRelu)
       emitted = makeNode('LeakyRelu', inputs, node.outputs, { name: node.name, attributes: { alpha: float(0) } })
