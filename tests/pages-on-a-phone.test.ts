@@ -45,14 +45,17 @@ describe.skipIf(findChromium() === null)('in a browser', () => {
       frame.srcdoc = ${JSON.stringify(renderHtml(report))}
       frame.onload = () => {
         const { documentElement } = frame.contentDocument
-        const first = frame.contentDocument.querySelector('tr.chosen td')
-        resolve({ page: documentElement.scrollWidth, first: first.getBoundingClientRect().width })
+        const cells = [...frame.contentDocument.querySelectorAll('tr.chosen td')].map((cell) => cell.getBoundingClientRect())
+        const right = Math.max(...cells.map((cell) => cell.right))
+        resolve({ page: documentElement.scrollWidth, first: cells[0].width, right })
       }
       document.body.append(frame)
     })`
-    const found = (await tab.evaluate(measure, 'measuring a page')) as { page: number; first: number }
+    const found = (await tab.evaluate(measure, 'measuring a page')) as Record<'page' | 'first' | 'right', number>
     await tab.close()
     expect(found.page).toBeLessThanOrEqual(width)
+    // Speed and size of a candidate are seen without moving its table.
+    expect(found.right).toBeLessThanOrEqual(width)
     // What was done to a candidate is read as sentences, not as a column of words.
     expect(found.first).toBeGreaterThan(150)
   })
