@@ -1,5 +1,6 @@
 import { intAttribute, intsAttribute } from '../attribute.ts'
 import type { Dim, Shape } from '../model.ts'
+import { TO_THE_END } from '../slice-bounds.ts'
 import {
   broadcast,
   type Call,
@@ -217,9 +218,9 @@ function slicedDim({ symbols }: Call, dim: Dim, start: Dim, end: Dim, step: numb
     return Math.max(0, Math.ceil((to - from) / step))
   }
   // The whole axis, whatever its size; exporters write "to the end" as a very large number.
-  const toEnd = typeof end === 'number' && end >= 2 ** 31 - 1
+  const toEnd = typeof end === 'number' && end >= TO_THE_END
   if (step > 0 && start === 0 && toEnd) return symbols.divideUp(dim, step)
-  if (step === -1 && start === -1 && typeof end === 'number' && end <= -(2 ** 31) + 1) return dim
+  if (step === -1 && start === -1 && typeof end === 'number' && end <= -TO_THE_END) return dim
   const from = fromFront(symbols, start, dim)
   const to = toEnd ? dim : fromFront(symbols, end, dim)
   if (step < 0) return null

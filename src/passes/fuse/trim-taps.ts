@@ -15,6 +15,7 @@ import {
   makeNode,
   type Node,
   type Tensor,
+  TO_THE_END,
   tensorOf,
   tensorValues,
   windowsOf,
@@ -28,8 +29,6 @@ export const trimTaps = rulePass('trimTaps', 'Leaves out taps at the ends of win
 /** Products that a number of the input must be spared for a Slice of it to pay, and the share of all taps. */
 const WORTH_A_SLICE = 16
 const SHARE = 1 / 16
-/** The last index there is. */
-const END = Number.MAX_SAFE_INTEGER
 
 function apply(node: Node, context: RuleContext): RuleOutcome {
   const { editor, constant, opset } = context
@@ -68,7 +67,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const [between] = fresh('between')
   const places = [...kernel.keys()].filter((axis) => left[axis]! < 0 || left[axes + axis]! < 0)
   const starts = places.map((axis) => Math.max(0, -left[axis]!))
-  const ends = places.map((axis) => (left[axes + axis]! < 0 ? left[axes + axis]! : END))
+  const ends = places.map((axis) => (left[axes + axis]! < 0 ? left[axes + axis]! : TO_THE_END))
   const bounds = [
     integers(starts, 'starts'),
     integers(ends, 'ends'),

@@ -1,8 +1,5 @@
-import { int, ints, type Node } from '../../ir/index.ts'
+import { int, ints, type Node, TO_THE_END } from '../../ir/index.ts'
 import type { Pieces } from '../../rewrite/index.ts'
-
-/** The last index there is. */
-const END = Number.MAX_SAFE_INTEGER
 
 interface Framing {
   readonly rank: number
@@ -52,7 +49,7 @@ export function laidFrames(
   const laid = Array.from({ length: parts }, (_, part) => {
     const [from, to] = [part === 0 ? skip : 0, Math.min(hop, size - part * hop)]
     const [later] = values(`part_${part}`)
-    const ends = integers([to, part === parts - 1 ? END : part + 1 - parts], 'ends')
+    const ends = integers([to, part === parts - 1 ? TO_THE_END : part + 1 - parts], 'ends')
     nodes.push(make('Slice', [turned, integers([from, part], 'starts'), ends, axes], parts === 1 ? frames : later))
     return later
   })

@@ -22,6 +22,7 @@ import {
   operatorName,
   type Shape,
   sameSize,
+  TO_THE_END,
   tensorShape,
   toNumbers,
 } from '../../ir/index.ts'
@@ -110,7 +111,7 @@ function onePlace(node: Node, { constant, types }: RuleContext): Place | undefin
   }
   const [start, end, axis, step] = [1, 2, 3, 4].map((slot) => scalarValue(constant(node.inputs[slot] ?? '')))
   if (node.inputs[4] && step !== 1) return undefined
-  const single = (start === 0 && end === 1) || (start === -1 && end !== undefined && end > 2 ** 30)
+  const single = (start === 0 && end === 1) || (start === -1 && end !== undefined && end >= TO_THE_END)
   return single ? place(axis, start, false) : undefined
 }
 
