@@ -26,7 +26,6 @@ import {
   repeatFactor,
   type Tensor,
   TO_THE_END,
-  tensorShape,
   tensorValues,
   toNumbers,
 } from '../../ir/index.ts'
@@ -35,6 +34,7 @@ import {
   BLOCK,
   moveRowNs,
   type Pass,
+  pictureToWeigh,
   piecesOf,
   type RuleContext,
   type RuleOutcome,
@@ -95,7 +95,7 @@ function apply(node: Node, context: RuleContext, kernels: keyof typeof NS, block
     kernel.map((size) => size - 1),
   )
   const axes = kernel.map((size, axis) => tileOf(times, size, pads[axis]!, pads[axis + 2]!)) as [Axis, Axis]
-  if (!pays(weight, times, axes, smallSize(resize!, context), kernels, block))
+  if (!pays(weight, times, axes, pictureToWeigh(context.types.get(resize!.inputs[0]!)), kernels, block))
     return { refused: 'laying tiles would cost more than it saves' }
 
   const activation = editor.soleConsumer(node.outputs[0]!, ...(kernels === 'integers' ? RANGES : ACTIVATIONS))
@@ -145,15 +145,6 @@ function tileOf(times: number, kernel: number, before: number, behind: number): 
 }
 
 type Pair = readonly [height: number, width: number]
-
-/** A picture of 64 by 64 stands for a size that is not known. */
-const UNKNOWN = 64
-
-function smallSize(resize: Node, { types }: RuleContext): Pair {
-  const shape = tensorShape(types.get(resize.inputs[0]!))
-  const [height, width] = [2, 3].map((axis) => (typeof shape?.[axis] === 'number' ? shape[axis] : UNKNOWN))
-  return [height!, width!]
-}
 
 /**
  * Nanoseconds of a product, of repeating a number, of laying one, in integers beside the row of a tile, and of the nodes

@@ -20,12 +20,18 @@ import {
   intsAttribute,
   type Node,
   nodeLabel,
-  pictureSize,
   stringAttribute,
   type Tensor,
   toNumbers,
 } from '../../../ir/index.ts'
-import { moveRowNs, piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../../rewrite/index.ts'
+import {
+  moveRowNs,
+  pictureToWeigh,
+  piecesOf,
+  type RuleContext,
+  type RuleOutcome,
+  rulePass,
+} from '../../../rewrite/index.ts'
 import { recoding } from '../drop-unread.ts'
 import { leavesBits } from '../kernel-pairs.ts'
 import { type CodedOperands, type CodedWeights, codedOperands, dropCoded, recode, recodeAll } from './coded-weights.ts'
@@ -43,9 +49,6 @@ export const TILE_ROW = '_tile_row'
 /** Nanoseconds for each byte that is joined, and for each kernel more (onnxruntime 1.30 on x86-64, one thread). */
 const NS = { join: 0.1, node: 5000 } as const
 const PAYS = 0.95
-/** A picture of 64 by 64 places stands for a size that is not known. */
-const UNKNOWN = [64, 64] as const
-
 /** What lays the tiles of a convolution, as `layTiles` writes it. */
 interface Laying {
   readonly conv: Node
@@ -148,7 +151,7 @@ function pays(
   { types }: RuleContext,
 ): boolean {
   const [, inputs, ...kernel] = codes.dims as [number, number, number, number]
-  const [height, columns] = pictureSize(types.get(conv.outputs[0]!)) ?? UNKNOWN
+  const [height, columns] = pictureToWeigh(types.get(conv.outputs[0]!))
   const together = placeNs(kernel[0]! * kernel[1]!, inputs, count * width) + count * moveRowNs(width)
   const apart = rows.reduce(
     (sum, { top, bottom }) => sum + placeNs((kernel[0]! - top - bottom) * kernel[1]!, inputs, width) + width * NS.join,

@@ -10,8 +10,8 @@ interface NarrowConvolution {
   readonly dilations: Pair
   /** Whether its pads are told, or worked out by the runtime. */
   readonly padsKnown: boolean
-  /** Height and width of what it reads; undefined where they are not known. */
-  readonly size: Pair | undefined
+  /** Height and width of what it reads. */
+  readonly size: Pair
   /** Whether the channels of a pixel lie side by side in what the picture was turned from. */
   readonly channelsLast: boolean
 }
@@ -29,9 +29,6 @@ export interface InputForm {
   /** Channels of the new input, zeros at the end included. */
   readonly channels: number
 }
-
-/** A picture of 64 by 64 stands for a size that is not known. */
-const UNKNOWN: Pair = [64, 64]
 
 /**
  * Nanoseconds on one thread, onnxruntime 1.30 on x86-64 with VNNI, fitted to eleven convolutions of one to three channels
@@ -54,7 +51,7 @@ const NS = {
 /** The form in which a convolution over few channels takes the least time; null where that is as it stands. */
 export function narrowForm(convolution: NarrowConvolution): InputForm | null {
   const { kernel, channels, outputs } = convolution
-  const [height, width] = convolution.size ?? UNKNOWN
+  const [height, width] = convolution.size
   const places = (height / convolution.strides[0]) * (width / convolution.strides[1])
   const blocks = Math.ceil(outputs / BLOCK)
   const fours = (count: number) => Math.ceil(count / GROUP)

@@ -2,7 +2,6 @@ import { expect, test } from 'vitest'
 import { kernelsOf, modelWith, randomValue, rangesOf, runOnce } from '../../../../tests/quantize-kit.ts'
 import { checkModel, type Model } from '../../../ir/index.ts'
 import { quantizeStaticInt8 } from '../static/quantize-static-int8.ts'
-import { narrowForm } from './input-forms.ts'
 import { IN_FOURS, readInFours } from './read-in-fours.ts'
 
 interface Case {
@@ -145,19 +144,6 @@ test('weights that are safe everywhere are so afterwards, or stay in their order
   })
   expect(report.applied + report.refused.filter(({ reason }) => /16 bits/.test(reason)).length).toBe(1)
   expect((await runOnce(after, feeds)).y!.data).toEqual((await runOnce(before, feeds)).y!.data)
-})
-
-test('a size that is not known is taken to be 64 by 64', () => {
-  const convolution = {
-    channels: 3,
-    outputs: 64,
-    kernel: [7, 7],
-    strides: [2, 2],
-    dilations: [1, 1],
-    padsKnown: true,
-    channelsLast: false,
-  } as const
-  expect(narrowForm({ ...convolution, size: undefined })).toEqual(narrowForm({ ...convolution, size: [64, 64] }))
 })
 
 test.each([

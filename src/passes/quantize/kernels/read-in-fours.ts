@@ -21,13 +21,12 @@ import {
   makeNode,
   type Node,
   nodeLabel,
-  pictureSize,
   stringAttribute,
   type Tensor,
   tensorOf,
   toNumbers,
 } from '../../../ir/index.ts'
-import { type RuleContext, type RuleOutcome, rulePass } from '../../../rewrite/index.ts'
+import { pictureToWeigh, type RuleContext, type RuleOutcome, rulePass } from '../../../rewrite/index.ts'
 import { recoding } from '../drop-unread.ts'
 import { leavesBits } from '../kernel-pairs.ts'
 import { codedWeights, dropCoded, recode } from './coded-weights.ts'
@@ -84,7 +83,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
           strides: pair('strides'),
           dilations: pair('dilations'),
           padsKnown: pads !== undefined,
-          size: pictureSize(context.types.get(reader.inputs[0]!)),
+          size: pictureToWeigh(context.types.get(reader.inputs[0]!)),
           channelsLast: turnedFromChannelsLast(reader, context),
         })
   if (!form) return { refused: 'whole groups of channels would cost it more than they save' }
