@@ -3,6 +3,7 @@ export { averagesPicture, namedAxes, reducedPlaces } from './averages-picture.ts
 export * from './check/index.ts'
 export { isDepthwise } from './depthwise.ts'
 export * from './dtype.ts'
+export * from './elementwise-operators.ts'
 export * from './equal-tensors.ts'
 export * from './evaluate/index.ts'
 export { externalLocations } from './external-locations.ts'

@@ -16,20 +16,20 @@ import {
   isPointwise,
   type Node,
   stringAttribute,
+  tensorDtype,
   tensorOf,
   tensorShape,
   toNumbers,
+  UNARY,
 } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
-
-const UNARY = ['Relu', 'LeakyRelu', 'Clip', 'HardSwish', 'HardSigmoid', 'Sigmoid', 'Tanh']
 
 export const resizeBehindConv = rulePass(
   'resizeBehindConv',
   'A picture that grows in front of a convolution of one tap grows behind it.',
   [
     { roots: ['Conv'], apply: behindConv },
-    { roots: UNARY, apply: behindFunction },
+    { roots: [...UNARY], apply: behindFunction },
   ],
 )
 
@@ -45,9 +45,11 @@ function behindConv(conv: Node, context: RuleContext): RuleOutcome {
 }
 
 function behindFunction(node: Node, context: RuleContext): RuleOutcome {
-  const { editor } = context
+  const { editor, types } = context
   const resize = editor.producer(node.inputs[0]!)
   if (!resize || !isGrowth(resize, ['nearest'], context)) return false
+  // Kernels repeat numbers of a few types alone.
+  if (tensorDtype(types.get(node.inputs[0]!)) !== tensorDtype(types.get(node.outputs[0]!))) return false
   return swap(resize, node, undefined, context)
 }
 

@@ -11,7 +11,7 @@
  * Left alone: sizes that are all known; two axes.
  * Source: matrix products row by row; ONNX, Gemm.
  */
-import { fromNumbers, int, makeNode, type Node, type Tensor } from '../../ir/index.ts'
+import { fromNumbers, int, makeNode, type Node, operatorName, type Tensor, UNARY } from '../../ir/index.ts'
 import { type GraphEditor, perGraph, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const flattenProducts = rulePass(
@@ -22,9 +22,6 @@ export const flattenProducts = rulePass(
 
 /** Rows of a value, by its name. */
 const flattened = perGraph(() => new Map<string, string>())
-
-/** Elementwise over one input: what a kernel of products may do with its result, or what stands in front of codes. */
-const ACTIVATIONS: ReadonlySet<string> = new Set(['Relu', 'LeakyRelu', 'Sigmoid', 'Tanh', 'Gelu'])
 
 function apply(add: Node, { editor, types, opset }: RuleContext): RuleOutcome {
   if (add.inputs.length !== 2) return false
@@ -121,5 +118,6 @@ const reshaped = (rows: string, target: string, value: string): Node =>
 
 function moves(node: Node, last: Node | undefined, editor: GraphEditor): boolean {
   if (node.opType === 'QuantizeLinear' && node.domain === '') return isSingle(node.inputs[1]!, editor)
-  return last === undefined && ACTIVATIONS.has(node.opType) && node.inputs.length === 1
+  // What a kernel of products may do with its result, or what stands in front of codes.
+  return last === undefined && UNARY.has(operatorName(node)) && node.inputs.length === 1
 }

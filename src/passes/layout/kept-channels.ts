@@ -1,21 +1,20 @@
 import {
   averagesPicture,
+  evaluateNode,
   floatOperands,
+  fromNumbers,
   intAttribute,
+  NEWEST_OPSET,
   type Node,
   operatorName,
   stringAttribute,
   type Tensor,
   toNumbers,
+  UNARY,
 } from '../../ir/index.ts'
-import { clipBounds } from '../../rewrite/index.ts'
 
-/** Operators that keep channels apart and are finite at zero; further inputs are constants of one element. */
-const UNARY: ReadonlySet<string> = new Set(
-  'Abs AveragePool Clip Elu Gelu GlobalAveragePool GlobalMaxPool HardSigmoid HardSwish Identity LeakyRelu MaxPool Mish Neg Relu Selu Sigmoid Softplus Softsign Tanh com.microsoft.Gelu com.microsoft.QuickGelu'.split(
-    ' ',
-  ),
-)
+const POOLS: ReadonlySet<string> = new Set(['AveragePool', 'GlobalAveragePool', 'GlobalMaxPool', 'MaxPool'])
+/** Two operands that are finite at zero wherever both are. */
 const BINARY: ReadonlySet<string> = new Set(['Add', 'Mul', 'PRelu', 'Sub'])
 
 /** Height and width, behind rows and channels. */
@@ -37,7 +36,7 @@ export const joinsChannels = (node: Node, open: readonly string[]): boolean =>
   [1, 1 - RANK].includes(intAttribute(node, 'axis', 0)) &&
   open.length === new Set(node.inputs).size
 
-/** Whether each channel of the result is made of the same channel of its inputs alone, and of constants. */
+/** Whether each channel of the result is made of the same channel of its inputs alone, and of constants, and finite at zero. */
 export function keepsChannels(
   node: Node,
   open: readonly string[],
@@ -51,7 +50,8 @@ export function keepsChannels(
   if (operatorName(node) === 'ReduceMean')
     return intAttribute(node, 'keepdims', 1) !== 0 && averagesPicture(node, RANK, constant)
   if (operatorName(node) === 'Resize') return resizesPicture(node, constant)
-  return UNARY.has(operatorName(node)) && constants.every(isOneElement)
+  if (!constants.every(isOneElement)) return false
+  return POOLS.has(operatorName(node)) || Number.isFinite(madeOfZero(node, constant))
 }
 
 /** Whether a Resize has constant factors for height and width alone. */
@@ -77,14 +77,19 @@ export function channelsPadded(node: Node, constant: (name: string) => Tensor | 
 
 /** Whether an operator that keeps channels apart makes zeros of zeros. */
 export function keepsZeros(node: Node, constant: (name: string) => Tensor | undefined): boolean {
-  const operator = operatorName(node)
-  if (['Sigmoid', 'HardSigmoid', 'Softplus'].includes(operator)) return false
-  if (operator === 'Clip') {
-    const bounds = clipBounds(node, constant)
-    return bounds !== undefined && bounds.low <= 0 && bounds.high >= 0
-  }
-  const shifted = ['Add', 'Sub'].includes(operator) && node.inputs.map(constant)
+  if (UNARY.has(operatorName(node))) return madeOfZero(node, constant) === 0
+  const shifted = ['Add', 'Sub'].includes(operatorName(node)) && node.inputs.map(constant)
   return !shifted || shifted.every((tensor) => tensor === undefined || channelAxis(tensor) !== undefined)
+}
+
+const ZERO = fromNumbers('float32', [], [0])
+
+/** The float that a function of single numbers makes of zero; undefined of anything else. */
+function madeOfZero(node: Node, constant: (name: string) => Tensor | undefined): number | undefined {
+  if (!UNARY.has(operatorName(node))) return undefined
+  const inputs = node.inputs.map((name, slot) => (slot === 0 ? ZERO : constant(name)))
+  const [made] = evaluateNode(node, inputs, { opset: NEWEST_OPSET }) ?? []
+  return made?.dtype === 'float32' ? toNumbers(made)[0] : undefined
 }
 
 const isOneElement = ({ dims }: Tensor): boolean => dims.every((dim) => dim === 1)

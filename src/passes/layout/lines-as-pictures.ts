@@ -11,6 +11,7 @@
 import {
   type Attribute,
   allNodes,
+  BROADCASTING,
   float32Shape,
   type Graph,
   inferTypes,
@@ -26,6 +27,7 @@ import {
   type Tensor,
   tensorOf,
   tensorShape,
+  UNARY,
   type ValueType,
 } from '../../ir/index.ts'
 import {
@@ -50,12 +52,8 @@ const PLACES = 8
 const ROW = 2
 
 const words = (text: string): ReadonlySet<string> => new Set(text.split(/\s+/))
-/** One value in, one out, each number by itself; further inputs are scalars. */
-const UNARY = words(`Abs Clip Dropout Elu Erf Exp Gelu HardSigmoid HardSwish Identity LeakyRelu Log Mish Neg Reciprocal
-  Relu Selu Sigmoid Softplus Softsign Sqrt Tanh ThresholdedRelu com.microsoft.Gelu com.microsoft.QuickGelu`)
-const BINARY = words('Add Div Max Min Mul PRelu Pow Sub')
-/** By channels, over all places. */
-const WHOLE = words('BatchNormalization GlobalAveragePool GlobalMaxPool InstanceNormalization')
+/** By channels, over all places; a Dropout leaves each number as it is. */
+const WHOLE = words('BatchNormalization Dropout GlobalAveragePool GlobalMaxPool InstanceNormalization')
 const POOLS = words('AveragePool MaxPool')
 
 function lift(model: Model): PassResult {
@@ -137,7 +135,7 @@ class Lift {
     const follows = this.#pictures.has(first)
     if (operator === 'Conv') return this.#convolution(node)
     if (operator === 'Concat') return this.#joint(node)
-    if (BINARY.has(operator)) return this.#pair(node)
+    if (BROADCASTING.has(operator) || operator === 'PRelu') return this.#broadcast(node)
     if (!follows) return undefined
     const inputs = [this.#pictures.get(first)!, ...node.inputs.slice(1)]
     if (UNARY.has(operator) || WHOLE.has(operator)) return { before: [], inputs }
@@ -170,7 +168,7 @@ class Lift {
     }
   }
 
-  #pair(node: Node): Made | undefined {
+  #broadcast(node: Node): Made | undefined {
     if (!node.inputs.some((name) => this.#pictures.has(name))) return undefined
     if (!node.inputs.every((name) => this.editor.constant(name) || this.#rank(name) === LINE)) return undefined
     const before: Node[] = []

@@ -1,10 +1,13 @@
 import {
+  ELEMENTWISE,
   elementCount,
+  floatAttribute,
   intAttribute,
   isDepthwise,
   type Model,
   type Node,
   nodeLabel,
+  operatorName,
   type Windows,
   windowsOf,
 } from '../../ir/index.ts'
@@ -42,35 +45,11 @@ interface ChannelReaders {
 const NO_PRODUCT = 'reads channels, but is no plain product with weights of its own that could be fitted anew'
 
 /** Operators that give the same for a channel whatever the others hold. */
-const CHANNELWISE = new Set([
-  ...[
-    'Relu',
-    'LeakyRelu',
-    'PRelu',
-    'Elu',
-    'Selu',
-    'Celu',
-    'Sigmoid',
-    'HardSigmoid',
-    'HardSwish',
-    'Tanh',
-    'Gelu',
-    'Erf',
-  ],
-  ...['Softplus', 'Softsign', 'Mish', 'Swish', 'Clip', 'Abs', 'Neg', 'Exp', 'Log', 'Sqrt', 'Reciprocal', 'Identity'],
-  ...['Add', 'Sub', 'Mul', 'Div', 'Pow', 'Max', 'Min', 'Sum', 'Mean', 'Concat', 'Split', 'Reshape', 'Flatten', 'Shape'],
-  ...[
-    'MaxPool',
-    'AveragePool',
-    'GlobalAveragePool',
-    'GlobalMaxPool',
-    'Squeeze',
-    'Unsqueeze',
-    'Transpose',
-    'Pad',
-    'Resize',
-  ],
-  ...['BatchNormalization', 'InstanceNormalization', 'ReduceMean', 'ReduceSum', 'ReduceMax', 'ReduceMin', 'ReduceL2'],
+const CHANNELWISE: ReadonlySet<string> = new Set([
+  ...ELEMENTWISE,
+  ...'Concat Dropout Flatten Pad Reshape Resize Shape Split Squeeze Transpose Unsqueeze'.split(' '),
+  ...'AveragePool GlobalAveragePool GlobalMaxPool MaxPool ReduceL2 ReduceMax ReduceMean ReduceMin ReduceSum'.split(' '),
+  ...'BatchNormalization InstanceNormalization'.split(' '),
 ])
 
 /**
@@ -98,7 +77,7 @@ export function channelReaders(model: Model, { groups, trace, roots }: PrunableC
     const touched = new Set(read.flatMap((name) => groupsOf(name).flatMap((at) => at?.[0] ?? [])))
     const filters = node.opType === 'Conv' ? graph.initializers.get(node.inputs[1] ?? '') : undefined
     if (touched.size === 0 || (filters && isDepthwise(node, filters))) continue
-    if (CHANNELWISE.has(node.opType)) continue
+    if (CHANNELWISE.has(operatorName(node))) continue
     const outputs = outputsAxis(node)
     const weight = unshared(node.inputs[1])
     const dims = weight === null ? undefined : graph.initializers.get(weight)!.dims
@@ -130,14 +109,9 @@ export function channelReaders(model: Model, { groups, trace, roots }: PrunableC
 
 /** Where a product keeps its outputs; undefined for what is no product of its own weights over all channels. */
 function outputsAxis(node: Node): 0 | 1 | undefined {
-  const plainGemm = intAttribute(node, 'transA', 0) === 0 && [1, undefined].includes(factorOf(node, 'alpha'))
+  const isPlain = ['alpha', 'beta'].every((name) => floatAttribute(node, name, 1) === 1)
   if (node.opType === 'MatMul') return 1
-  if (node.opType === 'Gemm' && plainGemm && [1, undefined].includes(factorOf(node, 'beta')))
+  if (node.opType === 'Gemm' && isPlain && intAttribute(node, 'transA', 0) === 0)
     return intAttribute(node, 'transB', 0) === 0 ? 1 : 0
   return node.opType === 'Conv' && intAttribute(node, 'group', 1) === 1 ? 0 : undefined
-}
-
-function factorOf(node: Node, name: string): number | undefined {
-  const attribute = node.attributes.get(name)
-  return attribute?.type === 'float' ? attribute.value : undefined
 }

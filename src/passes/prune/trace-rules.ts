@@ -1,4 +1,12 @@
-import { elementCount, hasNestedGraphs, intAttribute, intsAttribute, type Node } from '../../ir/index.ts'
+import {
+  BROADCASTING,
+  elementCount,
+  hasNestedGraphs,
+  intAttribute,
+  intsAttribute,
+  type Node,
+  UNARY,
+} from '../../ir/index.ts'
 import type { Axes, Axis, Rule, TraceContext } from './trace.ts'
 import { computedMatMul, gather, reshapeLastAxis, softmax } from './trace-attention.ts'
 
@@ -257,13 +265,8 @@ const shape: Rule = (node, trace) => trace.set(node.outputs[0], [null])
 const table = (rule: Rule, ...operators: readonly string[]) => operators.map((name) => [name, rule] as const)
 
 const rules: Readonly<Record<string, Rule>> = Object.fromEntries([
-  ...table(
-    keep,
-    ...['Relu', 'LeakyRelu', 'Elu', 'Selu', 'Celu', 'Sigmoid', 'HardSigmoid', 'HardSwish', 'Tanh', 'Gelu', 'Erf'],
-    ...['Softplus', 'Softsign', 'Mish', 'Swish', 'Clip', 'Abs', 'Neg', 'Exp', 'Log', 'Sqrt', 'Reciprocal'],
-    ...['Identity', 'Dropout', 'Cast', 'ThresholdedRelu'],
-  ),
-  ...table(elementwise, 'Add', 'Sub', 'Mul', 'Div', 'Pow', 'Max', 'Min', 'Sum', 'Mean', 'PRelu', 'Where'),
+  ...table(keep, ...UNARY, 'Dropout'),
+  ...table(elementwise, ...BROADCASTING, 'PRelu'),
   ...table(convolution, 'Conv', 'ConvTranspose'),
   ['Gemm', gemm],
   ['MatMul', matMul],

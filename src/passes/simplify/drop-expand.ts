@@ -6,9 +6,8 @@
  * is repeated once for all.
  * Source: ONNX, multidirectional broadcasting.
  */
-import { type Node, sameShape, tensorShape } from '../../ir/index.ts'
+import { BROADCASTING, type Node, sameShape, tensorShape } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
-import { BROADCASTING } from './repeats-by-itself.ts'
 
 export const dropExpand = rulePass(
   'dropExpand',

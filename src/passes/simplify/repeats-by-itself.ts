@@ -1,9 +1,5 @@
-import { type Node, operatorName } from '../../ir/index.ts'
+import { BROADCASTING, type Node, operatorName } from '../../ir/index.ts'
 import type { GraphEditor } from '../../rewrite/index.ts'
-
-/** Elementwise operators, which repeat an operand that is shorter along an axis. */
-export const BROADCASTING: readonly string[] =
-  'Add Sub Mul Div Pow Mod Where And Or Xor Equal Less LessOrEqual Greater GreaterOrEqual'.split(' ')
 
 /**
  * Whether all who read an Expand repeat what is short by themselves. Runtimes hold no caller to the names of sizes: where
@@ -11,5 +7,5 @@ export const BROADCASTING: readonly string[] =
  */
 export function isRepeatedByReaders(expand: Node, editor: GraphEditor): boolean {
   const value = expand.outputs[0]!
-  return !editor.isOutput(value) && editor.consumers(value).every((node) => BROADCASTING.includes(operatorName(node)))
+  return !editor.isOutput(value) && editor.consumers(value).every((node) => BROADCASTING.has(operatorName(node)))
 }

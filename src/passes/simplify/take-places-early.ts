@@ -12,6 +12,7 @@
  * Source: the operators' definitions.
  */
 import {
+  ELEMENTWISE,
   fromNumbers,
   int,
   intAttribute,
@@ -35,9 +36,6 @@ export const takePlacesEarly = rulePass(
 )
 
 const words = (text: string): ReadonlySet<string> => new Set(text.split(/\s+/))
-const ELEMENTWISE = words(`Abs Add And Cast Clip Div Elu Equal Erf Exp Gelu Greater GreaterOrEqual HardSigmoid HardSwish
-  Identity LeakyRelu Less LessOrEqual Log Max Min Mish Mul Neg Not Or Pow Reciprocal Relu Selu Sigmoid Softplus Softsign
-  Sqrt Sub Sum Tanh Where com.microsoft.BiasGelu com.microsoft.FastGelu com.microsoft.Gelu com.microsoft.QuickGelu`)
 const NORMALIZATIONS = words('LayerNormalization RMSNormalization')
 const SOFTMAX = words('Softmax LogSoftmax')
 const REDUCTIONS = words('ReduceL2 ReduceMax ReduceMean ReduceMin ReduceSum')
