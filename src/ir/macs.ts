@@ -1,4 +1,4 @@
-import { intAttribute, nestedGraphs, stringAttribute } from './attribute.ts'
+import { intAttribute, intsAttribute, nestedGraphs, stringAttribute } from './attribute.ts'
 import { type Graph, type Model, type Node, operatorName, type ValueType } from './model.ts'
 import { KNOWN_DOMAINS } from './schema.ts'
 import { elementCount } from './tensor.ts'
@@ -39,8 +39,7 @@ function nestedMacs(node: Node, types: Types, functions: ReadonlySet<string>): n
 
 /** Scan reads its last inputs slice by slice. */
 function scanLength(node: Node, types: Types): number {
-  const axes = node.attributes.get('scan_input_axes')
-  const axis = axes?.type === 'ints' ? Number(axes.value[0] ?? 0n) : 0
+  const [axis = 0] = intsAttribute(node, 'scan_input_axes', [])
   const first = node.inputs[node.inputs.length - intAttribute(node, 'num_scan_inputs', 1)]
   return sizesOf(types, first)?.at(axis) ?? Number.NaN
 }

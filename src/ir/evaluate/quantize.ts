@@ -1,7 +1,7 @@
 import type { DType } from '../dtype.ts'
 import { INTEGER_RANGES, isSmallFloat, roundHalfEven, roundTo } from '../numbers.ts'
 import { elementCount } from '../tensor.ts'
-import { type Call, input, intOf, type Kernel, type Kernels, made, optionalInput } from './call.ts'
+import { type Call, floatOf, input, intOf, type Kernel, type Kernels, made, optionalInput } from './call.ts'
 import { cast, dtypeAttribute } from './cast.ts'
 import { convolve, lessZero } from './conv.ts'
 import { axisOf, broadcastDims, broadcastStrides, concatenated, offsetsOf, stridesOf, transposed } from './layout.ts'
@@ -170,8 +170,7 @@ function qGemm(call: Call): Nd[] {
   const [aScale, bScale, bias] = [numbersOf(input(call, 1))[0]!, numbersOf(input(call, 4)), optionalInput(call, 6)]
   const { dims, data } = matmul(a, b)
   addMatMulLoss(call, rawA, rawB, data)
-  const alphaAttribute = call.node.attributes.get('alpha')
-  const alpha = alphaAttribute?.type === 'float' ? alphaAttribute.value : 1
+  const alpha = floatOf(call, 'alpha', 1)
   const added = bias && numbersOf(bias)
   const at = bias && offsetsOf(dims, broadcastStrides(bias.dims, dims))
   const out = data.map(
@@ -269,8 +268,7 @@ function qSoftmax(call: Call): Nd[] {
 }
 
 const leaky = (call: Call) => {
-  const attribute = call.node.attributes.get('alpha')
-  const alpha = attribute?.type === 'float' ? attribute.value : Math.fround(0.01)
+  const alpha = floatOf(call, 'alpha', Math.fround(0.01))
   return (x: number) => (x < 0 ? alpha * x : x)
 }
 

@@ -1,4 +1,4 @@
-import { intAttribute } from '../attribute.ts'
+import { intAttribute, intsAttribute } from '../attribute.ts'
 import type { Dim, Shape } from '../model.ts'
 import {
   broadcast,
@@ -90,9 +90,9 @@ const groupQueryAttention: Rule = (call) => {
 
 /** Attention with packed weights: the output's width is a third of the bias's, or the values' where stated. */
 const packedAttention: Rule = (call) => {
-  const sizes = call.node.attributes.get('qkv_hidden_sizes')
+  const sizes = intsAttribute(call.node, 'qkv_hidden_sizes', null)
   const third = call.symbols.divideExactly(shapeOf(call, 1)?.[1] ?? null, 3)
-  const width = sizes?.type === 'ints' ? Number(sizes.value[2] ?? 0n) : third
+  const width = sizes ? (sizes[2] ?? 0) : third
   return [tensor(dtypeOf(call, 0), replaceLast(shapeOf(call, 0), width))]
 }
 

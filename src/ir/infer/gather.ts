@@ -1,4 +1,4 @@
-import { intAttribute, tensorAttribute } from '../attribute.ts'
+import { intAttribute, intsAttribute, tensorAttribute } from '../attribute.ts'
 import { dtypeFromCode } from '../dtype.ts'
 import type { Dim } from '../model.ts'
 import { toNumbers } from '../numbers.ts'
@@ -119,9 +119,8 @@ const eyeLike: Rule = (call) => [
 const randomLike: Rule = eyeLike
 
 const random: Rule = (call) => {
-  const shape = call.node.attributes.get('shape')
   const dtype = dtypeFromCode(intAttribute(call.node, 'dtype', 1))
-  return [tensor(dtype, shape?.type === 'ints' ? shape.value.map(Number) : null)]
+  return [tensor(dtype, intsAttribute(call.node, 'shape', null))]
 }
 
 const multinomial: Rule = (call) => [
@@ -145,9 +144,9 @@ const melWeights: Rule = (call) => {
 const nonMaxSuppression: Rule = () => [tensor('int64', [null, 3])]
 
 const tfIdf: Rule = (call: Call) => {
-  const indexes = call.node.attributes.get('ngram_indexes')
+  const indexes = intsAttribute(call.node, 'ngram_indexes', null)
   const shape = shapeOf(call, 0)
-  const width = indexes?.type === 'ints' ? Math.max(...indexes.value.map(Number)) + 1 : null
+  const width = indexes && Math.max(...indexes) + 1
   return [tensor('float32', shape && [...shape.slice(0, -1), width])]
 }
 

@@ -1,4 +1,4 @@
-import { int, intAttribute, type Node, stringAttribute, toNumbers } from '../../ir/index.ts'
+import { int, intAttribute, intsAttribute, type Node, stringAttribute, toNumbers } from '../../ir/index.ts'
 import { sumTo } from './broadcast.ts'
 import { scatterAlong } from './gather.ts'
 import type { GradientWriter } from './gradient-writer.ts'
@@ -84,10 +84,7 @@ export const movements = {
 }
 
 function permOf(node: Node, rank: number): readonly number[] {
-  const attribute = node.attributes.get('perm')
-  return attribute?.type === 'ints'
-    ? attribute.value.map(Number)
-    : Array.from({ length: rank }, (_, axis) => rank - 1 - axis)
+  return intsAttribute(node, 'perm', undefined) ?? Array.from({ length: rank }, (_, axis) => rank - 1 - axis)
 }
 
 const column = (write: GradientWriter, x: string) => write.op('Unsqueeze', [x, write.ints([1])])

@@ -1,6 +1,7 @@
 import {
   type Attribute,
   elementCount,
+  floatAttribute,
   fromNumbers,
   intAttribute,
   isFloating,
@@ -97,10 +98,8 @@ function convolution(node: Node, weight: Tensor, context: RuleContext): Linear |
 
 function gemm(node: Node, weight: Tensor, context: RuleContext): Linear | Unusable {
   if (intAttribute(node, 'transA', 0) !== 0) return { refused: 'Gemm reads its input transposed' }
-  for (const name of ['alpha', 'beta']) {
-    const attribute = node.attributes.get(name)
-    if (attribute?.type === 'float' && attribute.value !== 1) return { refused: `Gemm with ${name} other than 1` }
-  }
+  for (const name of ['alpha', 'beta'])
+    if (floatAttribute(node, name, 1) !== 1) return { refused: `Gemm with ${name} other than 1` }
   const transposed = intAttribute(node, 'transB', 0) !== 0
   const [first, second] = weight.dims as [number, number]
   const [inputs, outputs] = transposed ? [second, first] : [first, second]

@@ -15,9 +15,6 @@ import { type ChannelReader, channelReaders } from './channel-readers.ts'
 import { weightImportance } from './importance.ts'
 import { removeChannels } from './remove-channels.ts'
 
-/** Widest blocks of channels that are kept whole. */
-const WIDEST = 8
-
 export const dropUnreadChannels: Pass<Record<string, never>> = {
   id: 'dropUnreadChannels',
   summary: 'Leaves out channels that whoever reads them multiplies by 0.',
@@ -43,7 +40,7 @@ export const dropUnreadChannels: Pass<Record<string, never>> = {
       if (!groups.has(group.id) || !known.has(group.id)) continue
       const count = group.channels.length
       const unread = [...group.channels.keys()].filter((place) => !read.get(group.id)?.has(place))
-      const block = isFilled(model, group, unread) ? BLOCK : blockOf(group, WIDEST)
+      const block = isFilled(model, group, unread) ? BLOCK : blockOf(group)
       const kept = Math.min(count, Math.max(1, Math.ceil((count - unread.length) / block)) * block)
       if (kept < count) removal.set(group.id, new Set(unread.slice(unread.length - (count - kept))))
     }

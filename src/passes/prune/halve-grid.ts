@@ -5,7 +5,7 @@
  * Illegal: a model without a convolution. Whether the outputs keep their sizes is for the caller to see.
  * Source: a convolution has a weight for each place of its window, and none for places of the picture.
  */
-import { indexGraph, ints, type Model, type Node, readsOf } from '../../ir/index.ts'
+import { indexGraph, ints, intsAttribute, type Model, type Node, readsOf } from '../../ir/index.ts'
 import { exactly, integer, optional, within } from '../../report/index.ts'
 import type { Pass } from '../../rewrite/index.ts'
 
@@ -31,8 +31,7 @@ export function onHalfGrid(model: Model, times = 1): Model | null {
   const nodes = model.graph.nodes.map((node) => {
     if (!first.has(node)) return node
     const axes = (model.graph.initializers.get(node.inputs[1]!)?.dims.length ?? 4) - 2
-    const strides = node.attributes.get('strides')
-    const old = strides?.type === 'ints' ? strides.value.map(Number) : Array<number>(axes).fill(1)
+    const old = intsAttribute(node, 'strides', Array<number>(axes).fill(1))
     return {
       ...node,
       attributes: new Map([...node.attributes, ['strides', ints(old.map((step) => step * 2 ** times))]]),

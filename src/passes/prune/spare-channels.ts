@@ -20,9 +20,6 @@ export const WINDOWS_PER_WEIGHT = 4
 /** Held-out windows may show so many times the noise; where they show more, the fit is asked for less, twice at most. */
 const HELD_OUT = 2
 const LESS = [1, 1 / 2, 1 / 4]
-/** Widest blocks of channels that are kept whole. */
-const WIDEST = 8
-
 interface Fitted {
   readonly reader: ChannelReader
   readonly before: Float64Array
@@ -232,7 +229,7 @@ function choose(
   }
   const chosen = new Map<string, ReadonlySet<number>>()
   for (const group of groups) {
-    const block = blockOf(group, WIDEST)
+    const block = blockOf(group)
     const count = group.channels.length
     const kept = Math.min(count, Math.ceil((count - gone.get(group.id)!.length) / block) * block)
     // The last ones were the dearest.

@@ -1,7 +1,7 @@
 import {
   type Model,
   type Node,
-  outerReads,
+  readsOf,
   type Tensor,
   tensorShape,
   tensorValues,
@@ -109,9 +109,8 @@ export function startTrace({ graph, opsets }: Model, types: ReadonlyMap<string, 
       } else for (const [i, atom] of a.entries()) atoms.tie(atom, b[i]!)
     },
     hold(node, reason) {
-      const reads = [...node.inputs, ...(node.attributes.size > 0 ? innerReads(node) : [])]
       let matters = false
-      for (const name of reads.filter((each) => each !== ''))
+      for (const name of readsOf(node))
         for (const axis of axesOf(name)) {
           // Its own weights could have been cut, too.
           if (axis && (constant(name)?.dims.length ?? 2) > 1) matters = true
@@ -126,14 +125,4 @@ export function startTrace({ graph, opsets }: Model, types: ReadonlyMap<string, 
           )
     },
   }
-}
-
-function innerReads(node: Node): readonly string[] {
-  return [...node.attributes.values()].flatMap((attribute) =>
-    attribute.type === 'graph'
-      ? [...outerReads(attribute.value)]
-      : attribute.type === 'graphs'
-        ? attribute.value.flatMap((graph) => [...outerReads(graph)])
-        : [],
-  )
 }

@@ -7,6 +7,7 @@
  */
 import {
   elementCount,
+  floatAttribute,
   fromNumbers,
   int,
   intAttribute,
@@ -141,8 +142,7 @@ function dequantized(editor: GraphEditor, { codes, scale, zero, axis }: Coded, h
 function productScale(editor: GraphEditor, node: Node, { inputs }: Form): string | undefined {
   const [left, right] = inputs.map(({ scale }) => editor.constant(scale))
   if (!left || !right || elementCount(left.dims) !== 1) return undefined
-  const alpha = node.attributes.get('alpha')
-  const factor = toNumbers(left)[0]! * (alpha?.type === 'float' ? alpha.value : 1)
+  const factor = toNumbers(left)[0]! * floatAttribute(node, 'alpha', 1)
   const steps = Array.from(toNumbers(right), (step) => step * factor)
   return editor.addConstant(fromNumbers('float32', right.dims, steps), `${node.outputs[0]}_bias_scale`)
 }

@@ -3,6 +3,7 @@ import type { Session } from '../../engine/index.ts'
 import { safeBatch } from '../../evaluate/index.ts'
 import {
   inferTypes,
+  intAttribute,
   type Model,
   type Node,
   type Tensor,
@@ -83,13 +84,12 @@ function reshapesOfRows(model: Model): {
     const type = types.get(value)
     const asked = initializers.get(shape)
     const takesOne = type?.kind === 'tensor' && type.shape?.[0] === 1
-    const zeros = node.attributes.get('allowzero')
     if (
       node.opType !== 'Reshape' ||
       node.domain !== '' ||
       !takesOne ||
       !asked ||
-      (zeros?.type === 'int' && zeros.value)
+      intAttribute(node, 'allowzero', 0) !== 0
     )
       return node
     const sizes = tensorValues(asked) as BigInt64Array

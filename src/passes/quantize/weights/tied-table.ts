@@ -1,4 +1,5 @@
 import {
+  floatAttribute,
   int,
   intAttribute,
   intsAttribute,
@@ -42,12 +43,11 @@ export function sourcedProduct(node: Node, editor: GraphEditor): SourcedProduct 
   }
   const product = weightedProduct(node, editor)
   if ('refused' in product) return product
-  const alpha = node.attributes.get('alpha')
   return {
     ...product,
     source: name,
     turned: intAttribute(node, 'transB', 0) !== 0,
-    factor: node.opType === 'Gemm' && alpha?.type === 'float' ? alpha.value : 1,
+    factor: node.opType === 'Gemm' ? floatAttribute(node, 'alpha', 1) : 1,
   }
 }
 
