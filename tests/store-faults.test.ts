@@ -130,6 +130,16 @@ describe('what was changed in a folder', () => {
     expect(readFileSync(join(place, 'digits', file), 'utf8')).toBe(text)
   })
 
+  test('a name that has lost its oci-layout keeps its versions, and the next push writes the file again', async () => {
+    const { store, place, version } = await signedStore()
+    rmSync(join(place, 'digits', 'oci-layout'))
+    expect(await store.names()).toEqual(['digits'])
+    expect((await store.verify(null)).versions.map(({ digest }) => digest)).toContain(version.digest)
+    await store.put('digits', { model: modelFile(newFolder(), 'other.onnx', 5) }, { tag: 'v2' })
+    expect((await store.list('digits')).flatMap(({ tags }) => tags)).toEqual(['v1', 'v2'])
+    expect(existsSync(join(place, 'digits', 'oci-layout'))).toBe(true)
+  })
+
   test('files that want to be written outside, or are no model, are refused', async () => {
     const { store, version, place } = await signedStore()
     const repository = openLayout(join(place, 'digits'), 'digits')

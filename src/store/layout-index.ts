@@ -21,11 +21,19 @@ export interface LayoutIndex {
 
 export const tagOf = (entry: Descriptor): string | undefined => entry.annotations?.[NOTE.tag]
 
-/** Whether the folder holds a layout. A folder that another program filled is a UserError `bad-data`. */
+/** What helps where the index itself is damaged: a push, which would write it anew, must not, and so is refused. */
+const RESTORE =
+  'it was changed or cut short: restore it from a copy, or move the folder away and push its versions again'
+
+/**
+ * Whether the folder holds a layout: by the file that says so, or by an index beside blobs where that file was lost, so
+ * that what the index names is neither passed over nor written over. A folder that another program filled is a UserError
+ * `bad-data`.
+ */
 export function isLayout(folder: string): boolean {
   const path = join(folder, 'oci-layout')
-  if (!existsSync(path)) return false
-  const stated = parseJson(readBytes(path), path) as { imageLayoutVersion?: unknown } | null
+  if (!existsSync(path)) return existsSync(join(folder, 'index.json')) && existsSync(join(folder, 'blobs', 'sha256'))
+  const stated = parseJson(readBytes(path), path, RESTORE) as { imageLayoutVersion?: unknown } | null
   if (stated?.imageLayoutVersion !== '1.0.0')
     throw new UserError('unsupported', `the layout has version ${JSON.stringify(stated?.imageLayoutVersion ?? null)}`, {
       where: path,
@@ -38,8 +46,9 @@ export function isLayout(folder: string): boolean {
 export function readIndex(folder: string): LayoutIndex {
   if (!isLayout(folder)) return { manifests: [] }
   const path = join(folder, 'index.json')
-  const index = parseJson(readBytes(path), path) as { schemaVersion?: unknown; manifests?: unknown } | null
-  if (index?.schemaVersion !== 2 || !Array.isArray(index.manifests)) throw damaged('this is no OCI index', path)
+  const index = parseJson(readBytes(path), path, RESTORE) as { schemaVersion?: unknown; manifests?: unknown } | null
+  if (index?.schemaVersion !== 2 || !Array.isArray(index.manifests))
+    throw damaged('this is no OCI index', path, undefined, RESTORE)
   return { manifests: index.manifests.map((entry) => parseDescriptor(entry, path)) }
 }
 
@@ -98,7 +107,7 @@ function readBytes(path: string): Uint8Array {
   try {
     return readFileSync(path)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw damaged('the file is missing', path, error)
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw damaged('the file is missing', path, error, RESTORE)
     throw explainSystemError(error, path, 'read')
   }
 }
