@@ -18,11 +18,7 @@ interface CodedChannels extends ChannelWeights {
   readonly values: Float32Array
 }
 
-/** The same in front of one input. */
-interface ReadChannels extends CodedChannels {
-  /** What their rounding adds to the mean of each output channel, where it shall be corrected. */
-  readonly shift: Float64Array | undefined
-}
+type Bias = NonNullable<ReturnType<typeof unitBias>>
 
 /** Weights and biases of products, as constant codes behind which every product reads floats. */
 export class CodedProducts {
@@ -45,53 +41,37 @@ export class CodedProducts {
     const { node } = unit
     const weight = this.#plan.facts.constant(node.inputs[1]!)
     if (!weight) return { ...node, inputs }
-    const inputScale = this.#plan.codes.get(node.inputs[0]!)!.scale
     const bias = unitBias(unit, this.#plan)
-    const weights = this.#weightCodes(unit, weight, bias && { values: bias.values, inputScale })
+    const weights = this.#weightCodes(unit, weight, bias)
     const [input, , ...others] = inputs
     if (node.opType === 'MatMul') return { ...node, inputs: [input!, weights.name, ...others] }
-    const biases = bias ? [this.#biasCodes(corrected(bias, weights.shift), inputScale, weights.scales)] : []
+    const biases = bias ? [this.#biasCodes(unit, weight, bias, weights)] : []
     return { ...node, inputs: [input!, weights.name, ...biases], attributes: without(node, 'alpha', 'beta') }
   }
 
   /** The codes of the bias that an Add behind a MatMul brings, as floats. */
   addedBias(unit: Unit): string {
     const weight = this.#plan.facts.constant(unit.node.inputs[1]!)!
-    const inputScale = this.#plan.codes.get(unit.node.inputs[0]!)!.scale
     const bias = unitBias(unit, this.#plan)!
-    const weights = this.#weightCodes(unit, weight, { values: bias.values, inputScale })
-    return this.#biasCodes(corrected(bias, weights.shift), inputScale, weights.scales)
+    return this.#biasCodes(unit, weight, bias, this.#weightCodes(unit, weight, bias))
   }
 
-  /** The codes of a unit's weights, and what rounding these does to the means that it makes. */
-  #weightCodes(
-    unit: Unit,
-    weight: Tensor,
-    bias: { values: Float32Array; inputScale: number } | undefined,
-  ): ReadChannels {
-    const { node } = unit
-    const input = node.inputs[0]!
-    const coded = this.#sharedCodes(unit, weight, bias)
-    const [channels, means] = [productChannels(node, weight), this.#plan.means(input)]
-    const above = this.#plan.codes.get(input)?.channels
-    const shift = means && channels ? meanShift(coded.values, coded, channels, means, above) : undefined
-    return { ...coded, shift }
-  }
-
-  /** Weights quantized once, also where several nodes share them, unless a bias asks for larger scales. */
-  #sharedCodes(
-    unit: Unit,
-    weight: Tensor,
-    bias: { values: Float32Array; inputScale: number } | undefined,
-  ): CodedChannels {
+  /**
+   * Weights quantized once, also where several nodes share them, unless a bias asks for larger scales. Those that are held
+   * by what was seen, and those of values that nobody saw enough of, stand apart: the least that was seen, on the coarsest
+   * grid of a detector as it may be, shall not cost the others their range.
+   */
+  #weightCodes(unit: Unit, weight: Tensor, bias: Bias | undefined): CodedChannels {
     const { node } = unit
     const axis = channelAxis(node, weight)
-    // A 32-bit bias must hold its value with room for the sum of products.
-    const atLeast = bias?.values.map((value) => Math.abs(value) / (bias.inputScale * 2 ** 30))
     const [input, output] = [node.inputs[0]!, unit.writes[0]!]
-    const [above, below] = [this.#plan.codes.get(input)?.channels, this.#plan.codes.get(output)?.channels]
+    const { scale, channels: above } = this.#plan.codes.get(input)!
+    const below = this.#plan.codes.get(output)?.channels
+    // A 32-bit bias must hold its value with room for the sum of products.
+    const atLeast = bias?.values.map((value) => Math.abs(value) / (scale * 2 ** 30))
     const source = sourceOf(node, axis)
-    const key = [source, above ? input : '', below ? output : ''].join(' ')
+    const isHeld = this.#plan.heldBy(input) !== undefined
+    const key = [source, isHeld, above ? input : '', below ? output : ''].join(' ')
     const known = this.#weights.get(key)
     if (known && (atLeast?.every((bound, c) => bound <= known.scales[c]!) ?? true)) return known
     const values = tensorValues(weight) as Float32Array
@@ -99,8 +79,8 @@ export class CodedProducts {
     const alpha = alphaOf(node)
     const factored = alpha === 1 ? values : values.map((value) => value * alpha)
     const scaled = channels ? underMultipliers(factored, channels, above, below) : factored
-    const seen = above ? this.#seenOf([input]) : this.#seenOf(this.#inputs.get(source)!)
-    const reached = seen && reachedByWeights(node, weight, seen)
+    const seen = this.#seenOf(above ? [input] : this.#inputs.get(source)!)
+    const reached = isHeld ? reachedByWeights(node, weight, seen) : undefined
     const bounds = { atLeast, pairSafe: this.#pairSafe, reached }
     const quantized = productWeights(this.#plan, node, weight, { values, scaled, ...bounds })
     const four = this.#plan.weightBits === 4
@@ -113,20 +93,23 @@ export class CodedProducts {
     return result
   }
 
-  /** What was seen of values by which the weights of their readers are held; undefined where any of them holds none. */
-  #seenOf(inputs: Iterable<string>): readonly ReadValue[] | undefined {
-    const values: ReadValue[] = []
-    for (const input of inputs) {
+  /** What was seen of the values among these by which the weights of their readers are held. */
+  #seenOf(inputs: Iterable<string>): readonly ReadValue[] {
+    return [...inputs].flatMap((input) => {
       const seen = this.#plan.heldBy(input)
-      if (!seen) return undefined
-      values.push({ codes: this.#plan.codes.get(input)!, seen })
-    }
-    return values
+      return seen ? { codes: this.#plan.codes.get(input)!, seen } : []
+    })
   }
 
-  #biasCodes(bias: { name: string; values: Float32Array }, inputScale: number, weightScales: Float32Array): string {
-    const scales = weightScales.map((scale) => biasScale(inputScale, scale))
-    const codes = tensorOf('int32', [bias.values.length], quantizeBias(bias.values, inputScale, weightScales))
+  /** The codes of a bias, with what rounding the weights does to the means that they make where that is corrected. */
+  #biasCodes({ node }: Unit, weight: Tensor, bias: Bias, weights: CodedChannels): string {
+    const input = node.inputs[0]!
+    const { scale, channels: above } = this.#plan.codes.get(input)!
+    const [channels, means] = [productChannels(node, weight), this.#plan.means(input)]
+    const shift = means && channels ? meanShift(weights.values, weights, channels, means, above) : undefined
+    const { values } = corrected(bias, shift)
+    const scales = weights.scales.map((weightScale) => biasScale(scale, weightScale))
+    const codes = tensorOf('int32', [values.length], quantizeBias(values, scale, weights.scales))
     return this.#writer.dequantizeConstant(codes, scales, 0, bias.name)
   }
 }
