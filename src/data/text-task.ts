@@ -1,3 +1,4 @@
+import { isFloating } from '../ir/index.ts'
 import type { InputWish } from './assign-roles.ts'
 import { randomNumbers } from './random-numbers.ts'
 import type { Cell } from './table.ts'
@@ -44,7 +45,7 @@ export function textTask(
 /** Whether an output has a number for every token. Vocabularies are rounded up, by less than a vector of features may be longer. */
 function isAsWide({ name, dtype, shape }: InputWish, size: number): boolean {
   const wide = shape?.at(-1)
-  if (!dtype.startsWith('float') || typeof wide !== 'number' || wide < size) return false
+  if (!isFloating(dtype) || typeof wide !== 'number' || wide < size) return false
   return name === 'logits' || wide <= size * 1.05 + 128
 }
 

@@ -1,5 +1,6 @@
 import type { Dataset } from '../data/index.ts'
 import type { Session } from '../engine/index.ts'
+import { isFloating } from '../ir/index.ts'
 import { binaryLabels, ownClasses, rangeOfLabels } from './binary-labels.ts'
 import { checkedMetric } from './metric/checked-metric.ts'
 import { classOutputName, type ModelClasses } from './metric/classification.ts'
@@ -104,7 +105,7 @@ const textOutput = ({ outputs }: Session): string =>
 function scoredClasses(outputs: RowOutputs): number {
   const name = classOutputName(outputs)
   const scores = name === null ? undefined : outputs[name]
-  return scores?.dtype.startsWith('float') ? scores.data.length : Number.POSITIVE_INFINITY
+  return scores && isFloating(scores.dtype) ? scores.data.length : Number.POSITIVE_INFINITY
 }
 
 /** A row's score, and what the aggregate needs to know of the row. */

@@ -1,3 +1,4 @@
+import { isFloating } from '../ir/index.ts'
 import { isProbability } from './metric/probabilities.ts'
 import { numbersOf, type RowOutputs } from './outputs/row-outputs.ts'
 
@@ -33,7 +34,7 @@ export function unlikeRanges(): UnlikeRanges {
       if (rows++ >= LOOKED_AT || numbers >= NUMBERS_LOOKED_AT) return
       for (const name of Object.keys(base)) {
         const [one, other] = [base[name]!, candidate[name]]
-        if (!other || ![one, other].every(({ dtype }) => dtype.startsWith('float'))) continue
+        if (!other || ![one, other].every(({ dtype }) => isFloating(dtype))) continue
         numbers += one.data.length
         const [first, second] = seen.get(name) ?? [NONE, NONE]
         seen.set(name, [extended(first, numbersOf(one)), extended(second, numbersOf(other))])

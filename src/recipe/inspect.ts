@@ -9,6 +9,7 @@ import {
   type Graph,
   inferTypes,
   inlineFunctions,
+  isFloating,
   type Model,
   type Node,
   nestedGraphs,
@@ -123,7 +124,7 @@ function inAttributes(nodes: readonly Node[]): { readonly count: number; readonl
       if (attribute.type === 'floats') {
         count += attribute.value.length
         bytes += 4 * attribute.value.length
-      } else if (attribute.type === 'tensor' && attribute.value.dtype.startsWith('float')) {
+      } else if (attribute.type === 'tensor' && isFloating(attribute.value.dtype)) {
         count += elementCount(attribute.value.dims)
         bytes += tensorByteLength(attribute.value.dtype, attribute.value.dims)
       }

@@ -1,4 +1,5 @@
 import type { TensorValue } from '../../engine/index.ts'
+import { isFloating } from '../../ir/index.ts'
 import { UserError } from '../../platform/index.ts'
 import { isClassLike, numbersOf, outputTexts, topAnswer } from '../outputs/row-outputs.ts'
 import type { Metric, MetricRow } from './metric.ts'
@@ -118,11 +119,11 @@ function classOutput({ outputs }: MetricRow, { output }: ClassOptions): TensorVa
 export function classScoresOf(row: MetricRow, options: ClassOptions): ArrayLike<number> {
   const { output } = options
   const single = Object.entries(row.outputs).find(
-    ([name, value]) => (output === undefined || name === output) && value.data.length === 1 && isFloat(value),
+    ([name, value]) => (output === undefined || name === output) && value.data.length === 1 && isFloating(value.dtype),
   )
   const named = output === undefined ? classOutputName(row.outputs) : output
   const value = named === null ? undefined : row.outputs[named]
-  if (value && isFloat(value) && value.data.length > 1) return numbersOf(value)
+  if (value && isFloating(value.dtype) && value.data.length > 1) return numbersOf(value)
   if (single) return numbersOf(single[1])
   const chosen = classOutput(row, options)
   throw new UserError('bad-argument', `the output [${chosen.dims.join(',')}] of ${chosen.dtype} scores no classes`, {
@@ -131,12 +132,10 @@ export function classScoresOf(row: MetricRow, options: ClassOptions): ArrayLike<
   })
 }
 
-const isFloat = (value: TensorValue) => value.dtype.startsWith('float')
-
 /** The output that answers with a class: scores before bare answers; null where there is none. */
 export function classOutputName(outputs: MetricRow['outputs']): string | null {
   const classLike = Object.entries(outputs).filter(([name, value]) => isClassLike(name, value))
-  const scores = classLike.find(([, value]) => value.dtype.startsWith('float'))
+  const scores = classLike.find(([, value]) => isFloating(value.dtype))
   return (scores ?? classLike[0])?.[0] ?? null
 }
 
@@ -144,7 +143,7 @@ export function classOutputName(outputs: MetricRow['outputs']): string | null {
 export function classIndex(row: MetricRow, options: ClassOptions): number {
   const { label } = row
   const value = classOutput(row, options)
-  const scores = value.dtype.startsWith('float') ? value.data.length : null
+  const scores = isFloating(value.dtype) ? value.data.length : null
   if (typeof label === 'object' && label.length === scores) {
     const place = placeOfOne(label)
     if (place !== null) return place
@@ -189,7 +188,7 @@ function isAmongTop(k: number, row: MetricRow, options: ClassOptions): boolean {
   // A model that answers with a name is compared by name.
   if (value.dtype === 'string') return String(row.label) === topAnswer(value)
   const label = classIndex(row, options)
-  if (!value.dtype.startsWith('float')) return topAnswer(value) === label
+  if (!isFloating(value.dtype)) return topAnswer(value) === label
   const scores = numbersOf(value)
   const own = scores[label]!
   let before = 0

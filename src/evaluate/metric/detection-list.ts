@@ -1,4 +1,5 @@
 import type { TensorValue } from '../../engine/index.ts'
+import { isFloating } from '../../ir/index.ts'
 import { numbersOf } from '../outputs/row-outputs.ts'
 
 /** From this length on, scores that fall from the first to the last on every row are no coincidence. */
@@ -24,7 +25,7 @@ export function detectionListCheck(): DetectionListCheck {
       rows++
       shortest = Math.min(shortest, value.data.length)
       longest = Math.max(longest, value.data.length)
-      falls &&= value.dtype.startsWith('float') && isFalling(numbersOf(value))
+      falls &&= isFloating(value.dtype) && isFalling(numbersOf(value))
     },
     get rows() {
       return rows

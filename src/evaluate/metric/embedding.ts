@@ -1,4 +1,5 @@
 import type { TensorValue } from '../../engine/index.ts'
+import { isFloating } from '../../ir/index.ts'
 import { UserError } from '../../platform/index.ts'
 import { midRanks } from '../../statistics/index.ts'
 import { numbersOf } from '../outputs/row-outputs.ts'
@@ -89,7 +90,7 @@ function companyOf(
 
 /** The embedding scaled to length 1; NaN throughout where it holds a number that is not finite. */
 function unitVector({ outputs }: MetricRow, { output }: EmbeddingOptions): readonly number[] {
-  const isVector = (value: TensorValue) => value.dtype.startsWith('float') && value.data.length > 1
+  const isVector = (value: TensorValue) => isFloating(value.dtype) && value.data.length > 1
   const candidates = Object.entries(outputs).filter(([name, value]) => (output ? name === output : isVector(value)))
   const found = candidates.find(([, { dims }]) => dims.length === 1) ?? candidates[0]
   if (!found)

@@ -1,3 +1,4 @@
+import { isFloating } from '../../ir/index.ts'
 import { isClassLike } from '../outputs/row-outputs.ts'
 import { balancedAccuracy, type ClassOptions, macroF1, NO_ANSWER } from './classification.ts'
 import { labelledScores } from './labelled-scores.ts'
@@ -89,7 +90,7 @@ function leastOfOne(summaries: readonly (readonly number[])[]): number {
  * next call, or features, score nothing.
  */
 export function isOneScore(outputs: MetricRow['outputs']): boolean {
-  const floats = Object.entries(outputs).filter(([, { dtype }]) => dtype.startsWith('float'))
+  const floats = Object.entries(outputs).filter(([, { dtype }]) => isFloating(dtype))
   return (
     floats.filter(([, { data }]) => data.length === 1).length === 1 &&
     !floats.some(([name, value]) => value.data.length > 1 && isClassLike(name, value))

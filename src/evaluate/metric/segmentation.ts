@@ -1,4 +1,5 @@
 import type { TensorValue } from '../../engine/index.ts'
+import { isFloating } from '../../ir/index.ts'
 import { UserError } from '../../platform/index.ts'
 import { numbersOf } from '../outputs/row-outputs.ts'
 import type { Metric, MetricRow } from './metric.ts'
@@ -94,7 +95,7 @@ function overlapOf({ outputs, label, row }: MetricRow, output: string | undefine
   const truth = Array.from(label, Number)
   const numbers = numbersOf(value)
   if (numbers.length === truth.length) {
-    const isFloat = value.dtype.startsWith('float')
+    const isFloat = isFloating(value.dtype)
     const atLeast = (least: number): Mask => ({
       classes: 2,
       at: (pixel) => (Number.isNaN(numbers[pixel]!) ? Number.NaN : numbers[pixel]! >= least ? 1 : 0),

@@ -1,5 +1,6 @@
 import type { Dataset } from '../../data/index.ts'
 import type { Fetched, Session, TensorValue } from '../../engine/index.ts'
+import { isFloating } from '../../ir/index.ts'
 import { ownClasses, rangeOfLabels } from '../binary-labels.ts'
 import { feedsOf, rowsPerRun } from '../feeds/feeds.ts'
 import { classNumber } from '../metric/class-scores.ts'
@@ -23,7 +24,7 @@ export async function classOutput(session: Session, data: Dataset): Promise<stri
     const outputs = outputsByRow(await session.run(feedsOf(rows, session.inputs, data)), 1)[0]!
     const name = classOutputName(outputs)
     const value = name === null ? undefined : outputs[name]
-    return name !== null && value!.dtype.startsWith('float') && value!.data.length >= 2 ? name : null
+    return name !== null && isFloating(value!.dtype) && value!.data.length >= 2 ? name : null
   }
   return null
 }
@@ -83,4 +84,4 @@ export async function classRows(
 
 /** One vector a row; a feature map of a convolution is none. */
 const isVector = (value: TensorValue) =>
-  value.dtype.startsWith('float') && value.dims.filter((dim) => dim !== 1).length === 1 && isClassLike('', value)
+  isFloating(value.dtype) && value.dims.filter((dim) => dim !== 1).length === 1 && isClassLike('', value)

@@ -1,6 +1,6 @@
 import type { Session } from '../../engine/index.ts'
 import { type AttackLoss, type GradientSession, headOf } from '../../evaluate/index.ts'
-import { inferTypes, type Model, tensorDtype, tensorShape } from '../../ir/index.ts'
+import { inferTypes, isFloating, type Model, tensorDtype, tensorShape } from '../../ir/index.ts'
 import { TARGET_OPSET, upgradeOpset } from '../../onnx/index.ts'
 import { differentiate, type Loss } from '../../passes/index.ts'
 import { UserError } from '../../platform/index.ts'
@@ -11,7 +11,7 @@ export function answerOf(model: Model, session: Pick<Session, 'outputs'>): strin
   const types = inferTypes(model)
   const scores = session.outputs.filter(({ name, dtype, shape }) => {
     const rank = (shape ?? tensorShape(types.get(name)))?.length
-    return dtype.startsWith('float') && (rank === undefined || rank >= 1)
+    return isFloating(dtype) && (rank === undefined || rank >= 1)
   })
   const output = scores.find(({ shape }) => shape?.length === 2) ?? scores[0]
   if (!output)
@@ -49,7 +49,7 @@ export function twoClassesOf(model: Model, score: string, least: number): Classe
 }
 
 function isFloat(model: Model, value: string): boolean {
-  return !!tensorDtype(inferTypes(model).get(value))?.startsWith('float')
+  return isFloating(tensorDtype(inferTypes(model).get(value)) ?? 'undefined')
 }
 
 /** The model with this value as its only output. */

@@ -1,7 +1,7 @@
 import type { Dataset } from '../../data/index.ts'
 import { type IsolatedSession, openIsolated } from '../../engine/index.ts'
 import { headOf, measureRobustness, type RobustnessOptions } from '../../evaluate/index.ts'
-import { inferTypes, type Model, tensorDtype } from '../../ir/index.ts'
+import { inferTypes, isFloating, type Model, tensorDtype } from '../../ir/index.ts'
 import { modelDigest, readModel } from '../../onnx/index.ts'
 import { UserError } from '../../platform/index.ts'
 import type { RobustnessReport } from '../../report/index.ts'
@@ -57,7 +57,7 @@ export async function namedModel(given: TestedModel, place: number): Promise<{ p
 /** What stands behind an output, where the engine can hand it out: a float tensor that is not the output itself. */
 function headsOf(model: Model) {
   const types = inferTypes(model)
-  const isFloat = (name: string | null) => name !== null && !!tensorDtype(types.get(name))?.startsWith('float')
+  const isFloat = (name: string | null) => name !== null && isFloating(tensorDtype(types.get(name)) ?? 'undefined')
   return (output: string) => {
     const { logits, features } = headOf(model, output)
     return { logits: isFloat(logits) ? logits : null, features: isFloat(features) ? features : null }

@@ -4,6 +4,7 @@ import { headOf } from '../../evaluate/index.ts'
 import {
   type Dim,
   inferTypes,
+  isFloating,
   type Model,
   type Shape,
   tensorDtype,
@@ -132,7 +133,7 @@ async function holdsClasses(data: Dataset, field: string): Promise<boolean> {
   const { dtype, rowShape } = data.fields.find(({ name }) => name === field) ?? {}
   if (dtype === undefined || rowShape?.length !== 0) return false
   if (/^u?int/.test(dtype)) return true
-  if (!dtype.startsWith('float')) return false
+  if (!isFloating(dtype)) return false
   for await (const { columns } of data.read({ indices: [0], fields: [field] }))
     return Number.isInteger(Number(columns[field]!.data[0]))
   return false

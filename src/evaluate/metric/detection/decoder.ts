@@ -1,5 +1,5 @@
 import type { TensorValue } from '../../../engine/index.ts'
-import { elementCount } from '../../../ir/index.ts'
+import { elementCount, isFloating } from '../../../ir/index.ts'
 import { UserError } from '../../../platform/index.ts'
 import { numbersOf } from '../../outputs/row-outputs.ts'
 import type { MetricRow } from '../metric.ts'
@@ -24,7 +24,7 @@ const wide = ({ dims }: TensorValue): readonly number[] => dims.filter((dim) => 
 
 /** Rows and columns of an output that is a matrix (axes of 1 allowed, also a last one of `columns`); else null. */
 export function matrixOf(value: TensorValue): { rows: number; columns: number; data: ArrayLike<number> } | null {
-  if (!value.dtype.startsWith('float') || value.dims.length < 2) return null
+  if (!isFloating(value.dtype) || value.dims.length < 2) return null
   const columns = value.dims.at(-1)!
   const rows = elementCount(value.dims.slice(0, -1))
   return wide(value).length <= 2 ? { rows, columns, data: numbersOf(value) } : null

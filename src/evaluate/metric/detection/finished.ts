@@ -1,3 +1,4 @@
+import { isFloating } from '../../../ir/index.ts'
 import { numbersOf } from '../../outputs/row-outputs.ts'
 import type { Detection } from './boxes.ts'
 import { cannot, type Decoder, matrixOf } from './decoder.ts'
@@ -14,7 +15,7 @@ export const finished: Decoder = (outputs, options) => {
   }
   // A single find has lost its first axis: it looked like the batch.
   const matrices = Object.values(outputs).flatMap((value) =>
-    value.dims.length === 1 && value.dtype.startsWith('float')
+    value.dims.length === 1 && isFloating(value.dtype)
       ? { rows: 1, columns: value.data.length, data: numbersOf(value) }
       : (matrixOf(value) ?? []),
   )

@@ -1,4 +1,5 @@
 import type { TensorValue } from '../../../engine/index.ts'
+import { isFloating } from '../../../ir/index.ts'
 import { numbersOf } from '../../outputs/row-outputs.ts'
 import type { Detection } from './boxes.ts'
 import { cannot, type Decoder, gridOf } from './decoder.ts'
@@ -37,4 +38,4 @@ export const points: Decoder = (outputs, options) => {
 }
 
 const clamp = (value: number) => Math.min(1, Math.max(0, value))
-const valuesOf = (value: TensorValue | undefined) => (value?.dtype.startsWith('float') ? numbersOf(value) : undefined)
+const valuesOf = (value: TensorValue | undefined) => (value && isFloating(value.dtype) ? numbersOf(value) : undefined)
