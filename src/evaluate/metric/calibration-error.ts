@@ -1,4 +1,4 @@
-import { logSumExp, softmax } from './probabilities.ts'
+import { logSumExp, softmax, topOf } from './probabilities.ts'
 
 /** Rows with the confidence of their answer (the probability of the top class) and whether it was right. */
 export interface Confidences {
@@ -134,11 +134,9 @@ export function confidencesOf(
   const confidence = new Float64Array(logits.length)
   const right = new Array<boolean>(logits.length)
   for (const [i, row] of logits.entries()) {
-    const probabilities = softmax(row, temperature)
-    let top = 0
-    for (let c = 1; c < probabilities.length; c++) if (probabilities[c]! > probabilities[top]!) top = c
-    confidence[i] = probabilities[top]!
-    right[i] = top === labels[i]
+    const own = topOf(softmax(row, temperature))
+    confidence[i] = own.confidence
+    right[i] = own.top === labels[i]
   }
   return { confidence, right }
 }

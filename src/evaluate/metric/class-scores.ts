@@ -1,4 +1,5 @@
-import { argmax, isClassLike, numbersOf, type RowOutputs } from '../outputs/row-outputs.ts'
+import { isFloating } from '../../ir/index.ts'
+import { isClassLike, numbersOf, type RowOutputs } from '../outputs/row-outputs.ts'
 import type { ModelClasses } from './classification.ts'
 import type { RowLabel } from './metric.ts'
 import {
@@ -7,6 +8,7 @@ import {
   likenessToProbabilities,
   logLoss,
   softmax,
+  topOf,
 } from './probabilities.ts'
 
 /** What the class probabilities of two models say of every row; NaN where one of them holds no numbers. */
@@ -102,14 +104,14 @@ function collector() {
 }
 
 function addTo(to: { confidence: number[]; answer: number[]; loss: number[] }, p: ArrayLike<number>, truth: number) {
-  const top = argmax(p)
+  const { top, confidence } = topOf(p)
   to.answer.push(top)
-  to.confidence.push(top < 0 ? Number.NaN : p[top]!)
+  to.confidence.push(confidence)
   to.loss.push(truth < 0 || top < 0 ? Number.NaN : logLoss(p, truth))
 }
 
 const isScores = (name: string, value: RowOutputs[string]) =>
-  value.dtype.startsWith('float') && value.data.length >= 2 && isClassLike(name, value)
+  isFloating(value.dtype) && value.data.length >= 2 && isClassLike(name, value)
 
 function scoresOutput(outputs: RowOutputs): string | null {
   return Object.entries(outputs).find(([name, value]) => isScores(name, value))?.[0] ?? null

@@ -1,6 +1,7 @@
 import type { TensorValue } from '../../engine/index.ts'
+import { isFloating } from '../../ir/index.ts'
 import { UserError } from '../../platform/index.ts'
-import { numbersOf, outputTexts } from '../outputs/row-outputs.ts'
+import { argmax, numbersOf, outputTexts } from '../outputs/row-outputs.ts'
 import type { Metric, MetricRow } from './metric.ts'
 
 export interface LanguageOptions {
@@ -41,10 +42,9 @@ export function nextToken(options: LanguageOptions = {}): Metric {
     const { scores, vocabulary, targets } = placesOf(row, options)
     let right = 0
     for (const [place, token] of targets) {
-      const from = place * vocabulary
-      const top = topOf(scores, from, vocabulary)
+      const top = argmax(scores, place * vocabulary, vocabulary)
       // Scores that are no numbers are no answer.
-      if (top === null) return [Number.NaN, targets.length]
+      if (top < 0) return [Number.NaN, targets.length]
       if (top === token) right++
     }
     return [right, targets.length]
@@ -129,7 +129,7 @@ function scoresOf(outputs: MetricRow['outputs'], label: readonly number[], named
 
 /** An output [tokens, vocabulary] has scores at every place; one of [1, vocabulary] or [vocabulary] behind the last. */
 function scoresAt(value: TensorValue | undefined, label: readonly number[], least = 1): Scores | undefined {
-  if (!value?.dtype.startsWith('float') || value.dims.length > 2 || value.dims.at(-1)! < least) return undefined
+  if (!value || !isFloating(value.dtype) || value.dims.length > 2 || value.dims.at(-1)! < least) return undefined
   const places = label.length
   if (value.dims.length === 2 && value.dims[0] === places) return { value, from: 0 }
   const alone = value.dims.length === 1 ? value.dims[0]! > 1 : value.dims[0] === 1
@@ -171,24 +171,14 @@ export function tokenAgreement(
   output: string,
 ): { readonly places: number; readonly agreeing: number } | null {
   const [first, second] = [base[output], candidate[output]]
-  if (first?.dims.length !== 2 || second?.dims.length !== 2 || !first.dtype.startsWith('float')) return null
+  if (first?.dims.length !== 2 || second?.dims.length !== 2 || !isFloating(first.dtype)) return null
   if (first.dims[0] !== second.dims[0] || first.dims[1] !== second.dims[1]) return null
   const [places, vocabulary] = first.dims as [number, number]
   const [a, b] = [numbersOf(first), numbersOf(second)]
   let agreeing = 0
   for (let place = 0; place < places; place++) {
-    const top = topOf(a, place * vocabulary, vocabulary)
-    if (top !== null && top === topOf(b, place * vocabulary, vocabulary)) agreeing++
+    const top = argmax(a, place * vocabulary, vocabulary)
+    if (top >= 0 && top === argmax(b, place * vocabulary, vocabulary)) agreeing++
   }
   return { places, agreeing }
-}
-
-/** Place of the greatest of `count` values; null where one is NaN. */
-function topOf(values: ArrayLike<number>, from: number, count: number): number | null {
-  let best = from
-  for (let i = from; i < from + count; i++) {
-    if (Number.isNaN(values[i]!)) return null
-    if (values[i]! > values[best]!) best = i
-  }
-  return best - from
 }

@@ -1,4 +1,5 @@
 /** Class probabilities of one row, and what they are worth against the truth. */
+import { argmax } from '../outputs/row-outputs.ts'
 
 /** Probabilities below this count as this, so that one certain mistake is not infinitely bad. */
 export const LEAST_PROBABILITY = 1e-12
@@ -57,6 +58,12 @@ export const areProbabilities = (rows: readonly ArrayLike<number>[]): boolean =>
 export function asLogits(rows: readonly ArrayLike<number>[]): readonly Float64Array[] {
   if (!areProbabilities(rows)) return rows.map((row) => Float64Array.from(row))
   return rows.map((row) => Float64Array.from(row, (value) => Math.log(Math.max(LEAST_PROBABILITY, value))))
+}
+
+/** The most probable class, −1 where there is none (NaN), and its probability. */
+export function topOf(probabilities: ArrayLike<number>): { readonly top: number; readonly confidence: number } {
+  const top = argmax(probabilities)
+  return { top, confidence: top < 0 ? Number.NaN : probabilities[top]! }
 }
 
 /** −ln p of the true class. */

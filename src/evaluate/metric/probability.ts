@@ -3,7 +3,7 @@ import { type Confidences, expectedCalibrationError, riskCoverageArea } from './
 import type { ClassOptions } from './classification.ts'
 import { asProbabilities, byItself, fromLogits, labelledScores } from './labelled-scores.ts'
 import type { Metric } from './metric.ts'
-import { areProbabilitiesTogether, brierScore, likenessToProbabilities, logLoss } from './probabilities.ts'
+import { areProbabilitiesTogether, brierScore, likenessToProbabilities, logLoss, topOf } from './probabilities.ts'
 
 /** Mean squared error of the class probabilities, summed over classes: 0 to 2. Lower is better. */
 export const brier = (options: ClassOptions = {}): Metric => ({
@@ -102,9 +102,3 @@ const confidencesIn = (summaries: Summaries): Confidences => ({
   confidence: summaries.map(([confidence]) => confidence!),
   right: summaries.map(([, right]) => right === 1),
 })
-
-function topOf(probabilities: ArrayLike<number>) {
-  let top = 0
-  for (let c = 1; c < probabilities.length; c++) if (probabilities[c]! > probabilities[top]!) top = c
-  return { top, confidence: probabilities[top]! }
-}

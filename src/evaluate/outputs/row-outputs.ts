@@ -1,5 +1,5 @@
 import type { Fetched, TensorValue } from '../../engine/index.ts'
-import { elementCount, type NumericArray } from '../../ir/index.ts'
+import { elementCount, isFloating, type NumericArray } from '../../ir/index.ts'
 import { UserError } from '../../platform/index.ts'
 import { floatsOf } from './floats.ts'
 
@@ -46,12 +46,12 @@ export function numbersOf(value: TensorValue): ArrayLike<number> {
   return value.data as Exclude<NumericArray, BigInt64Array | BigUint64Array>
 }
 
-/** Place of the greatest element, the first of equals; −1 where an element is NaN or there is none. */
-export function argmax(values: ArrayLike<number>): number {
+/** Place of the greatest element among `count`, the first of equals; −1 where one of them is NaN or there is none. */
+export function argmax(values: ArrayLike<number>, from = 0, count = values.length): number {
   let best = -1
-  for (let i = 0; i < values.length; i++) {
-    if (Number.isNaN(values[i]!)) return -1
-    if (best < 0 || values[i]! > values[best]!) best = i
+  for (let i = 0; i < count; i++) {
+    if (Number.isNaN(values[from + i]!)) return -1
+    if (best < 0 || values[from + i]! > values[from + best]!) best = i
   }
   return best
 }
@@ -67,7 +67,7 @@ const NOT_AN_ANSWER =
  */
 export function isClassLike(name: string, value: TensorValue): boolean {
   const wide = value.dims.filter((dim) => dim !== 1)
-  if (value.dtype === 'string' || !value.dtype.startsWith('float')) return wide.length === 0 && !isMask(value)
+  if (!isFloating(value.dtype)) return wide.length === 0 && !isMask(value)
   return wide.length === 1 && !NOT_AN_ANSWER.test(name)
 }
 
@@ -77,7 +77,7 @@ const isMask = (value: TensorValue) => value.dtype === 'bool'
 export function topAnswer(value: TensorValue): number | string | null {
   if (value.dtype === 'string') return (value.data as readonly string[])[0] ?? null
   const numbers = numbersOf(value)
-  if (!value.dtype.startsWith('float')) return numbers[0] ?? null
+  if (!isFloating(value.dtype)) return numbers[0] ?? null
   const place = argmax(numbers)
   return place < 0 ? null : place
 }
