@@ -1,5 +1,5 @@
 import type { ComparisonReport, Grade, Verdict } from '../report/index.ts'
-import { clopperPearson, requiredN, upperProportion } from '../statistics/index.ts'
+import { clopperPearson, requiredN, rowsToShow, upperProportion } from '../statistics/index.ts'
 
 /** What was counted on rows without labels. */
 export interface AgreementCounts {
@@ -45,6 +45,13 @@ export const CLOSE_DB = 25
 /** Share of equal top answers that also gives it. */
 export const CLOSE_AGREEMENT = 0.99
 
+/** Whether outputs with these signals to noise are near to those of the base model; null is identical. */
+const keeps = (decibels: readonly (number | null)[]) => decibels.every((db) => db === null || db >= CLOSE_DB)
+
+/** Whether a model earns the grade `close`: all of its outputs are near, or nearly all answers are the same. */
+export const isClose = (decibels: readonly (number | null)[], agreement: ComparisonReport['agreement']): boolean =>
+  keeps(decibels) || (agreement !== null && agreement.rate >= CLOSE_AGREEMENT)
+
 /**
  * Judges two models without labels. A changed answer has no direction then, so what can be proven is only that few
  * change: where the one-sided Clopper–Pearson bound on their rate is at most the margin, no accuracy can differ by
@@ -65,7 +72,6 @@ export function judgeAgreement(counts: AgreementCounts, margin: number, alpha: n
   const { n, changed, different, broken, denseDb, allDb } = counts
   if (n === 0) throw new RangeError('no rows, no verdict')
   const units = counts.clusters ?? counts
-  const keeps = (values: readonly (number | null)[]) => values.every((db) => db === null || db >= CLOSE_DB)
   const bound = (successes: number) => upperProportion({ successes, n: units.n, alpha })
   const counted = changed ?? (different === 0 ? 0 : null)
   const agreement =
@@ -79,16 +85,16 @@ export function judgeAgreement(counts: AgreementCounts, margin: number, alpha: n
     return { verdict: 'pass', grade: 'proven', agreement, requiredN: null }
   if (clopperPearson({ successes: units.broken, n: units.n, alpha: 2 * alpha })[0] > margin)
     return { verdict: 'regressed', grade: null, agreement, requiredN: null }
-  const close = broken === 0 && (keeps(allDb) || (agreement !== null && agreement.rate >= CLOSE_AGREEMENT))
+  const close = broken === 0 && isClose(allDb, agreement)
   const wanted = enough && !keeps(denseDb) ? null : rowsWanted(counted, n, margin, alpha)
   // Of new clusters, with as many rows each.
   const rows = wanted === null ? null : Math.ceil((wanted * n) / units.n)
   return { verdict: 'inconclusive', grade: close ? 'close' : null, agreement, requiredN: rows }
 }
 
-/** With nothing changed, rows as they are: the least n with (1 − m)ⁿ ≤ α. Else labels, for a direction is missing. */
+/** With nothing changed, rows as they are. Else labels, for a direction is missing. */
 function rowsWanted(changed: number | null, n: number, margin: number, alpha: number): number | null {
   if (changed === null || margin >= 1) return null
-  if (changed === 0) return Math.ceil(Math.log(alpha) / Math.log1p(-margin))
+  if (changed === 0) return rowsToShow(margin, alpha)
   return requiredN({ discordance: changed / n, margin, alpha })
 }

@@ -1,14 +1,14 @@
 import type { Dataset } from '../data/index.ts'
 import { leftUnseen, type Session } from '../engine/index.ts'
 import { didYouMean, UserError } from '../platform/index.ts'
-import type { ComparisonReport } from '../report/index.ts'
-import { requiredN } from '../statistics/index.ts'
+import { type ComparisonReport, grouped } from '../report/index.ts'
+import { requiredN, rowsToShow } from '../statistics/index.ts'
+import { short } from './amounts.ts'
 import { comparisonDoubts } from './comparison-doubts.ts'
 import { castNotes } from './feeds/feeds.ts'
 import type { Metric } from './metric/metric.ts'
 import type { MetricOptions } from './metric/metrics.ts'
 import { type ScoredRows, scoreRows } from './score-rows.ts'
-import { whole } from './sentence.ts'
 import type { SliceRule } from './slices/slice-verdicts.ts'
 import { fieldOfSlice } from './slices/slices.ts'
 import { storyOf } from './story.ts'
@@ -137,15 +137,17 @@ function noRows({ path, skipped: [first] }: Dataset): UserError {
 function asOneRow(report: ComparisonReport, scored: ScoredRows, margin: number, alpha: number): ComparisonReport {
   const unheard = scored.allAlike && !scored.metric
   if (!(scored.oneRow || unheard) || report.verdict !== 'pass') return report
-  const rows = `all ${whole(scored.rows.length)} rows`
+  const rows = `all ${grouped(scored.rows.length)} rows`
   const same = scored.oneRow ? `${rows} are the same row` : `the base model answers ${rows} with the same numbers`
-  const needed = margin < 1 ? requiredN({ discordance: 0, margin, alpha }) : null
+  // Where rows are right or wrong fewer are enough than where any of them may have changed.
+  const least = () => (report.discordant ? requiredN({ discordance: 0, margin, alpha }) : rowsToShow(margin, alpha))
+  const needed = margin < 1 ? least() : null
   return {
     ...report,
     verdict: 'inconclusive',
     grade: 'close',
     requiredN: needed,
-    sentence: `Not settled: ${same}${scored.oneRow ? ', and prove' : ', which proves'} no more than one does${needed === null ? '' : `; about ${whole(needed)} different rows would settle it`}.`,
+    sentence: `Not settled: ${same}${scored.oneRow ? ', and prove' : ', which proves'} no more than one does${needed === null ? '' : `; about ${grouped(needed)} different rows would settle it`}.`,
   }
 }
 
@@ -156,8 +158,8 @@ function withSlices(report: ComparisonReport): ComparisonReport {
   const worst = regressed
     .map(({ name, n, base, candidate }) =>
       base !== null && candidate !== null
-        ? `${name} (${Number(base.toPrecision(3))} → ${Number(candidate.toPrecision(3))} on ${whole(n)} rows)`
-        : `${name} (${whole(n)} rows)`,
+        ? `${name} (${short(base)} → ${short(candidate)} on ${grouped(n)} rows)`
+        : `${name} (${grouped(n)} rows)`,
     )
     .join(', ')
   const sentence =

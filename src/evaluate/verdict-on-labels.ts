@@ -1,13 +1,15 @@
 import { UserError } from '../platform/index.ts'
-import type { ComparisonReport, Grade, Verdict } from '../report/index.ts'
-import { CLOSE_AGREEMENT, CLOSE_DB } from './agreement.ts'
+import { type ComparisonReport, type Grade, grouped, type Verdict } from '../report/index.ts'
+import { rowsToShow } from '../statistics/index.ts'
+import { isClose } from './agreement.ts'
+import { amountText, rowsOf, short } from './amounts.ts'
 import { detailsOf } from './comparison-details.ts'
 import { allSlices, commonFields } from './comparison-fields.ts'
 import { FEWEST_ROWS, type Judgement, judge } from './judge/judge.ts'
 import { type PairedScores, pairedScores } from './judge/paired-scores.ts'
 import type { Metric } from './metric/metric.ts'
 import type { ScoredRows } from './score-rows.ts'
-import { amountText, rowsOf, sentenceOf, whole } from './sentence.ts'
+import { sentenceOf } from './sentence.ts'
 import { judgeSlices, type SliceRule } from './slices/slice-verdicts.ts'
 
 interface LabelOptions {
@@ -67,7 +69,7 @@ export function verdictOnLabels(
     grade: gradeOf(verdict, common),
     sentence:
       lost > 0
-        ? `Regressed: the candidate gives no number on ${whole(lost)} of ${whole(scored.rows.length)} rows where the baseline does.`
+        ? `Regressed: the candidate gives no number on ${grouped(lost)} of ${grouped(scored.rows.length)} rows where the baseline does.`
         : sentenceOf(judgement!, { metric, margin, alpha, changed: common.agreement?.changed ?? null }),
     higherIsBetter: metric.higherIsBetter,
     labelled,
@@ -112,9 +114,9 @@ function withoutNumber(
   { lost, others, rows }: { readonly lost: number; readonly others: number; readonly rows: number },
 ): readonly string[] {
   return [
-    ...(lost > 0 ? [`The candidate gives no number on ${whole(lost)} rows where the baseline does.`] : []),
+    ...(lost > 0 ? [`The candidate gives no number on ${grouped(lost)} rows where the baseline does.`] : []),
     ...(others > 0
-      ? [`The metric "${name}" gives no number on ${whole(others)} of ${whole(rows)} rows; they are left out.`]
+      ? [`The metric "${name}" gives no number on ${grouped(others)} of ${grouped(rows)} rows; they are left out.`]
       : []),
   ]
 }
@@ -135,7 +137,7 @@ function boundNotTrusted(
 function breaksUnseen({ unseenCost, n }: Judgement, { unit }: Metric, alpha: number): readonly string[] {
   if (unseenCost === undefined) return []
   return [
-    `What these ${rowsOf(n)} show is within the margin, but rows that break altogether may be too rare to be among them: that could cost ${amountText(unseenCost, unit)} more (${Number((100 * (1 - alpha)).toPrecision(3))} %).`,
+    `What these ${rowsOf(n)} show is within the margin, but rows that break altogether may be too rare to be among them: that could cost ${amountText(unseenCost, unit)} more (${short(100 * (1 - alpha))} %).`,
   ]
 }
 
@@ -152,9 +154,8 @@ function fewClusters({ clusters }: ScoredRows, usable: readonly number[], field:
 /** An error in units of its own has no natural margin: the usual one may be more than all that the base has. */
 function marginAboveError({ name, higherIsBetter, bounds }: Metric, base: number, margin: number): readonly string[] {
   if (higherIsBetter || bounds || !(base > 0 && margin > base)) return []
-  const [most, own] = [margin, base].map((value) => Number(value.toPrecision(3)))
   return [
-    `The margin of ${most} is larger than the ${name} of the baseline (${own}): a candidate with twice its errors would pass. Say what you would accept with --margin.`,
+    `The margin of ${short(margin)} is larger than the ${name} of the baseline (${short(base)}): a candidate with twice its errors would pass. Say what you would accept with --margin.`,
   ]
 }
 
@@ -169,15 +170,15 @@ function rareLosses({ name, bounds, range }: Metric, n: number, alpha: number): 
   const share = 1 - alpha ** (1 / n)
   if (bounds || range || share <= RARE) return []
   return [
-    `What breaks on fewer than ${(100 * share).toFixed(1)} % of the rows need not show on ${whole(n)}, and "${name}" has no limit to what a row may cost: ${whole(Math.ceil(Math.log(alpha) / Math.log(1 - RARE)))} rows would show what breaks on 1 %.`,
+    `What breaks on fewer than ${(100 * share).toFixed(1)} % of the rows need not show on ${grouped(n)}, and "${name}" has no limit to what a row may cost: ${grouped(rowsToShow(RARE, alpha))} rows would show what breaks on 1 %.`,
   ]
 }
 
 function gradeOf(verdict: Verdict, { outputs, agreement }: Pick<ComparisonReport, 'outputs' | 'agreement'>): Grade {
   if (verdict === 'pass') return 'proven'
   if (verdict === 'regressed') return null
-  const near = outputs.every(({ sqnrDb }) => sqnrDb === null || sqnrDb >= CLOSE_DB)
-  return near || (agreement !== null && agreement.rate >= CLOSE_AGREEMENT) ? 'close' : null
+  const decibels = outputs.map(({ sqnrDb }) => sqnrDb)
+  return isClose(decibels, agreement) ? 'close' : null
 }
 
 function isRightOrWrong(scored: ScoredRows, metric: Metric): boolean {

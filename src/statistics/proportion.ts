@@ -42,6 +42,18 @@ export function upperProportion({ successes, n, alpha = 0.05 }: Proportion): num
 }
 
 /**
+ * Rows among which what happens on `share` of all would show with probability 1 − α: the least n with (1 − share)ⁿ ≤ α.
+ * With as many rows and none of it, `upperProportion` is at most the share.
+ *
+ * @throws RangeError for a share or an α outside (0, 1).
+ */
+export function rowsToShow(share: number, alpha: number): number {
+  requireProbability('share', share)
+  requireProbability('alpha', alpha)
+  return Math.ceil(Math.log(alpha) / Math.log1p(-share))
+}
+
+/**
  * Square-and-add interval of δ = candidate − baseline for paired proportions, two-sided 1−α: Wilson limits of the two
  * margins, joined through the correlation with its continuity correction (Newcombe's method 10).
  * Source: R. G. Newcombe, Improved confidence intervals for the difference between binomial proportions based on paired

@@ -28,6 +28,7 @@ import {
   pairedT,
   populationStability,
   randomSource,
+  rowsToShow,
   signFlip,
   squaredDeviations,
   standardNormal,
@@ -61,6 +62,8 @@ test('proportions', () => {
   // Zero of n: the closed form 1 − α^(1/n).
   expect(upperProportion({ successes: 0, n: 300 })).toBeCloseTo(1 - 0.05 ** (1 / 300), 12)
   expect(upperProportion({ successes: 5, n: 5 })).toBe(1)
+  const enough = rowsToShow(0.01, 0.05)
+  expect([enough - 1, enough].map((n) => upperProportion({ successes: 0, n }) <= 0.01)).toEqual([false, true])
 })
 
 test('adjusted p-values equal statsmodels', () => {
