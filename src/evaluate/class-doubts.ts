@@ -1,5 +1,4 @@
-import type { ComparisonReport } from '../report/index.ts'
-import { whole } from './sentence.ts'
+import { type ComparisonReport, grouped } from '../report/index.ts'
 
 /** Names of classes that a sentence holds. */
 const NAMED = 8
@@ -22,15 +21,15 @@ export function classDoubts({ classes = [], alpha }: Pick<ComparisonReport, 'cla
     ...(missing.length === 0
       ? []
       : [
-          `${missing.length === 1 ? 'One class has' : `${whole(missing.length)} classes have`} no row here, so nothing is known of ${missing.length === 1 ? 'it' : 'them'}: ${listed(missing.map(({ name }) => name))}.`,
+          `${missing.length === 1 ? 'One class has' : `${grouped(missing.length)} classes have`} no row here, so nothing is known of ${missing.length === 1 ? 'it' : 'them'}: ${listed(missing.map(({ name }) => name))}.`,
         ]),
     ...(few.length === 0
       ? []
       : [
-          `${few.length === 1 ? 'One class has' : `${whole(few.length)} classes have`} at most ${whole(most)} rows, which would hardly show it if half of the answers to ${few.length === 1 ? 'it' : 'one'} were lost: ${listed(few.map(({ name, n }) => `${name} (${whole(n)})`))}.`,
+          `${few.length === 1 ? 'One class has' : `${grouped(few.length)} classes have`} at most ${grouped(most)} rows, which would hardly show it if half of the answers to ${few.length === 1 ? 'it' : 'one'} were lost: ${listed(few.map(({ name, n }) => `${name} (${grouped(n)})`))}.`,
         ]),
   ]
 }
 
 const listed = (names: readonly string[]) =>
-  `${names.slice(0, NAMED).join(', ')}${names.length > NAMED ? ` and ${whole(names.length - NAMED)} more` : ''}`
+  `${names.slice(0, NAMED).join(', ')}${names.length > NAMED ? ` and ${grouped(names.length - NAMED)} more` : ''}`

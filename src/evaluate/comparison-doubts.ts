@@ -1,12 +1,12 @@
-import type { ComparisonReport } from '../report/index.ts'
+import { type ComparisonReport, grouped } from '../report/index.ts'
 import { CLOSE_DB } from './agreement.ts'
+import { short } from './amounts.ts'
 import { classDoubts } from './class-doubts.ts'
 import { labelDoubts } from './label-doubts.ts'
 import { marginDoubts } from './margin-doubts.ts'
 import { metrics } from './metric/metrics.ts'
 import { isCutOff, lowestSqnrDb, typicalSqnrDb } from './noise/lowest-sqnr.ts'
 import type { ScoredRows } from './score-rows.ts'
-import { whole } from './sentence.ts'
 import type { Numbers } from './unlike-ranges.ts'
 
 /** What speaks against taking the verdict as it stands. */
@@ -60,7 +60,7 @@ function repeatedIds({ repeatedIds: found }: ScoredRows, cluster: string | undef
   // A column without a name, as pandas and R write row numbers, cannot be named on the command line either.
   const [what, named] = found.field === '' ? ['row number', 'the column and then'] : [found.field, 'it with']
   return [
-    `${whole(found.rows)} rows share their ${what} with another ("${found.example}" for one). If they are of one person, document or recording, name ${named} --cluster ${found.field || 'NAME'}: repeated rows prove less than fresh ones.`,
+    `${grouped(found.rows)} rows share their ${what} with another ("${found.example}" for one). If they are of one person, document or recording, name ${named} --cluster ${found.field || 'NAME'}: repeated rows prove less than fresh ones.`,
   ]
 }
 
@@ -71,7 +71,7 @@ const MANY_COPIES = 0.01
 function copies({ repeated, rows, oneRow }: ScoredRows): readonly string[] {
   if (oneRow || repeated < MANY_COPIES * rows.length || repeated === 0) return []
   return [
-    `${whole(repeated)} of ${whole(rows.length)} rows hold exactly what an earlier row holds; ${whole(rows.length - repeated)} are different. Where they are copies, they prove less than fresh rows, and the bounds are narrower than they should be: leave them out.`,
+    `${grouped(repeated)} of ${grouped(rows.length)} rows hold exactly what an earlier row holds; ${grouped(rows.length - repeated)} are different. Where they are copies, they prove less than fresh rows, and the bounds are narrower than they should be: leave them out.`,
   ]
 }
 
@@ -127,8 +127,7 @@ function oneOfTwoClasses({ metric }: ComparisonReport, { classesAsNumbers: found
 
 /** Logits and probabilities in one place: whatever holds numbers against each other finds them far apart. */
 function unlikeRanges({ unlike }: ScoredRows): readonly string[] {
-  const shown = ({ least, greatest }: Numbers) =>
-    `${Number(least.toPrecision(3))} to ${Number(greatest.toPrecision(3))}`
+  const shown = ({ least, greatest }: Numbers) => `${short(least)} to ${short(greatest)}`
   return unlike.map(
     ({ name, base, candidate }) =>
       `The numbers of output ${name} are from ${shown(base)} by the base model and from ${shown(candidate)} by the candidate: does one end with a Softmax or Sigmoid that the other lacks? They were compared as they stand.`,
@@ -141,14 +140,14 @@ function noNumbers({ broken, rows }: ScoredRows): readonly string[] {
   return count === 0
     ? []
     : [
-        `On ${whole(count)} of ${whole(rows.length)} rows the candidate gives NaN or infinity where the base model gives numbers: look at these rows before it is used.`,
+        `On ${grouped(count)} of ${grouped(rows.length)} rows the candidate gives NaN or infinity where the base model gives numbers: look at these rows before it is used.`,
       ]
 }
 
 function allAlike({ allAlike: alike, rows }: ScoredRows): readonly string[] {
   return alike
     ? [
-        `The base model gives exactly the same numbers on all ${whole(rows.length)} rows: they are one row many times over, or the model does not look at them. They prove no more than one row does.`,
+        `The base model gives exactly the same numbers on all ${grouped(rows.length)} rows: they are one row many times over, or the model does not look at them. They prove no more than one row does.`,
       ]
     : []
 }

@@ -1,4 +1,5 @@
 import type { Gains } from '../report/index.ts'
+import { short } from './amounts.ts'
 
 /** What the new model brings, in plain words: its size, and its speed where that was measured. */
 export function gainStory({ bytes, latency }: Gains): string {
@@ -12,8 +13,8 @@ export function gainStory({ bytes, latency }: Gains): string {
 /** What became of the size of a file: `69 % smaller (313 KB → 97.5 KB)`, larger, or as large as it was. */
 export function sizeChange(before: number, after: number): string {
   const ratio = after / before
-  const sizes = `${short(before)} → ${short(after)}`
-  if (Math.abs(ratio - 1) < 0.01) return `as large as it was (${short(after)})`
+  const sizes = `${inBytes(before)} → ${inBytes(after)}`
+  if (Math.abs(ratio - 1) < 0.01) return `as large as it was (${inBytes(after)})`
   return ratio < 1
     ? `${Math.round((1 - ratio) * 100)} % smaller (${sizes})`
     : `${Math.round((ratio - 1) * 100)} % larger (${sizes})`
@@ -27,10 +28,10 @@ function speedText({ baseMs, candidateMs, ratio, ci, threads }: NonNullable<Gain
 }
 
 const factor = (value: number) => value.toFixed(value >= 10 ? 0 : value >= 1.95 ? 1 : 2)
-const ms = (value: number) => `${Number(value.toPrecision(3))} ms`
+const ms = (value: number) => `${short(value)} ms`
 
-function short(bytes: number): string {
+function inBytes(bytes: number): string {
   const [unit, size] =
     bytes >= 1e9 ? ['GB', 1e9] : bytes >= 1e6 ? ['MB', 1e6] : bytes >= 1e3 ? ['KB', 1e3] : ['bytes', 1]
-  return `${Number((bytes / size).toPrecision(3))} ${unit}`
+  return `${short(bytes / size)} ${unit}`
 }

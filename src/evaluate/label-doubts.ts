@@ -1,5 +1,5 @@
-import type { ComparisonReport } from '../report/index.ts'
-import { whole } from './sentence.ts'
+import { type ComparisonReport, grouped } from '../report/index.ts'
+import { short } from './amounts.ts'
 
 /** From so many rows without a right answer on, model and labels hardly belong together; half right misses ten rarely. */
 const ROWS_OF_A_STRANGER = 10
@@ -44,7 +44,7 @@ function oneClassAlone({ labelled, flipRates, n, classes }: Judged): readonly st
   const shown = (classes ?? []).filter((one) => one.n > 0)
   if (!labelled || !flipRates || shown.length !== 1 || n < 2) return []
   return [
-    `All ${whole(n)} rows have the label “${shown[0]!.name}”: nothing is known of the other classes, and a candidate that always answered “${shown[0]!.name}” would pass. Add rows of the others.`,
+    `All ${grouped(n)} rows have the label “${shown[0]!.name}”: nothing is known of the other classes, and a candidate that always answered “${shown[0]!.name}” would pass. Add rows of the others.`,
   ]
 }
 
@@ -54,7 +54,7 @@ function namedInPart({ classes }: Judged, classNames: readonly string[] | undefi
   const unnamed = (classes ?? []).slice(named)
   if (named === 0 || unnamed.length === 0 || unnamed.some(({ name }, i) => name !== String(named + i))) return []
   return [
-    `The model scores ${whole(named + unnamed.length)} classes, and the data name ${whole(named)}. Unless these are its first ones, in its order, labels are wrong: list all of its classes as "classNames" in a dataset.json.`,
+    `The model scores ${grouped(named + unnamed.length)} classes, and the data name ${grouped(named)}. Unless these are its first ones, in its order, labels are wrong: list all of its classes as "classNames" in a dataset.json.`,
   ]
 }
 
@@ -62,7 +62,7 @@ function namedInPart({ classes }: Judged, classNames: readonly string[] | undefi
 function noneRight({ labelled, flipRates, base, n, higherIsBetter }: Judged): readonly string[] {
   if (!labelled || !flipRates || n < ROWS_OF_A_STRANGER || base.value !== (higherIsBetter ? 0 : 1)) return []
   return [
-    `The baseline answers none of ${whole(n)} rows right, so a worse model cannot be told from it. ` +
+    `The baseline answers none of ${grouped(n)} rows right, so a worse model cannot be told from it. ` +
       'The labels probably count other classes than the model does, or its inputs are prepared otherwise: ' +
       '"classNames" and "preprocessing" in a dataset.json say how.',
   ]
@@ -86,12 +86,11 @@ function noNearerThanTheMean({ metric, base, n, higherIsBetter, labelSpread }: J
   if (!labelSpread || !ofNumbers({ name: metric }) || base.value === null || n < ROWS_OF_A_GUESSER) return []
   const ofMean = OF_THE_MEAN[metric]!(labelSpread.deviation)
   if (higherIsBetter ? base.value > ofMean : base.value < ofMean) return []
-  const digits = (value: number) => String(Number(value.toPrecision(3)))
   // Of several numbers a row `r2` holds each against its own mean.
   const [answer, bound] = higherIsBetter
-    ? ['with the mean of the labels', digits(ofMean)]
-    : [`${digits(labelSpread.mean)}, the mean of the labels,`, `at most ${digits(ofMean)}`]
+    ? ['with the mean of the labels', short(ofMean)]
+    : [`${short(labelSpread.mean)}, the mean of the labels,`, `at most ${short(ofMean)}`]
   return [
-    `The baseline has ${digits(base.value)} of ${metric}; always answering ${answer} would have ${bound}. Where it is no better than that, a loss hardly shows: are the labels those of these rows, in what the model answers in (its units; scores or probabilities), and are the inputs prepared as it was trained?`,
+    `The baseline has ${short(base.value)} of ${metric}; always answering ${answer} would have ${bound}. Where it is no better than that, a loss hardly shows: are the labels those of these rows, in what the model answers in (its units; scores or probabilities), and are the inputs prepared as it was trained?`,
   ]
 }

@@ -1,8 +1,8 @@
-import { type ComparisonReport, rowsWanted, type SliceResult } from '../report/index.ts'
+import { type ComparisonReport, grouped, isClassOf, rowsWanted, type SliceResult } from '../report/index.ts'
 import { mcnemar } from '../statistics/index.ts'
+import { amountText, rowsOf, short, valueText } from './amounts.ts'
 import type { Metric } from './metric/metric.ts'
 import { metricInWords } from './metric/words.ts'
-import { amountText, rowsOf, valueText, whole } from './sentence.ts'
 
 /** What the plain words of a report are made from. */
 type StoryInput = Omit<ComparisonReport, 'sentence' | 'story'>
@@ -21,11 +21,11 @@ function whatWasDone(report: StoryInput, unit: Metric['unit']): readonly string[
   const { n, flipRates, errorRatio, agreement, base, candidate, metric } = report
   if (flipRates && errorRatio) {
     const { negative, positive } = flipRates
-    const right = (wrong: number) => `${whole(n - Math.round(wrong * n))} (${share(1 - wrong, n)})`
+    const right = (wrong: number) => `${grouped(n - Math.round(wrong * n))} (${share(1 - wrong, n)})`
     const flips =
       negative.count + positive.count === 0
         ? 'Not one answer changed in being right or wrong.'
-        : `${answers(negative.count)} that ${were(negative.count)} right became wrong, and ${positive.count === 0 ? 'none' : whole(positive.count)} that ${were(positive.count)} wrong became right.`
+        : `${answers(negative.count)} that ${were(negative.count)} right became wrong, and ${positive.count === 0 ? 'none' : grouped(positive.count)} that ${were(positive.count)} wrong became right.`
     const change = sameNumbers(report) || errorsChanged(errorRatio)
     const other = (agreement?.changed ?? 0) - negative.count - positive.count
     const astray = other > 0 && metric === 'top1' ? ` ${answers(other)} went from one mistake to another.` : ''
@@ -40,7 +40,7 @@ function whatWasDone(report: StoryInput, unit: Metric['unit']): readonly string[
   const met = `Both models answered the same ${rowsOf(n)}, ${report.labelled ? `on which ${metric} has no value` : 'whose right answers nobody gave'}.`
   if (agreement)
     return [
-      `${met} ${agreement.changed === 0 ? 'They answered alike on every one.' : `They answered differently on ${whole(agreement.changed)} of them (${share(1 - agreement.rate, n)}).`}`,
+      `${met} ${agreement.changed === 0 ? 'They answered alike on every one.' : `They answered differently on ${grouped(agreement.changed)} of them (${share(1 - agreement.rate, n)}).`}`,
     ]
   return [met]
 }
@@ -109,7 +109,11 @@ function whereItHurts(report: StoryInput, unit: Metric['unit']): readonly string
   const hidden = (mined?.slices ?? []).filter(
     ({ name, verdict, adjustedP }) =>
       (verdict === 'regressed' || adjustedP < report.alpha) &&
-      !bad.some((slice) => slice.name === name || isClass(slice, name, report.classes)),
+      !bad.some(
+        (slice) =>
+          slice.name === name ||
+          (report.classes ?? []).some((one) => `class=${one.name}` === name && isClassOf(slice, one)),
+      ),
   )
   if (mined && hidden.length > 0)
     told.push(`A search for weak spots found, and rows that it had not seen confirmed: ${hidden.map(text).join('; ')}.`)
@@ -122,7 +126,7 @@ function whereItHurts(report: StoryInput, unit: Metric['unit']): readonly string
   )
   if (mined && hidden.length === 0 && bad.length === 0 && mined.searched > 0)
     told.push(
-      `A search through ${whole(mined.searched)} groups of rows found no weak spot that held up on rows that it had not looked at.`,
+      `A search through ${grouped(mined.searched)} groups of rows found no weak spot that held up on rows that it had not looked at.`,
     )
   for (const gap of gaps ?? []) {
     const { field, change, ci } = gap
@@ -139,23 +143,13 @@ function whereItHurts(report: StoryInput, unit: Metric['unit']): readonly string
   return told
 }
 
-/** Whether a declared group is a class under another name, the label having been declared: the same rows. */
-function isClass(slice: SliceResult, name: string, classes: StoryInput['classes']): boolean {
-  const same = classes?.find((one) => `class=${one.name}` === name)
-  return (
-    same !== undefined &&
-    slice.name.endsWith(`=${same.name}`) &&
-    [slice.n, slice.base, slice.candidate].every((value, i) => value === [same.n, same.base, same.candidate][i])
-  )
-}
-
 /** `told`: names of hidden groups; `declared`: groups that were told as well. */
 function classesText(report: StoryInput, told: readonly string[], declared: readonly SliceResult[]): readonly string[] {
   const { classes, alpha } = report
   const text = sliceText(report, 'points')
   const seen = (classes ?? []).filter(({ n }) => n > 0)
-  const known = ({ name }: SliceResult) =>
-    told.includes(`class=${name}`) || declared.some((slice) => isClass(slice, `class=${name}`, classes))
+  const known = (one: SliceResult) =>
+    told.includes(`class=${one.name}`) || declared.some((slice) => isClassOf(slice, one))
   const worse = seen.filter(({ verdict }) => verdict === 'regressed')
   const bad = worse.filter((slice) => !known(slice))
   const lines: string[] = []
@@ -196,15 +190,16 @@ function sliceText({ flipRates }: StoryInput, unit: Metric['unit']): (slice: Nam
   const value = (of: number) => (flipRates || unit === 'points' ? `${(of * 100).toFixed(1)} %` : short(of))
   return ({ name, n, base, candidate }) =>
     base === null || candidate === null
-      ? `${name} (${whole(n)} rows)`
-      : `${name} (${value(base)} → ${value(candidate)} on ${whole(n)} rows)`
+      ? `${name} (${grouped(n)} rows)`
+      : `${name} (${value(base)} → ${value(candidate)} on ${grouped(n)} rows)`
 }
 
 function names(list: readonly string[]): string {
   return list.length <= 6 ? list.join(', ') : `${list.slice(0, 5).join(', ')} and ${list.length - 5} more`
 }
 
-const answers = (count: number) => (count === 0 ? 'No answer' : count === 1 ? 'One answer' : `${whole(count)} answers`)
+const answers = (count: number) =>
+  count === 0 ? 'No answer' : count === 1 ? 'One answer' : `${grouped(count)} answers`
 const were = (count: number) => (count === 1 || count === 0 ? 'was' : 'were')
 
 /** A share as per cent, with one more digit where the rows carry it. */
@@ -216,17 +211,13 @@ function share(value: number, n: number): string {
 function outOf(value: number): string {
   const base = value >= 0.01 ? 100 : value >= 0.001 ? 1_000 : 10_000
   const count = Number((value * base).toPrecision(2))
-  return `${count} ${count === 1 ? 'answer' : 'answers'} in ${whole(base)}`
+  return `${count} ${count === 1 ? 'answer' : 'answers'} in ${grouped(base)}`
 }
 
 /** A loss and what is accepted, in answers of the same number, so that the eye can compare them; the loss rounded up. */
 function lossOutOf(loss: number, accepted: number): string {
   const base = [100, 1_000, 10_000].find((rows) => loss * rows >= 10) ?? 100_000
   const lost = Math.ceil(loss * base)
-  const fine = Number((accepted * base).toPrecision(3))
-  return `${lost === 1 ? '1 answer' : `${whole(lost)} answers`} in ${whole(base)}; the margin accepts up to ${fine < 10 ? fine : whole(fine)}.`
-}
-
-function short(value: number): string {
-  return String(Number(value.toPrecision(3)))
+  const fine = Number(short(accepted * base))
+  return `${lost === 1 ? '1 answer' : `${grouped(lost)} answers`} in ${grouped(base)}; the margin accepts up to ${fine < 10 ? fine : grouped(Math.round(fine))}.`
 }

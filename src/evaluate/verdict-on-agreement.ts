@@ -1,8 +1,8 @@
-import type { ComparisonReport, Verdict } from '../report/index.ts'
+import { type ComparisonReport, grouped, type Verdict } from '../report/index.ts'
 import { type AgreeingClusters, type AgreementCounts, CLOSE_DB, judgeAgreement } from './agreement.ts'
 import { allSlices, commonFields } from './comparison-fields.ts'
 import type { ScoredRows } from './score-rows.ts'
-import { agreementSentence, whole } from './sentence.ts'
+import { agreementSentence } from './sentence.ts'
 import { judgeAgreementSlices, type SliceRule } from './slices/slice-verdicts.ts'
 
 /** The report on rows without labels: what `judgeAgreement` says of all rows and of every slice. */
@@ -47,7 +47,7 @@ export function verdictOnAgreement(
       ...warningsOf(judgement.verdict, counts, scored.differences.answers()),
       ...(judgement.verdict === 'inconclusive' && counts.clusters
         ? [
-            `Rows with the same ${options.clusterField} count as one: bounds are those of ${whole(counts.clusters.n)}, and more rows of the same ones do not help.`,
+            `Rows with the same ${options.clusterField} count as one: bounds are those of ${grouped(counts.clusters.n)}, and more rows of the same ones do not help.`,
           ]
         : []),
     ],

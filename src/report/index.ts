@@ -24,6 +24,7 @@ export * from './robustness.ts'
 export * from './rollout.ts'
 export * from './rows-wanted.ts'
 export * from './runtime-words.ts'
+export { isClassOf } from './same-rows.ts'
 export {
   boolean,
   either,

@@ -1,4 +1,4 @@
-import { grouped, type SliceResult } from '../report/index.ts'
+import { grouped, isClassOf, type SliceResult } from '../report/index.ts'
 
 /** Numbers as people read them; one place, so that every face says the same thing the same way. */
 
@@ -57,16 +57,9 @@ export function signed(value: number, digits = 4): string {
 
 export const plural = (n: number, one: string, many = `${one}s`): string => `${count(n)} ${n === 1 ? one : many}`
 
-type Rows = Pick<SliceResult, 'name' | 'n' | 'base' | 'candidate'>
-
 /** Whether groups are the classes under another name (the label was declared as a field): then one table is enough. */
-export const repeats = (classes: readonly Rows[], slices: readonly Rows[]): boolean =>
-  classes.every((one) =>
-    slices.some(
-      ({ name, n, base, candidate }) =>
-        name.endsWith(`=${one.name}`) && n === one.n && base === one.base && candidate === one.candidate,
-    ),
-  )
+export const repeats = (classes: readonly SliceResult[], slices: readonly SliceResult[]): boolean =>
+  classes.every((one) => slices.some((slice) => isClassOf(slice, one)))
 
 /** A field of a report as people say it: `outOfDistribution` → `out of distribution`. */
 export const inWords = (field: string): string => field.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)

@@ -1,13 +1,13 @@
-import type {
-  ComparisonReport,
-  GateCheck,
-  GateResult,
-  LatencyReport,
-  RobustnessReport,
-  SliceResult,
-  Verdict,
+import {
+  type ComparisonReport,
+  type GateCheck,
+  type GateResult,
+  grouped,
+  type LatencyReport,
+  type RobustnessReport,
+  type SliceResult,
+  type Verdict,
 } from '../../report/index.ts'
-import { whole } from '../sentence.ts'
 import type { GateSpec, Limit, MarginFor } from './spec.ts'
 
 /** What was measured of one candidate against its base. A part that no limit speaks of may be absent. */
@@ -70,7 +70,7 @@ function ofComparison(id: string, report: ComparisonReport, blocks: boolean): Ga
     measured:
       report.base.value === null || report.candidate.value === null
         ? report.sentence
-        : `${short(report.base.value)} → ${short(report.candidate.value)} on ${whole(report.n)} rows${bound === undefined ? '' : `, at worst ${signed(bound)}`}`,
+        : `${short(report.base.value)} → ${short(report.candidate.value)} on ${grouped(report.n)} rows${bound === undefined ? '' : `, at worst ${signed(bound)}`}`,
     // Slices have checks of their own.
     verdict: report.overall ?? report.verdict,
     blocks,
@@ -104,9 +104,9 @@ function ofSlice(slice: SliceResult, { blocks, line }: Pick<GateCheck, 'blocks' 
     limit: `loses less than ${short(slice.margin)}`,
     measured: `${
       slice.base === null || slice.candidate === null ? '' : `${short(slice.base)} → ${short(slice.candidate)} `
-    }on ${whole(slice.n)} rows${slice.lowerBound === null ? '' : `, at worst ${signed(slice.lowerBound)}`}${
+    }on ${grouped(slice.n)} rows${slice.lowerBound === null ? '' : `, at worst ${signed(slice.lowerBound)}`}${
       slice.verdict === 'inconclusive' && slice.requiredN !== null
-        ? `; about ${whole(slice.requiredN)} rows would settle it`
+        ? `; about ${grouped(slice.requiredN)} rows would settle it`
         : ''
     }`,
     verdict: slice.verdict,
@@ -271,5 +271,5 @@ function within([low, high]: readonly [number, number], most: number): Verdict {
 }
 
 const short = (value: number) => String(Number(value.toPrecision(4)))
-const amount = (value: number) => (value >= 1000 ? whole(value) : short(value))
+const amount = (value: number) => (value >= 1000 ? grouped(Math.round(value)) : short(value))
 const signed = (value: number) => `${value < 0 ? '−' : '+'}${short(Math.abs(value))}`
