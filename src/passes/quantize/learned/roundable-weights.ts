@@ -17,7 +17,7 @@ import { keptAsAsked } from '../kept-as-asked.ts'
 import { planOf, type StaticInt8Options } from '../static/quantize-static-int8.ts'
 import { type StoredGrid, storedGrid } from '../stored-weights.ts'
 import { mostCode } from '../units/plan-options.ts'
-import { codeOf, gridOf } from '../weights/block-grid.ts'
+import { codeOf, gridOf, USUAL_BLOCK } from '../weights/block-grid.ts'
 import type { WeightOptions } from '../weights/quantize-weights.ts'
 import { type SourcedProduct, sourcedProduct } from '../weights/tied-table.ts'
 
@@ -120,7 +120,7 @@ function storedWeight(node: Node, name: string, grid: StoredGrid): RoundableWeig
 /** Weights of a product in blocks along its rows, each with a grid of its own. */
 function blockedWeight(node: Node, product: SourcedProduct, options: WeightOptions): RoundableWeight {
   const { values, rows, columns, turned, source } = product
-  const { bits, block = 32, symmetric = false } = options
+  const { bits, block = USUAL_BLOCK, symmetric = false } = options
   const top = 2 ** bits - 1
   const unit = new Float32Array(values.length)
   const lower = new Float32Array(values.length)

@@ -19,6 +19,8 @@ export interface GridOptions {
 /** The blocks that the runtime's kernel takes; beyond 256 it was seen to answer zeros without a word. */
 export const GROUPS: readonly number[] = [16, 32, 64, 128, 256]
 const LEAST_BLOCK = GROUPS[0]!
+/** The block of who asks for none. */
+export const USUAL_BLOCK = 32
 
 /**
  * The block that a matrix of this many rows is stored in: the one asked for, or the least that holds a whole row of

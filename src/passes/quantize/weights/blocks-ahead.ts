@@ -1,4 +1,4 @@
-import { type Model, type Node, operatorName } from '../../../ir/index.ts'
+import type { Model, Node } from '../../../ir/index.ts'
 import { GraphEditor, type ParallelMap } from '../../../rewrite/index.ts'
 import type { BlockCodes } from './block-codes.ts'
 import { blockWithin } from './block-grid.ts'
@@ -30,7 +30,7 @@ export async function blocksAhead(
   const found = new Map<string, BlockTask>()
   const options = { bits: grid.bits, symmetric: grid.symmetric, fit: grid.fit }
   for (const node of editor.nodes) {
-    if (!['MatMul', 'Gemm'].includes(operatorName(node)) || kept(node)) continue
+    if (kept(node)) continue
     const product = sourcedProduct(node, editor)
     if ('refused' in product || learned?.has(product.source)) continue
     // Of several readers the first decides what is looked at, as in the rules.

@@ -16,7 +16,6 @@ import {
   type Node,
   type NumericArray,
   nodeLabel,
-  operatorName,
   tensorValues,
   transposedMatrix,
 } from '../../../ir/index.ts'
@@ -40,7 +39,7 @@ import { learnedWeightsOf } from '../learned-weights.ts'
 import { StoredWeights, storable, storeAsIntegers, storeTurnedTable } from '../stored-weights.ts'
 import { type ReadWindows, readWindows, type WindowMoments, windowMoments } from '../window-codes.ts'
 import type { BlockCodes } from './block-codes.ts'
-import { GROUPS } from './block-grid.ts'
+import { GROUPS, USUAL_BLOCK } from './block-grid.ts'
 import { type BlockOptions, BlockStore, blockProduct, type ProductReader } from './block-store.ts'
 import { blockKey, blocksAhead } from './blocks-ahead.ts'
 import { halveTable } from './half-table.ts'
@@ -110,8 +109,7 @@ export const quantizeWeights: Pass<WeightOptions> = {
     products: optional(oneOf('blocks', 'stored')),
   }),
   run(model, options, evidence, map): PassResult | Promise<PassResult> {
-    const block = options.block ?? 32
-    const refusal = refusalOf(options, block, evidence) ?? refuseOpset(model, options)
+    const refusal = refusalOf(options, evidence) ?? refuseOpset(model, options)
     if (refusal) {
       const refused = [{ node: model.graph.name || 'graph', reason: refusal }]
       return { model, report: { id: 'quantizeWeights', applied: 0, refused, options } }
@@ -157,7 +155,8 @@ function coded(
 
 const storesProducts = ({ bits, products }: WeightOptions) => bits === 8 && products === 'stored'
 
-function refusalOf(options: WeightOptions, block: number, evidence: readonly Evidence[]): string | null {
+function refusalOf(options: WeightOptions, evidence: readonly Evidence[]): string | null {
+  const { block = USUAL_BLOCK } = options
   if (!GROUPS.includes(block)) return `no kernel takes a block of ${block}: ${GROUPS.join(', ')} are taken`
   if (options.rounding === 'gptq' && !evidence.some(({ report }) => report.kind === 'moments'))
     return 'gptq rounds by what the products read, and no moments are among the evidence'
@@ -176,7 +175,7 @@ function refuseOpset(model: Model, { bits, stored }: WeightOptions): string | nu
 function blockOptions(options: WeightOptions, evidence: readonly Evidence[]): BlockOptions {
   return {
     bits: options.bits,
-    block: options.block ?? 32,
+    block: options.block ?? USUAL_BLOCK,
     symmetric: options.symmetric ?? false,
     fit: options.rounding === 'hqq' ? 'hqq' : 'rtn',
     ...(options.rounding === 'gptq' ? { grams: gramsOf(evidence) } : {}),
@@ -337,9 +336,7 @@ function productReader(node: Node, { source, turned, factor }: SourcedProduct): 
 export function momentValues(model: Model): readonly string[] {
   const editor = new GraphEditor(model.graph)
   const names = new Set<string>()
-  for (const node of editor.nodes)
-    if (['MatMul', 'Gemm'].includes(operatorName(node)) && !('refused' in sourcedProduct(node, editor)))
-      names.add(node.inputs[0]!)
+  for (const node of editor.nodes) if (!('refused' in sourcedProduct(node, editor))) names.add(node.inputs[0]!)
   return [...names]
 }
 

@@ -14,7 +14,7 @@ import { type Evidence, GraphEditor, outputPower, type Pass, type PassResult } f
 import { dropUnread } from '../drop-unread.ts'
 import { KEEP_FLOAT, KEPT, keptAsAsked } from '../kept-as-asked.ts'
 import { dequantizeBlocks, quantizeBlocks } from './block-codes.ts'
-import { GROUPS } from './block-grid.ts'
+import { GROUPS, USUAL_BLOCK } from './block-grid.ts'
 import { type ScaledReader, scalable, scaleWeights } from './input-scales.ts'
 import { scaleTaker } from './scale-taker.ts'
 import type { SourcedProduct } from './tied-table.ts'
@@ -104,7 +104,7 @@ function momentsOf(evidence: readonly Evidence[]): ReadonlyMap<string, Moments> 
 function bestScales(
   products: readonly SourcedProduct[],
   { meanAbs, gram }: Moments,
-  { bits, block = 32, symmetric = false }: ScaleInputsOptions,
+  { bits, block = USUAL_BLOCK, symmetric = false }: ScaleInputsOptions,
 ): Float32Array | null {
   const width = meanAbs.length
   const full = gram !== undefined && width <= WIDEST_GRAM

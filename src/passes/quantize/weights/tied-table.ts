@@ -6,6 +6,7 @@ import {
   makeNode,
   type Node,
   nodeLabel,
+  operatorName,
   type Tensor,
   tensorOf,
   tensorValues,
@@ -25,8 +26,9 @@ export interface SourcedProduct extends WeightedProduct {
   readonly factor: number
 }
 
-/** The product behind MatMul or Gemm, its weights straight from a constant or through a Transpose of one. */
+/** The product of a MatMul or Gemm, its weights straight from a constant or through a Transpose of one. */
 export function sourcedProduct(node: Node, editor: GraphEditor): SourcedProduct | { refused: string } {
+  if (!['MatMul', 'Gemm'].includes(operatorName(node))) return { refused: `${node.opType} is no product of matrices` }
   const name = node.inputs[1]!
   const maker = editor.producer(name)
   if (node.opType === 'MatMul' && maker?.opType === 'Transpose' && !editor.constant(name)) {
@@ -56,7 +58,6 @@ export function productsOfTable(table: string, editor: GraphEditor): readonly No
   return editor.consumers(table).flatMap((user) => {
     const readers = user.opType === 'Transpose' ? editor.consumers(user.outputs[0]!) : [user]
     return readers.filter((reader) => {
-      if (reader.opType !== 'MatMul' && reader.opType !== 'Gemm') return false
       const product = sourcedProduct(reader, editor)
       return !('refused' in product) && product.source === table
     })
@@ -84,8 +85,8 @@ export function refuseTied(table: string, tensor: Tensor, group: number, editor:
   for (const user of readersOfTable(table, editor).others) {
     const readers = user.opType === 'Transpose' ? editor.consumers(user.outputs[0]!) : [user]
     const odd = readers.find((reader) => {
-      const product = ['MatMul', 'Gemm'].includes(reader.opType) ? sourcedProduct(reader, editor) : null
-      return !product || 'refused' in product || product.source !== table || !product.turned || product.factor !== 1
+      const product = sourcedProduct(reader, editor)
+      return 'refused' in product || product.source !== table || !product.turned || product.factor !== 1
     })
     if (odd || (user.opType === 'Transpose' && editor.isOutput(user.outputs[0]!)))
       return `its table is also read by ${nodeLabel(odd ?? user)}, which would keep it in float`
