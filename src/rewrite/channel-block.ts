@@ -8,3 +8,14 @@ export const BLOCK: ChannelBlock = 16
  * (0.5 ns and 0.018; onnxruntime 1.30, x86-64).
  */
 export const REORDER_MACS = 28
+
+/** What the runtime makes a part of the convolution in front, whose channels stay in their blocks for it. */
+export const CONV_ACTIVATIONS: ReadonlySet<string> = new Set([
+  'Relu',
+  'HardSwish',
+  'HardSigmoid',
+  'LeakyRelu',
+  'Sigmoid',
+  'Tanh',
+  'Clip',
+])

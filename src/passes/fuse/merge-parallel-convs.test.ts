@@ -61,10 +61,18 @@ test.each([
   expect(report.applied).toBe(0)
 })
 
-const BRANCHES = { p: [24, 12, 1, 1], q: [24, 12, 1, 1], dw: [24, 1, 3, 3], deep: [24, 12, 5, 5], c: [24, 1, 1] }
+const BRANCHES = {
+  p: [24, 12, 1, 1],
+  q: [24, 12, 1, 1],
+  dw: [24, 1, 3, 3],
+  deep: [24, 12, 5, 5],
+  c: [24, 1, 1],
+  row: [24, 12, 1, 5],
+}
 
 test.each([
   ['multiplied with each other', 's = Conv(x, p) t = Conv(x, q) r = Relu(s) y = Mul(r, t)', 0],
+  ['multiplied behind a sigmoid', 's = Conv(x, row) t = Conv(x, row2) r = Sigmoid(s) y = Mul(r, t)', 0],
   ['read by other convolutions', 's = Conv(x, p) t = Conv(x, q) y = Conv<group = 24>(s, dw) z = Relu(t)', 0],
   [
     'multiplied by constants, which is done in plain order',
@@ -75,7 +83,7 @@ test.each([
 ] as const)('branches that are %s', async (_, body, merges) => {
   const { before, after, report } = await rewriteWith(
     mergeParallelConvs,
-    heads(`${body} a = Relu(x)`, { ...BRANCHES, deep2: BRANCHES.deep }, 'float y, float a'),
+    heads(`${body} a = Relu(x)`, { ...BRANCHES, deep2: BRANCHES.deep, row2: BRANCHES.row }, 'float y, float a'),
   )
   expect(report.applied).toBe(merges)
   await expectEqualModels(before, after)

@@ -29,7 +29,14 @@ import {
   tensorShape,
   tensorValues,
 } from '../../ir/index.ts'
-import { BLOCK, REORDER_MACS, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import {
+  BLOCK,
+  CONV_ACTIVATIONS,
+  REORDER_MACS,
+  type RuleContext,
+  type RuleOutcome,
+  rulePass,
+} from '../../rewrite/index.ts'
 
 export const mergeParallelConvs = rulePass('mergeParallelConvs', 'Narrow convolutions side by side become one.', [
   { roots: ['Conv'], apply: mergeSiblings },
@@ -41,7 +48,6 @@ const blocksSaved = (widths: readonly number[]) =>
   widths.reduce((sum, width) => sum + blocks(width), 0) - blocks(widths.reduce((sum, width) => sum + width, 0))
 
 const BLOCKED: ReadonlySet<string> = new Set(['Conv', 'MaxPool', 'AveragePool', 'Add', 'Mul', 'Sum'])
-const ACTIVATIONS: ReadonlySet<string> = new Set(['Relu', 'LeakyRelu', 'Clip', 'HardSigmoid', 'HardSwish'])
 
 /** Whether a kernel that works on blocks of channels reads the value, behind an activation or at once. */
 function staysInBlocks(value: string, context: RuleContext): boolean {
@@ -50,7 +56,7 @@ function staysInBlocks(value: string, context: RuleContext): boolean {
     const operator = operatorName(reader)
     return BLOCKED.has(operator)
       ? operator === 'Conv' || reader.inputs.every((name) => !constant(name))
-      : ACTIVATIONS.has(operator) && staysInBlocks(reader.outputs[0]!, context)
+      : CONV_ACTIVATIONS.has(operator) && staysInBlocks(reader.outputs[0]!, context)
   })
 }
 

@@ -11,9 +11,9 @@
  */
 import { int, makeNode, type Node, tensorOf } from '../../ir/index.ts'
 import type { ChannelBlock } from '../../report/index.ts'
-import type { RuleContext, RuleOutcome } from '../../rewrite/index.ts'
+import { CONV_ACTIVATIONS, type RuleContext, type RuleOutcome } from '../../rewrite/index.ts'
 import { blockPass } from './block-pass.ts'
-import { ACTIVATIONS, feedsBlocks, isBlockedConv, QUARTER } from './blocks.ts'
+import { feedsBlocks, isBlockedConv, QUARTER } from './blocks.ts'
 
 /** What has a blocked kernel by itself. */
 const BLOCKED: ReadonlySet<string> = new Set(['Relu', 'Sigmoid', 'Tanh'])
@@ -21,13 +21,13 @@ const BLOCKED: ReadonlySet<string> = new Set(['Relu', 'Sigmoid', 'Tanh'])
 export const activateInBlocks = blockPass(
   'activateInBlocks',
   'A second activation between convolutions becomes that of a convolution of one tap, which works on blocks of channels.',
-  { roots: [...ACTIVATIONS].filter((operator) => !BLOCKED.has(operator)), apply },
+  { roots: [...CONV_ACTIVATIONS].filter((operator) => !BLOCKED.has(operator)), apply },
 )
 
 function apply(node: Node, context: RuleContext, block: ChannelBlock): RuleOutcome {
   const { editor, constant } = context
   const [input, output] = [node.inputs[0]!, node.outputs[0]!]
-  const first = editor.producer(input, ...ACTIVATIONS)
+  const first = editor.producer(input, ...CONV_ACTIVATIONS)
   const conv = first && editor.producer(first.inputs[0]!)
   if (!conv || !isBlockedConv(conv, constant)) return false
   if (!editor.soleConsumer(input) || !editor.soleConsumer(conv.outputs[0]!)) return false

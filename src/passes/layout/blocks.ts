@@ -1,20 +1,9 @@
 import { intAttribute, isDepthwise, type Node, operatorName, type Tensor } from '../../ir/index.ts'
 import type { ChannelBlock } from '../../report/index.ts'
-import type { RuleContext } from '../../rewrite/index.ts'
+import { CONV_ACTIVATIONS, type RuleContext } from '../../rewrite/index.ts'
 
 /** Numbers of channels that blocked kernels take are multiples of this; the last block is filled up on the way. */
 export const QUARTER = 4
-
-/** What the runtime makes a part of the convolution in front. */
-export const ACTIVATIONS: ReadonlySet<string> = new Set([
-  'Relu',
-  'HardSwish',
-  'HardSigmoid',
-  'LeakyRelu',
-  'Sigmoid',
-  'Tanh',
-  'Clip',
-])
 
 /** What works on whole blocks and leaves them. */
 const POOLS: ReadonlySet<string> = new Set(['MaxPool', 'AveragePool'])
@@ -92,10 +81,10 @@ function channelsMade(
     const [width] = parts()
     return width !== undefined && width % block === 0 ? width : undefined
   }
-  if (operator !== 'Mul') return ACTIVATIONS.has(operator) ? channelsOf(maker.inputs[0]!) : undefined
+  if (operator !== 'Mul') return CONV_ACTIVATIONS.has(operator) ? channelsOf(maker.inputs[0]!) : undefined
   const gated = maker.inputs.find((x, side) => {
     const gate = editor.producer(maker.inputs[1 - side]!)
-    return gate !== undefined && ACTIVATIONS.has(operatorName(gate)) && gate.inputs[0] === x
+    return gate !== undefined && CONV_ACTIVATIONS.has(operatorName(gate)) && gate.inputs[0] === x
   })
   return gated === undefined ? undefined : channelsOf(gated)
 }

@@ -15,12 +15,13 @@ import {
   type Affine,
   affineOf,
   atChannel,
+  CONV_ACTIVATIONS,
   composeAffine,
   type RuleContext,
   type RuleOutcome,
 } from '../../rewrite/index.ts'
 import { blockPass } from './block-pass.ts'
-import { ACTIVATIONS, isBlockedConv, QUARTER } from './blocks.ts'
+import { isBlockedConv, QUARTER } from './blocks.ts'
 
 export const convolveNormalizations = blockPass(
   'convolveNormalizations',
@@ -83,7 +84,9 @@ function isReadInBlocks(value: string, context: RuleContext): boolean {
   const { editor } = context
   const readers = editor.consumers(value)
   const behind = (reader: Node) =>
-    reader.domain === '' && ACTIVATIONS.has(reader.opType) && reader.inputs[0] === value ? reader.outputs[0]! : value
+    reader.domain === '' && CONV_ACTIVATIONS.has(reader.opType) && reader.inputs[0] === value
+      ? reader.outputs[0]!
+      : value
   return (
     readers.length > 0 &&
     readers.every((reader) => {

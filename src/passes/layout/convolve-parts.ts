@@ -23,10 +23,18 @@ import {
   tensorValues,
 } from '../../ir/index.ts'
 import type { ChannelBlock } from '../../report/index.ts'
-import { BLOCK, type Pieces, piecesOf, REORDER_MACS, type RuleContext, type RuleOutcome } from '../../rewrite/index.ts'
+import {
+  BLOCK,
+  CONV_ACTIVATIONS,
+  type Pieces,
+  piecesOf,
+  REORDER_MACS,
+  type RuleContext,
+  type RuleOutcome,
+} from '../../rewrite/index.ts'
 import { blockPass } from './block-pass.ts'
 import { blockedNs } from './blocked-rates.ts'
-import { ACTIVATIONS, isBlockedConv } from './blocks.ts'
+import { isBlockedConv } from './blocks.ts'
 
 const RANK = 4
 
@@ -107,7 +115,7 @@ function chainTo(value: string, context: RuleContext): Chain | undefined {
     return editor.soleConsumer(input) === node ? behind(input, step) : undefined
   }
   if (node.domain !== '') return undefined
-  if (ACTIVATIONS.has(node.opType))
+  if (CONV_ACTIVATIONS.has(node.opType))
     return editor.soleConsumer(input) === node
       ? behind(input, (read, _, output, { make }) => [activation(node, read, make('', [], output))])
       : undefined
@@ -129,7 +137,7 @@ const activation = (node: Node, read: string, { name, outputs }: Node): Node => 
 /** The activation by which a product multiplies what it reads itself, where nobody else reads either. */
 function gateOf(product: Node, { editor }: RuleContext): Node | undefined {
   return product.inputs
-    .map((name) => editor.producer(name, ...ACTIVATIONS))
+    .map((name) => editor.producer(name, ...CONV_ACTIVATIONS))
     .find((gate, side) => {
       const read = product.inputs[1 - side]!
       if (!gate || gate.inputs[0] !== read || editor.isOutput(read)) return false

@@ -32,6 +32,7 @@ import {
 import { boolean, type ChannelBlock, exactly, optional } from '../../report/index.ts'
 import {
   BLOCK,
+  CONV_ACTIVATIONS,
   moveRowNs,
   type Pass,
   pictureToWeigh,
@@ -42,7 +43,6 @@ import {
 } from '../../rewrite/index.ts'
 import { type BlockOptions, blockOption } from './block-pass.ts'
 import { blockedNs } from './blocked-rates.ts'
-import { ACTIVATIONS } from './blocks.ts'
 import { picturePads } from './picture-pads.ts'
 import { replaceConvolution } from './replace-convolution.ts'
 
@@ -98,7 +98,7 @@ function apply(node: Node, context: RuleContext, kernels: keyof typeof NS, block
   if (!pays(weight, times, axes, pictureToWeigh(context.types.get(resize!.inputs[0]!)), kernels, block))
     return { refused: 'laying tiles would cost more than it saves' }
 
-  const activation = editor.soleConsumer(node.outputs[0]!, ...(kernels === 'integers' ? RANGES : ACTIVATIONS))
+  const activation = editor.soleConsumer(node.outputs[0]!, ...(kernels === 'integers' ? RANGES : CONV_ACTIVATIONS))
   const output = (activation ?? node).outputs[0]!
   const { values, make, integers, floats } = piecesOf(output, editor)
   const [tiles, active, laid] = values('tiles', 'active', 'laid')

@@ -12,9 +12,9 @@
  */
 import { makeNode, type Node, operatorName, pictureSize, REPEATING, sameSize, tensorShape } from '../../ir/index.ts'
 import type { ChannelBlock } from '../../report/index.ts'
-import { piecesOf, type RuleContext, type RuleOutcome } from '../../rewrite/index.ts'
+import { CONV_ACTIVATIONS, piecesOf, type RuleContext, type RuleOutcome } from '../../rewrite/index.ts'
 import { blockPass } from './block-pass.ts'
-import { ACTIVATIONS, channelsInBlocks, isBlockedConv } from './blocks.ts'
+import { channelsInBlocks, isBlockedConv } from './blocks.ts'
 
 export const growGates = blockPass(
   'growGates',
@@ -50,7 +50,7 @@ const isReadInBlocks = (value: string, context: RuleContext): boolean =>
   context.editor
     .consumers(value)
     .some((reader) =>
-      ACTIVATIONS.has(operatorName(reader))
+      CONV_ACTIVATIONS.has(operatorName(reader))
         ? isReadInBlocks(reader.outputs[0]!, context)
         : reader.inputs[0] === value && isBlockedConv(reader, context.constant),
     )

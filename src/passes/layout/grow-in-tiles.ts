@@ -24,8 +24,14 @@ import {
   tensorOf,
   tensorValues,
 } from '../../ir/index.ts'
-import { piecesOf, REORDER_MACS, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
-import { ACTIVATIONS } from './blocks.ts'
+import {
+  CONV_ACTIVATIONS,
+  piecesOf,
+  REORDER_MACS,
+  type RuleContext,
+  type RuleOutcome,
+  rulePass,
+} from '../../rewrite/index.ts'
 
 export const growInTiles = rulePass(
   'growInTiles',
@@ -92,9 +98,9 @@ function stagesFrom(first: Node, { editor, constant }: RuleContext): readonly St
     const activations: Node[] = []
     let value: string = node.outputs[0]!
     for (
-      let next = editor.soleConsumer(value, ...ACTIVATIONS);
+      let next = editor.soleConsumer(value, ...CONV_ACTIVATIONS);
       next;
-      next = editor.soleConsumer(value, ...ACTIVATIONS)
+      next = editor.soleConsumer(value, ...CONV_ACTIVATIONS)
     ) {
       if (next.inputs[0] !== value) break
       activations.push(next)

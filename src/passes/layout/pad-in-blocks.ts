@@ -10,9 +10,9 @@
  */
 import { makeNode, type Node, operatorName } from '../../ir/index.ts'
 import type { ChannelBlock } from '../../report/index.ts'
-import { piecesOf, REORDER_MACS, type RuleContext } from '../../rewrite/index.ts'
+import { CONV_ACTIVATIONS, piecesOf, REORDER_MACS, type RuleContext } from '../../rewrite/index.ts'
 import { blockPass } from './block-pass.ts'
-import { ACTIVATIONS, channelsInBlocks } from './blocks.ts'
+import { channelsInBlocks } from './blocks.ts'
 import { channelsPadded } from './kept-channels.ts'
 
 export const padInBlocks = blockPass(
@@ -47,7 +47,7 @@ function sumsBehind(
   for (const reader of context.editor.consumers(value)) {
     const operator = operatorName(reader)
     const [output] = reader.outputs as [string]
-    if (ACTIVATIONS.has(operator)) sumsBehind(output, channels, context, block, sums)
+    if (CONV_ACTIVATIONS.has(operator)) sumsBehind(output, channels, context, block, sums)
     if (operator !== 'Add' || sums.has(reader)) continue
     const other = reader.inputs[reader.inputs[0] === value ? 1 : 0]!
     if (channelsInBlocks(other, context, block) !== channels) continue

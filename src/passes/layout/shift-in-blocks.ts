@@ -8,9 +8,9 @@
  */
 import { int, makeNode, type Node, type Tensor, tensorOf, tensorValues } from '../../ir/index.ts'
 import type { ChannelBlock } from '../../report/index.ts'
-import type { RuleContext, RuleOutcome } from '../../rewrite/index.ts'
+import { CONV_ACTIVATIONS, type RuleContext, type RuleOutcome } from '../../rewrite/index.ts'
 import { blockPass } from './block-pass.ts'
-import { ACTIVATIONS, feedsBlocks, isBlockedConv } from './blocks.ts'
+import { feedsBlocks, isBlockedConv } from './blocks.ts'
 import { channelAxis } from './kept-channels.ts'
 
 export const shiftInBlocks = blockPass(
@@ -45,7 +45,7 @@ function apply(node: Node, context: RuleContext, block: ChannelBlock): RuleOutco
 
 /** The channels of what a convolution in float makes, with an activation behind it or none; undefined for the rest. */
 function blockedChannels(value: string, { editor, constant }: RuleContext): number | undefined {
-  const activation = editor.soleConsumer(value) && editor.producer(value, ...ACTIVATIONS)
+  const activation = editor.soleConsumer(value) && editor.producer(value, ...CONV_ACTIVATIONS)
   const maker = editor.producer(activation ? activation.inputs[0]! : value)
   if (!maker || !isBlockedConv(maker, constant) || editor.consumers(maker.outputs[0]!).length !== 1) return undefined
   return constant(maker.inputs[1]!)!.dims[0]

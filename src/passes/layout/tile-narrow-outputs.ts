@@ -25,10 +25,9 @@ import {
   tensorValues,
 } from '../../ir/index.ts'
 import type { ChannelBlock } from '../../report/index.ts'
-import { moveRowNs, piecesOf, type RuleContext, type RuleOutcome } from '../../rewrite/index.ts'
+import { CONV_ACTIVATIONS, moveRowNs, piecesOf, type RuleContext, type RuleOutcome } from '../../rewrite/index.ts'
 import { blockPass } from './block-pass.ts'
 import { blockedNs } from './blocked-rates.ts'
-import { ACTIVATIONS } from './blocks.ts'
 import { picturePads } from './picture-pads.ts'
 import { replaceConvolution } from './replace-convolution.ts'
 
@@ -72,7 +71,7 @@ function apply(node: Node, context: RuleContext, block: ChannelBlock): RuleOutco
   const step = bestStep(outputs, inputs, kernel, strides, size, block)
   if (!step) return { refused: 'making several pixels at once would cost more than it saves' }
 
-  const activation = editor.soleConsumer(node.outputs[0]!, ...ACTIVATIONS)
+  const activation = editor.soleConsumer(node.outputs[0]!, ...CONV_ACTIVATIONS)
   const output = (activation ?? node).outputs[0]!
   const { values, make, integers, floats } = piecesOf(output, editor)
   const [tiles, active, last, apart, laid, beyond] = values('tiles', 'active', 'last', 'apart', 'laid', 'beyond')
