@@ -11,7 +11,7 @@ export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 /** The numbers of a server in the text format of Prometheus: one family after another, counters end in `_total`. */
 export function metricsText(registry: ModelRegistry, cache: AnswerCache | null, budget: BodyBudget): string {
-  const versions = [...registry.models].flatMap(({ warm }) => [...warm.values()])
+  const { versions } = registry
   return [
     ...requestFamilies(versions),
     ...runFamilies(versions),

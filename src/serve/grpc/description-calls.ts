@@ -111,8 +111,7 @@ export const descriptionCalls: Readonly<Record<string, Described>> = {
     request: 'ModelStatisticsRequest',
     scope: 'read',
     answer({ name, version }, { registry }) {
-      const versions =
-        name === '' ? [...registry.models].flatMap(({ warm }) => [...warm.values()]) : [registry.version(name, version)]
+      const versions = name === '' ? registry.versions : [registry.version(name, version)]
       return encode('ModelStatisticsResponse', { modelStats: versions.map((one) => inMessage(statisticsOf(one))) })
     },
   },

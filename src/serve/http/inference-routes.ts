@@ -36,11 +36,8 @@ export function inferenceRoutes(core: InferenceCore, state: ServerState, json: L
   ]
   const server: readonly Route[] = [
     get('/v2', 'read', () => SERVER),
-    get('/v2/models/stats', 'read', () => statisticsOfAll()),
+    get('/v2/models/stats', 'read', () => ({ model_stats: registry.versions.map(statisticsOf) })),
   ]
-  const statisticsOfAll = () => ({
-    model_stats: [...registry.models].flatMap(({ warm }) => [...warm.values()].map(statisticsOf)),
-  })
   const models = ['/v2/models/:model', '/v2/models/:model/versions/:version'].flatMap((path): readonly Route[] => [
     get(path, 'read', (exchange) => {
       const version = versionOf(exchange)

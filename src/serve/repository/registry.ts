@@ -66,6 +66,11 @@ export class ModelRegistry {
     return this.#models.values()
   }
 
+  /** Every version that is loaded, model by model. */
+  get versions(): readonly ServedVersion[] {
+    return [...this.#models.values()].flatMap(({ warm }) => [...warm.values()])
+  }
+
   /** @throws ServeError `not-found` for a model that is not loaded. */
   model(name: string): ServedModel {
     const model = this.#models.get(name)
@@ -238,9 +243,7 @@ export class ModelRegistry {
   /** Ends everything, after at most `ms` milliseconds for what is under way. */
   async close(ms: number): Promise<void> {
     await this.stopLoading()
-    await Promise.all(
-      [...this.#models.values()].flatMap(({ warm }) => [...warm.values()].map((version) => version.drain(ms))),
-    )
+    await Promise.all(this.versions.map((version) => version.drain(ms)))
     await Promise.all(this.#draining)
   }
 
@@ -277,8 +280,7 @@ export class ModelRegistry {
   /** @throws UserError where the processes of all models are too large together, with one that is ready now. */
   #checkRoom(next: ServedVersion): void {
     const { maxModelsBytes } = this.#settings
-    const loaded = [...this.#models.values()].flatMap(({ warm }) => [...warm.values()])
-    const bytes = [...loaded, next].reduce((sum, { residentBytes }) => sum + (residentBytes ?? 0), 0)
+    const bytes = [...this.versions, next].reduce((sum, { residentBytes }) => sum + (residentBytes ?? 0), 0)
     if (maxModelsBytes !== undefined && bytes > maxModelsBytes)
       throw new UserError(
         'out-of-resources',
