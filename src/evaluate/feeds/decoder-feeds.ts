@@ -35,7 +35,8 @@ const isDecoder = (inputs: readonly PortValue[]): boolean =>
 
 /** Of an encoder, in what a decoder takes: its outputs, their mask, and the keys and values made of them. */
 const ENCODER = /encoder/i
-const ROWS = /batch|^n$|^b$/i
+/** What the axis of rows is called. */
+export const ROWS = /batch|^n$|^b$/i
 
 /**
  * The axis along which a cache of keys and values grows with the tokens, whatever an exporter calls its size: of four or

@@ -3,7 +3,7 @@ import type { Dataset, Rows } from '../../data/index.ts'
 import { ortNode, type PortValue } from '../../engine/index.ts'
 import { parseModel } from '../../ir/index.ts'
 import { UserError } from '../../platform/index.ts'
-import { castNotes, feedsOf, isStateInput, rowsPerRun } from './feeds.ts'
+import { castNotes, feedsOf, rowsPerRun } from './feeds.ts'
 import { feasibleFeeds, randomFeeds } from './random-feeds.ts'
 
 const port = (name: string, shape: PortValue['shape'], dtype: PortValue['dtype'] = 'float32'): PortValue => ({
@@ -181,13 +181,6 @@ test('rowsPerRun follows the first dimension', () => {
   expect(rowsPerRun([port('x', [1, 4])], dataset({ fields: fieldX([4]) }), 32)).toBe(1)
   expect(rowsPerRun([port('x', [4])], dataset({ fields: fieldX([4]) }), 32)).toBe(1)
   expect(() => rowsPerRun([port('x', [8, 4])], dataset({ fields: fieldX([4]) }), 32)).toThrow(/exactly 8 rows/)
-})
-
-test('states are recognised by name only', () => {
-  for (const name of ['state', 'stateN', 'conv_cache', 'inter_cache', 'past_key_values.1.value', 'h0', 'hiddenState'])
-    expect(isStateInput(port(name, null)), name).toBe(true)
-  for (const name of ['input', 'images', 'x', 'statement', 'pasta', 'sr'])
-    expect(isStateInput(port(name, null)), name).toBe(false)
 })
 
 test.each([

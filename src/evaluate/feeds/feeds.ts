@@ -2,11 +2,11 @@ import { type Column, canCast, castElements, type Dataset, looksLikeState, type 
 import { comingFrom, type Feeds, type PortValue, type Session, type TensorValue } from '../../engine/index.ts'
 import { arrayTypeOf, type Dim, elementCount, type NumericArray, type Shape, shapeText } from '../../ir/index.ts'
 import { didYouMean, UserError } from '../../platform/index.ts'
-import { cacheAxis } from './decoder-feeds.ts'
+import { cacheAxis, ROWS } from './decoder-feeds.ts'
 
 /**
  * The feeds of one batch: for every input of the model, in this order, the column of its name (axis 0 is the row), the
- * data set's constant of its name, or zeros where it is a state (`isStateInput`) whose size is known.
+ * data set's constant of its name, or zeros where it is a state (`looksLikeState`) whose size is known.
  *
  * Numbers are cast as `openDataset` casts them for a model that it is told of (see `canCast` and `castNotes`). A row
  * that carries an extra axis of 1, or a single row whose own shape is what the input wants, is reshaped.
@@ -22,7 +22,7 @@ export function feedsOf(rows: Rows, inputs: readonly PortValue[], data: Dataset)
     const column = rows.columns[input.name]
     if (column) feeds[input.name] = fromColumn(column, input, rows, data, symbols)
     else if (data.constants[input.name]) constants.push(input)
-    else if (isStateInput(input)) states.push(input)
+    else if (looksLikeState(input.name)) states.push(input)
     else throw missing(input, inputs, data)
   }
   // The symbols that stand for the rows of this run, wherever a model has them.
@@ -80,14 +80,6 @@ const takesSeveral = (input: PortValue, rows: number): UserError =>
       hint: `export the model with a dynamic first dimension, or with a first dimension of 1; or let each row of the data be a whole run, ${show(input.shape)}`,
     },
   )
-
-/**
- * Whether an input that the data does not name may start at zeros: a floating (or, for counters, integer) value that is
- * named like a recurrent state or a cache.
- */
-export function isStateInput(input: PortValue): boolean {
-  return looksLikeState(input.name)
-}
 
 function fromColumn(
   column: Column,
@@ -171,7 +163,7 @@ function startingState(
     if (axis === growing) return 0
     if (dim !== null && symbols.has(dim)) return symbols.get(dim)!
     if (dim !== null && /past|cache/i.test(dim)) return 0
-    if (axis === 0 || (dim !== null && /batch|^n$|^b$/i.test(dim)) || unknown.length === 1) return rows
+    if (axis === 0 || (dim !== null && ROWS.test(dim)) || unknown.length === 1) return rows
     return null
   })
   if (!dims || dims.some((dim) => dim === null))

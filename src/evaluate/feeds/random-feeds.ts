@@ -1,10 +1,9 @@
-import { isCacheFlag, type TokenCounts, tokenInputOf } from '../../data/index.ts'
+import { isCacheFlag, looksLikeState, type TokenCounts, tokenInputOf } from '../../data/index.ts'
 import { comingFrom, type Feeds, type PortValue, type Session, type TensorValue } from '../../engine/index.ts'
 import { elementCount, encodeNumbers, INTEGER_RANGES, isFloating } from '../../ir/index.ts'
 import { UserError } from '../../platform/index.ts'
 import { type RandomSource, randomSource, standardNormal } from '../../statistics/index.ts'
-import { besideFeed, cacheAxis } from './decoder-feeds.ts'
-import { isStateInput } from './feeds.ts'
+import { besideFeed, cacheAxis, ROWS } from './decoder-feeds.ts'
 
 export interface RandomFeedsOptions {
   readonly seed?: number | undefined
@@ -135,14 +134,14 @@ export async function feasibleFeeds(
 export function isRowAxis(input: PortValue, axis: number): boolean {
   const dim = input.shape?.[axis]
   if (typeof dim === 'number' || axis === cacheAxis(input)) return false
-  if (typeof dim === 'string' && /batch|^n$|^b$/i.test(dim)) return true
+  if (typeof dim === 'string' && ROWS.test(dim)) return true
   if (typeof dim === 'string' && /seq|len|time|frame|past|width|height/i.test(dim)) return false
   if (axis === 0) return true
-  return isStateInput(input) && input.shape?.filter((other) => typeof other !== 'number').length === 1
+  return looksLikeState(input.name) && input.shape?.filter((other) => typeof other !== 'number').length === 1
 }
 
 const isImage = (input: PortValue) =>
-  isFloating(input.dtype) && !isStateInput(input) && (input.shape?.length === 4 || input.shape?.length === 5)
+  isFloating(input.dtype) && !looksLikeState(input.name) && (input.shape?.length === 4 || input.shape?.length === 5)
 
 const freeAxes = (input: PortValue, { shapes, sizes }: RandomFeedsOptions) =>
   shapes?.[input.name] === undefined &&
@@ -199,7 +198,7 @@ function drawer(
 ): () => number {
   if (isFloating(dtype)) {
     if (domain) return () => domain[0] + (domain[1] - domain[0]) * random.uniform()
-    if (isStateInput({ name, dtype, shape })) return () => 0.1 * standardNormal(random)
+    if (looksLikeState(name)) return () => 0.1 * standardNormal(random)
     // 24 bits: float32 would round the largest of 32 bits up to 1.
     if (shape?.length === 4 || shape?.length === 5) return () => Math.floor(random.uniform() * 2 ** 24) / 2 ** 24
     return () => standardNormal(random)
