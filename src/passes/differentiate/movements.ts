@@ -1,4 +1,4 @@
-import { int, intAttribute, intsAttribute, type Node, stringAttribute, toNumbers } from '../../ir/index.ts'
+import { int, intAttribute, stringAttribute, toNumbers, transposeOrder } from '../../ir/index.ts'
 import { sumTo } from './broadcast.ts'
 import { scatterAlong } from './gather.ts'
 import type { GradientWriter } from './gradient-writer.ts'
@@ -19,7 +19,7 @@ export const movements = {
   Squeeze: reshaped,
   Unsqueeze: reshaped,
   Transpose: back(({ node, write }, g, x) => {
-    const perm = permOf(node, write.rank(x))
+    const perm = transposeOrder(node, write.rank(x))
     return write.transpose(
       g,
       perm.map((_, axis) => perm.indexOf(axis)),
@@ -81,10 +81,6 @@ export const movements = {
   Trilu: back(({ node, write }, g) =>
     write.op('Trilu', [g, ...node.inputs.slice(1)], { upper: int(intAttribute(node, 'upper', 1)) }),
   ),
-}
-
-function permOf(node: Node, rank: number): readonly number[] {
-  return intsAttribute(node, 'perm', undefined) ?? Array.from({ length: rank }, (_, axis) => rank - 1 - axis)
 }
 
 const column = (write: GradientWriter, x: string) => write.op('Unsqueeze', [x, write.ints([1])])

@@ -6,13 +6,12 @@ import {
   isNumeric,
   makeNode,
   type Node,
+  RANDOM_OPERATORS,
 } from '../../ir/index.ts'
 import type { GradientWriter } from './gradient-writer.ts'
 
 /** Values that are kept for the way back: by name, or about √n of n nodes' results. */
 export type Kept = 'auto' | readonly string[]
-
-const RANDOM = /^Random|^(Bernoulli|Multinomial|Dropout)$/
 
 /**
  * Gradients in less memory: of the values that the way back reads, only the kept ones are held until then; the others
@@ -84,7 +83,8 @@ function zeroFrom(gradient: string, like: string, write: GradientWriter, out: No
 }
 
 /** Nodes that must not run twice, or gain nothing from it. */
-const isFixed = (node: Node): boolean => RANDOM.test(node.opType) || node.opType === 'Constant' || hasNestedGraphs(node)
+const isFixed = (node: Node): boolean =>
+  RANDOM_OPERATORS.has(node.opType) || node.opType === 'Constant' || hasNestedGraphs(node)
 
 function keptValues(forward: Graph, kept: Kept): ReadonlySet<string> {
   if (kept !== 'auto') return new Set(kept)

@@ -14,11 +14,11 @@ import {
   byteLengthOf,
   intAttribute,
   ints,
-  intsAttribute,
   type Node,
   type Shape,
   stringAttribute,
   tensorShape,
+  transposeOrder,
 } from '../../ir/index.ts'
 import { piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 import { type Movement, movesInTurn } from './axis-moves.ts'
@@ -34,7 +34,8 @@ function apply(node: Node, { editor, types }: RuleContext): RuleOutcome {
   const type = types.get(input)
   const [from, to] = [input, output].map((name) => sizesOf(tensorShape(types.get(name))))
   if (type?.kind !== 'tensor' || !from || !to || from.includes(0)) return false
-  const movement = node.opType === 'Transpose' ? transposed(node, from) : depthToSpace(node, from)
+  const movement =
+    node.opType === 'Transpose' ? { sizes: from, perm: transposeOrder(node, from.length) } : depthToSpace(node, from)
   const moves = movesInTurn(movement, byteLengthOf(type.dtype, 1))
   if (!moves) return false
   if ([from, to].some((sizes) => sizes.filter((size) => size === -1).length > 1))
@@ -56,11 +57,6 @@ function apply(node: Node, { editor, types }: RuleContext): RuleOutcome {
 /** Sizes as a Reshape takes them: -1 for one that is not known. */
 const sizesOf = (shape: Shape | null | undefined): readonly number[] | undefined =>
   shape?.map((dim) => (typeof dim === 'number' ? dim : -1))
-
-function transposed(node: Node, sizes: readonly number[]): Movement {
-  const reversed = sizes.map((_, i) => sizes.length - 1 - i)
-  return { sizes, perm: intsAttribute(node, 'perm', reversed) }
-}
 
 function depthToSpace(node: Node, [batch, channels, ...picture]: readonly number[]): Movement {
   const side = intAttribute(node, 'blocksize', 1)

@@ -5,6 +5,7 @@ import {
   intAttribute,
   intsAttribute,
   type Node,
+  transposeOrder,
   UNARY,
 } from '../../ir/index.ts'
 import type { Axes, Axis, Rule, TraceContext } from './trace.ts'
@@ -211,10 +212,9 @@ const repeated = (axis: Int32Array, times: number) =>
 
 const transpose: Rule = (node, trace) => {
   const axes = trace.axesOf(node.inputs[0]!)
-  const order = intsAttribute(node, 'perm', undefined) ?? axes.map((_, i) => axes.length - 1 - i)
   trace.set(
     node.outputs[0],
-    order.map((from) => axes[from] ?? null),
+    transposeOrder(node, axes.length).map((from) => axes[from] ?? null),
   )
 }
 
