@@ -287,6 +287,22 @@ describe('the bill of materials and the card', () => {
     await expect(put({ reports: [comparisonOf(`sha256:${'e'.repeat(64)}`)] })).rejects.toThrow(
       /this comparison report is about the model sha256:eee/,
     ))
+
+  test('of a model that has learned, what it lost stands before what it gained, and only with that model', async () => {
+    const side = { path: 'a.onnx', parameters: 10, macs: 10, bytes: 100, p50Ms: 0.5, metric: 0.9 }
+    const pruned = (digest: string) => ({
+      ...{ kind: 'pruning', version: 1, sentence: 'Half of the work is left.', verdict: 'regressed' },
+      proof: 'Regressed: 20 points lost.',
+      ...{ speedup: 2, before: side, after: { ...side, digest, p50Ms: 0.25 }, warnings: [] },
+    })
+    const { card } = await put({ reports: [pruned(modelDigest(await readModel(modelFile(folder, 'bom.onnx', 4))))] })
+    expect(card).toContain('- pruning: Regressed: 20 points lost. Half of the work is left.')
+    expect(card).toContain('Median 0.25 ms, of its original 0.5 ms, by turns on one machine: 2.00 times as fast')
+    expect(card).not.toMatch(/No comparison with its original|No report measures/)
+    await expect(put({ reports: [pruned(`sha256:${'e'.repeat(64)}`)] })).rejects.toThrow(
+      /this pruning report is about the model sha256:eee/,
+    )
+  })
 })
 
 describe('keys', () => {

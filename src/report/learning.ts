@@ -5,6 +5,8 @@ import { verdict } from './verdict.ts'
 /** A model as it stands before or after learning, on the rows of the proof. */
 const learnedModel = object({
   path: text,
+  /** By which a store tells whether the report is about the model that it is pushed with. */
+  digest: optional(text),
   parameters: integer,
   /** Multiply-accumulates of one row; null where a size is open. */
   macs: nullable(integer),

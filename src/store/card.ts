@@ -1,5 +1,5 @@
 import { type ComparisonReport, grouped, type InspectionReport, type Recipe, type Report } from '../report/index.ts'
-import { comparisonIn, dataUsed, overallVerdict, summarize } from './evidence.ts'
+import { comparisonIn, dataUsed, learningIn, overallVerdict, summarize } from './evidence.ts'
 import type { Lineage } from './lineage.ts'
 import type { Finding } from './scan.ts'
 
@@ -80,7 +80,7 @@ function metrics(reports: readonly Report[]): string {
     .map(summarize)
     .filter(({ kind, sentence }) => sentence !== null && kind !== 'comparison')
     .map(({ kind, sentence }) => `- ${kind}: ${line(sentence!)}`)
-  if (compared.length === 0)
+  if (compared.length === 0 && reports.every((report) => learningIn(report) === null))
     return [...others, 'No comparison with its original is in the evidence: how good it is is not known here.'].join(
       '\n',
     )
@@ -124,6 +124,13 @@ function speed({ reports, inspection }: Facts): string {
           `- Time against the original, by turns on one machine: ${chosen.ratio.median.toFixed(3)} ${interval(...chosen.ratio.ci)} (${report.machine.cpu}, threads: ${report.threads})`,
         )
     }
+  }
+  for (const report of reports) {
+    const learned = learningIn(report)
+    if (learned && learned.after.p50Ms !== null && learned.report.speedup !== null)
+      lines.push(
+        `- Median ${value(learned.after.p50Ms)} ms, of its original ${value(learned.before.p50Ms)} ms, by turns on one machine: ${learned.report.speedup.toFixed(2)} times as fast`,
+      )
   }
   if (lines.length === 0) lines.push('No report measures its speed.')
   if (inspection.macs !== null) lines.push(`- Multiply-accumulates of one run: ${grouped(inspection.macs)}`)
@@ -173,6 +180,8 @@ function limits({ reports, findings, lineage }: Facts): string {
     for (const warning of compared.warnings) lines.push(line(warning))
   }
   for (const report of reports) {
+    if (learningIn(report)?.report.verdict === 'inconclusive')
+      lines.push('The rows do not settle whether it is as good as its original.')
     if (report.kind === 'quantization' && report.batchInvariant && !report.batchInvariant.all)
       lines.push('An answer depends on the rows beside it in a batch: do not batch requests of different people.')
     if (report.kind === 'quantization') lines.push(`Quantized for ${report.target} processors.`)

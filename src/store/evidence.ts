@@ -1,5 +1,14 @@
 import { UserError } from '../platform/index.ts'
-import type { ComparisonReport, Grade, Report, Verdict } from '../report/index.ts'
+import type {
+  ComparisonReport,
+  DistillationReport,
+  Grade,
+  LearnedModel,
+  PruningReport,
+  Report,
+  TuningReport,
+  Verdict,
+} from '../report/index.ts'
 
 /** What a report says that a list has room for. */
 export interface Summary {
@@ -21,12 +30,14 @@ export interface DataUsed {
 export function summarize(report: Report): Summary {
   const compared = comparisonIn(report)
   const stated = 'verdict' in report ? report.verdict : null
+  const learned = learningIn(report)
   const sentence = 'sentence' in report && typeof report.sentence === 'string' ? report.sentence : null
   return {
     kind: report.kind,
     verdict: compared ? compared.verdict : stated,
     grade: compared ? compared.grade : null,
-    sentence: compared && report.kind === 'comparison' ? compared.sentence : sentence,
+    // What was gained never stands without what it cost.
+    sentence: learned ? `${learned.report.proof} ${learned.report.sentence}` : sentence,
     data: dataOf(report),
   }
 }
@@ -35,6 +46,23 @@ export function summarize(report: Report): Summary {
 export function comparisonIn(report: Report): ComparisonReport | null {
   if (report.kind === 'comparison') return report
   return report.kind === 'optimization' ? report.proof : null
+}
+
+/** A report on a model that has learned, with the model before and after; null for all others. */
+export function learningIn(report: Report): {
+  readonly report: PruningReport | DistillationReport | TuningReport
+  readonly before: LearnedModel
+  readonly after: LearnedModel
+} | null {
+  switch (report.kind) {
+    case 'pruning':
+    case 'tuning':
+      return { report, before: report.before, after: report.after }
+    case 'distillation':
+      return { report, before: report.teacher, after: report.student }
+    default:
+      return null
+  }
 }
 
 function dataOf(report: Report): readonly DataUsed[] {
@@ -61,29 +89,35 @@ export function overallVerdict(reports: readonly Report[]): { verdict: Verdict |
   return { verdict: worst, grade: grades.includes(null) ? null : grades.includes('close') ? 'close' : 'proven' }
 }
 
-/** Digest of the model that a report says it is about; null where its kind does not say. */
-function modelIn(report: Report): string | null {
+/** Digests of the models that a report says something of; null where it does not say of which. */
+function modelsIn(report: Report): readonly string[] | null {
+  const known = (digest: string | null | undefined) => (digest == null ? null : [digest])
   switch (report.kind) {
     case 'rewrite':
     case 'quantization':
-      return report.after.digest
+      return [report.after.digest]
     case 'inspection':
-      return report.model.digest
+    case 'attack':
+      return [report.model.digest]
     case 'comparison':
-      return report.candidate.digest ?? null
+      return known(report.candidate.digest)
     case 'optimization':
-      return report.proof?.candidate.digest ?? null
+      return known(report.chosen.id === 'original' ? report.model.digest : report.proof?.candidate.digest)
+    case 'robustness':
+    case 'selection':
+      return report.models.map(({ digest }) => digest)
     default:
-      return null
+      return known(learningIn(report)?.after.digest)
   }
 }
 
 /** Refuses evidence of another model: a verdict must not move to a model that nobody judged. */
 export function checkEvidence(report: Report, modelDigest: string, where: string): void {
-  const about = modelIn(report)
-  if (about !== null && about !== modelDigest)
-    throw new UserError('bad-argument', `this ${report.kind} report is about the model ${about}, not ${modelDigest}`, {
-      where,
-      hint: 'give the reports that were made of this very file',
-    })
+  const about = modelsIn(report)
+  if (about !== null && !about.includes(modelDigest))
+    throw new UserError(
+      'bad-argument',
+      `this ${report.kind} report is about the model ${about.join(', ')}, not ${modelDigest}`,
+      { where, hint: 'give the reports that were made of this very file' },
+    )
 }

@@ -1,6 +1,6 @@
 import type { CompareOptions } from '../../evaluate/index.ts'
 import { countMacs, countParameters, type Model } from '../../ir/index.ts'
-import { modelBytes, oldestRuntime } from '../../onnx/index.ts'
+import { modelBytes, modelDigest, oldestRuntime } from '../../onnx/index.ts'
 import type { ComparisonReport, LearnedModel } from '../../report/index.ts'
 import { bench } from '../judge/bench.ts'
 import { compareModels } from '../judge/compare.ts'
@@ -54,6 +54,7 @@ export async function learningProof(
     const { path, model } = models[i]
     return {
       path,
+      digest: modelDigest(model),
       parameters: countParameters(model).count,
       macs: countMacs(model, rowTypes(model, rows.prove)),
       bytes: modelBytes(model),
