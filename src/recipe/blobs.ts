@@ -52,7 +52,7 @@ export async function readBlobs(recipe: Recipe, recipePath: string): Promise<Rea
     if (sha256(bytes) !== ref.digest)
       throw new UserError('bad-data', `${path} is damaged: its digest is not its name`, {
         where: path,
-        hint: 'take it away; with --data what was measured is measured again',
+        hint: 'copy it again from where it was made; or take it away: with --data what was measured is measured again, what was learned is not',
       })
     tensors.set(ref.digest, new (arrayTypeOf(ref.dtype as DType))(bytes.slice().buffer))
   }
