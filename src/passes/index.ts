@@ -110,6 +110,7 @@ const lossy = [
   quantize.quantizeDynamicInt8,
   quantize.scaleWeightInputs,
   quantize.smoothInputs,
+  quantize.divideOutliers,
   quantize.quantizeWeights,
   quantize.convertFloat16,
 ]

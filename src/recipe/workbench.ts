@@ -248,7 +248,7 @@ export class Workbench {
     const { target, cache } = this.#options
     const { saturates } = this
     const pass = noiseBudget === undefined ? spec.pass : { ...spec.pass, noiseBudget }
-    const evidence = scheme === 'static-int8' ? await this.#staticEvidence(trail.model, spec) : []
+    const evidence = await this.#evidence(trail.model, spec)
     const block = await this.#forms.block()
     const curves = scheme === 'static-int8' ? await curvesOn(target, trail.model, cache) : undefined
     const steps = quantizeSteps({ scheme, target, saturates, block, curves, recurrent, rounding, pass }, evidence)
@@ -262,14 +262,19 @@ export class Workbench {
     return builtFrom(spec, next, { ...run.planned, ...layers?.planned }, run.refused, run.expectedNoise)
   }
 
-  /** What static quantization must know: ranges and channels of values, and what its placement goes by. */
-  async #staticEvidence(model: Model, spec: CandidateSpec) {
+  /**
+   * What quantization must know: static integers ranges and channels of values, and whatever keeps noise within a budget
+   * what its placement goes by. For scales of each run full ranges stand, which they do not exceed.
+   */
+  async #evidence(model: Model, { scheme, noiseBudget, measuredCosts, ...spec }: CandidateSpec) {
+    const isStatic = scheme === 'static-int8'
+    if (!isStatic && (scheme !== 'dynamic-int8' || noiseBudget === undefined)) return []
     const ranging = this.#ranges(model, spec.calibration ?? 'minmax', spec.samples)
-    const looking = () => this.#channels(model, spec.samples)
+    const looking = async () => (isStatic ? this.#channels(model, spec.samples) : null)
     const { workers = 1 } = this.#options
     const [ranges, channels] = await together(ranging, workers > 1 ? looking() : ranging.then(looking))
-    const sensitivity = spec.noiseBudget && spec.calibration ? await this.#sensitivity(model, ranges, spec) : null
-    const costs = spec.measuredCosts ? await this.#costs(model, ranges) : null
+    const sensitivity = noiseBudget ? await this.#sensitivity(model, ranges, spec.noiseRuns) : null
+    const costs = measuredCosts ? await this.#costs(model, ranges) : null
     return [ranges, channels, sensitivity, costs].filter((report) => report !== null)
   }
 
@@ -353,20 +358,16 @@ export class Workbench {
   }
 
   /** A float model with outlier channels moved into weights, by what the calibration rows say about them. */
-  async #smoothed(trail: Trail, alpha: number): Promise<Trail> {
+  async #smoothed(trail: Trail, alpha: NonNullable<CandidateSpec['smooth']>): Promise<Trail> {
     const { data, indices } = this.rows.calibrate
     const { cache, signal, onProgress } = this.#options
     return smoothed(trail, data, { alpha, indices, cache, signal, onProgress })
   }
 
-  /** What each rounding that static int8 with this calibration might make does to the outputs. */
-  async #sensitivity(
-    model: Model,
-    ranges: CalibrationReport,
-    { noiseRuns }: CandidateSpec,
-  ): Promise<SensitivityReport> {
+  /** What each rounding that int8 under these ranges might make does to the outputs. */
+  async #sensitivity(model: Model, ranges: CalibrationReport, runs?: number): Promise<SensitivityReport> {
     const { data, indices } = this.rows.calibrate
-    return sensitivityOf(model, data, ranges, { ...this.#options, indices, runs: noiseRuns })
+    return sensitivityOf(model, data, ranges, { ...this.#options, indices, runs })
   }
 
   /** Time by operator inside the runtime, or null where it cannot be read. */

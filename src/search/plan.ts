@@ -133,6 +133,14 @@ export const smoothedSpec = (spec: CandidateSpec): CandidateSpec => ({
   smooth: SMOOTHING,
 })
 
+/** Dynamic integers with channels of outliers brought down to others in front of products. */
+export const outliersSpec = (spec: CandidateSpec): CandidateSpec => ({
+  ...spec,
+  id: `${spec.id}-outliers`,
+  words: `${spec.words}, channels of outliers divided in front of them`,
+  smooth: 'outliers',
+})
+
 const ROUNDINGS = {
   gptq: 'each weight rounded to make up for the ones before it',
   learned: 'weights rounded up or down as was learned from the calibration rows',

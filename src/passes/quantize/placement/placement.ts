@@ -5,6 +5,7 @@ import { isCarrier, keepsCodes, type Unit } from '../units/unit.ts'
 import type { UnitCost } from './kernel-costs.ts'
 import { leastCost } from './least-cost.ts'
 import { type MeasuredCosts, type PriceList, priceList } from './price-list.ts'
+import { cheapestWithin } from './within-budget.ts'
 
 /** What was measured of this very model; without it formulas stand in, and nothing is known of noise. */
 interface Measured extends MeasuredCosts {
@@ -42,34 +43,6 @@ function chosenUnits(
   if (noiseBudget === undefined) return cut(0)
   if (!roundings) throw new Error('internal: a budget of noise without sensitivities')
   return cheapestWithin(noiseBudget, cut, (units) => roundings.total(units.values()))
-}
-
-/** Price of noise, in nanoseconds for noise as strong as the signal, that is beyond what any kernel saves. */
-const DEAREST = 1e18
-const HALVINGS = 40
-
-/**
- * The least time whose noise stays within the budget: a price on noise turns both into one cost, and the lowest price
- * that meets the budget is found by halving (Lagrangian relaxation: optimal for the noise that it reaches).
- */
-function cheapestWithin(
-  budget: number,
-  cut: (price: number) => ReadonlyMap<Node, Unit>,
-  noiseOf: (units: ReadonlyMap<Node, Unit>) => number,
-): ReadonlyMap<Node, Unit> {
-  const free = cut(0)
-  if (noiseOf(free) <= budget) return free
-  let [low, high] = [0, Math.log(DEAREST)]
-  let best = cut(DEAREST)
-  for (let step = 0; step < HALVINGS && high - low > 0.02; step++) {
-    const middle = (low + high) / 2
-    const units = cut(Math.exp(middle))
-    if (noiseOf(units) <= budget) {
-      best = units
-      high = middle
-    } else low = middle
-  }
-  return best
 }
 
 /**

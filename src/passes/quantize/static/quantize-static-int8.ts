@@ -151,7 +151,7 @@ function sensitivityFrom(evidence: readonly Evidence[]): SensitivityReport | nul
 }
 
 /** Nanoseconds of each node on either side, by its name, and of borders; nothing where nobody measured them. */
-function costsFrom(evidence: readonly Evidence[]): MeasuredCosts {
+export function costsFrom(evidence: readonly Evidence[]): MeasuredCosts {
   for (const { report } of evidence)
     if (report.kind === 'costs')
       return {

@@ -14,10 +14,11 @@
  * are stored in 8 bits where asked for (`stored-tables.ts`).
  * Source: ONNX, DynamicQuantizeLinear and MatMulInteger; ONNX Runtime, contrib operators.
  */
-import { makeNode, type Node, tensorShape } from '../../../ir/index.ts'
-import { boolean, exactly, oneOf, optional, TARGETS, type Target } from '../../../report/index.ts'
+import { type Model, makeNode, type Node, tensorShape } from '../../../ir/index.ts'
+import { boolean, exactly, number, oneOf, optional, TARGETS, type Target } from '../../../report/index.ts'
 import {
-  type GraphEditor,
+  type Evidence,
+  GraphEditor,
   type Pass,
   type PassResult,
   perGraph,
@@ -26,13 +27,20 @@ import {
   runRules,
 } from '../../../rewrite/index.ts'
 import { dropUnread } from '../drop-unread.ts'
+import { dynamicGru } from '../dynamic/dynamic-gru.ts'
+import { dynamicLstm } from '../dynamic/dynamic-lstm.ts'
+import {
+  type CodedMatrix,
+  type CodingOptions,
+  codedMatrix,
+  dynamicProduct,
+  weightedProduct,
+} from '../dynamic/dynamic-matmul.ts'
+import type { DynamicCodes } from '../dynamic/gru-steps.ts'
 import { EINSUM_STAYS } from '../einsum-stays.ts'
 import { KEEP_FLOAT, KEPT, keptAsAsked } from '../kept-as-asked.ts'
 import { tableRule } from '../stored-tables.ts'
-import { dynamicGru } from './dynamic-gru.ts'
-import { dynamicLstm } from './dynamic-lstm.ts'
-import { type CodedMatrix, type CodingOptions, codedMatrix, dynamicProduct, weightedProduct } from './dynamic-matmul.ts'
-import type { DynamicCodes } from './gru-steps.ts'
+import { type QuietProducts, quietProducts } from './quiet-products.ts'
 
 export interface DynamicInt8Options {
   /** Node names, first outputs or operator names that stay in float. */
@@ -46,6 +54,11 @@ export interface DynamicInt8Options {
   readonly oneScale?: boolean | undefined
   /** `stored`: embedding tables that lookups alone read are int8 in the file, a scale a row, and widened at load. */
   readonly tables?: 'stored' | undefined
+  /**
+   * Noise over signal that roundings may add up to: products of which too much comes for the time that they save stay in
+   * float, and so does what nobody knows the noise of (layers with a state, nested graphs). Needs ranges and sensitivities.
+   */
+  readonly noiseBudget?: number | undefined
 }
 
 export const quantizeDynamicInt8: Pass<DynamicInt8Options> = {
@@ -56,8 +69,9 @@ export const quantizeDynamicInt8: Pass<DynamicInt8Options> = {
     target: optional(oneOf(...TARGETS)),
     oneScale: optional(boolean),
     tables: optional(oneOf('stored')),
+    noiseBudget: optional(number),
   }),
-  run(model, options): PassResult {
+  run(model, options, evidence): PassResult {
     const id = 'quantizeDynamicInt8'
     const opset = model.opsets.get('') ?? 1
     if (opset < 11) {
@@ -66,7 +80,8 @@ export const quantizeDynamicInt8: Pass<DynamicInt8Options> = {
     }
     const products: string[] = []
     const planned: Record<string, number> = {}
-    const result = runRules(model, id, rules(options, products, planned))
+    const quiet = withinBudget(model, options, evidence)
+    const result = runRules(model, id, rules(options, quiet, products, planned))
     const shared = new Map<string, number>()
     for (const codes of products) shared.set(codes, (shared.get(codes) ?? 0) + 1)
     for (const users of shared.values()) {
@@ -75,9 +90,26 @@ export const quantizeDynamicInt8: Pass<DynamicInt8Options> = {
     }
     return {
       model: dropUnread(model, result.model),
-      report: { ...result.report, options, planned },
+      report: { ...result.report, options, planned, ...(quiet && { expectedNoise: quiet.expectedNoise }) },
     }
   },
+}
+
+/** What stays integer within a budget of noise; null where none was given. */
+function withinBudget(
+  model: Model,
+  { noiseBudget, keepFloat }: DynamicInt8Options,
+  evidence: readonly Evidence[],
+): QuietProducts | null {
+  if (noiseBudget === undefined) return null
+  const editor = new GraphEditor(model.graph)
+  const kept = keptAsAsked(keepFloat)
+  const products = model.graph.nodes.flatMap((node) => {
+    if ((node.opType !== 'MatMul' && node.opType !== 'Gemm') || kept(node)) return []
+    const product = weightedProduct(node, editor)
+    return 'refused' in product ? [] : [{ node, rows: product.rows, columns: product.columns }]
+  })
+  return quietProducts(model, products, evidence, noiseBudget)
 }
 
 /** What the rules of one run go by, and note. */
@@ -86,6 +118,8 @@ interface Run {
   readonly coding: CodingOptions
   /** Whether a node stays in float as asked. */
   readonly kept: (node: Node) => boolean
+  /** Whether a node stays in float because of its noise. */
+  readonly loud: (node: Node) => boolean
   /** The codes that each product reads. */
   readonly products: string[]
   /** By graph: the codes, scale and zero point of each value that is quantized. */
@@ -95,7 +129,12 @@ interface Run {
   readonly planned: Record<string, number>
 }
 
-function rules(options: DynamicInt8Options, products: string[], planned: Record<string, number>): readonly Rule[] {
+function rules(
+  options: DynamicInt8Options,
+  quiet: QuietProducts | null,
+  products: string[],
+  planned: Record<string, number>,
+): readonly Rule[] {
   const run: Run = {
     options,
     coding: {
@@ -103,6 +142,7 @@ function rules(options: DynamicInt8Options, products: string[], planned: Record<
       oneScale: options.oneScale ?? false,
     },
     kept: keptAsAsked(options.keepFloat),
+    loud: (node) => quiet !== null && !quiet.integer.has(node),
     products,
     quantized: perGraph(() => new Map()),
     matrices: perGraph(() => new Map()),
@@ -122,6 +162,8 @@ function rules(options: DynamicInt8Options, products: string[], planned: Record<
   ]
 }
 
+const LOUD = { refused: 'float, to keep the noise of roundings within its budget' } as const
+
 /** The codes, scale and zero point of a value, one for all who read it; `before` gets the node that makes them. */
 function codesOf(input: string, { quantized }: Run, editor: GraphEditor, before: Node[]): DynamicCodes {
   const known = quantized(editor)
@@ -136,7 +178,7 @@ function codesOf(input: string, { quantized }: Run, editor: GraphEditor, before:
 }
 
 function productRule(run: Run): Rule {
-  const { coding, kept, products } = run
+  const { coding, kept, loud, products } = run
   return {
     roots: ['MatMul', 'Gemm'],
     apply(given, context) {
@@ -144,6 +186,7 @@ function productRule(run: Run): Rule {
       if (kept(given)) return KEPT
       const product = weightedProduct(given, editor)
       if ('refused' in product) return product
+      if (loud(given)) return LOUD
       if (isWidened(given, context))
         return { refused: 'what is added to it has more axes, which the runtime would lose with its bias' }
       const node = unflattened(given, product.columns, context)
@@ -160,11 +203,12 @@ function productRule(run: Run): Rule {
   }
 }
 
-function lstmRule({ coding, kept, planned }: Run): Rule {
+function lstmRule({ coding, kept, loud, planned }: Run): Rule {
   return {
     roots: ['LSTM'],
     apply(node, { editor }) {
       if (kept(node)) return KEPT
+      if (loud(node)) return LOUD
       const lstm = dynamicLstm(node, coding, editor)
       if ('refused' in lstm) return lstm
       editor.replace(node, lstm)
@@ -179,6 +223,7 @@ function gruRule(run: Run): Rule {
     roots: ['GRU'],
     apply(node, context) {
       if (run.kept(node)) return KEPT
+      if (run.loud(node)) return LOUD
       const before: Node[] = []
       const form = dynamicGru(node, run.coding, context, (input) => codesOf(input, run, context.editor, before))
       if ('refused' in form) return form

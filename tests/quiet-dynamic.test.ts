@@ -1,0 +1,145 @@
+import { expect, test } from 'vitest'
+import { memoryDataset } from '../src/data/index.ts'
+import { type Model, tensorOf, tensorValues } from '../src/ir/index.ts'
+import { passes } from '../src/passes/index.ts'
+import { channelsOf } from '../src/recipe/evidence/channels.ts'
+import { applyRecipe, noCache, Workbench } from '../src/recipe/index.ts'
+import type { SensitivityReport } from '../src/report/index.ts'
+import { dataFreeSpecs, outliersSpec, withNoise } from '../src/search/plan.ts'
+import { decibels, modelWith, randomValue, rangesOf, runOnce } from './quantize-kit.ts'
+
+const WIDTH = 64
+const x = randomValue([8, 16, WIDTH], 3)
+const rows = () => memoryDataset({ x: { dtype: 'float32', dims: [8, 16, WIDTH], data: x.data as Float32Array } })
+const dynamic = (model: Model, options: object = {}, evidence: readonly object[] = []) =>
+  passes.quantizeDynamicInt8!.run(model, options as never, evidence as never)
+
+/** Two products of the same weights and a Gemm of its own, all of which read channel 5 so many times as large as others. */
+function network(outlier: number): Model {
+  const model = modelWith(
+    `g (float[N,16,64] x) => (float[N,16,64] y, float[M,64] z) <int64[2] flat = {-1, 64}> {
+       a = Mul(x, f)  p = MatMul(a, w)  r = Tanh(p)  b = Mul(r, f)  y = MatMul(b, w)
+       rows = Reshape(b, flat)  z = Gemm <alpha: float = 0.5, transB: int = 1> (rows, v, c)
+     }`,
+    { w: [WIDTH, WIDTH], v: [WIDTH, WIDTH], c: [WIDTH] },
+  )
+  const factors = Float32Array.from({ length: WIDTH }, (_, i) => (i === 5 ? outlier : 1))
+  const initializers = new Map(model.graph.initializers).set('f', tensorOf('float32', [WIDTH], factors, 'f'))
+  // What reads it is as much smaller, so that the other channels decide.
+  for (const [name, channelOf] of [
+    ['w', (i: number) => Math.floor(i / WIDTH)],
+    ['v', (i: number) => i % WIDTH],
+  ] as const) {
+    const values = tensorValues(initializers.get(name)!) as Float32Array
+    const smaller = values.map((value, i) => (channelOf(i) === 5 ? value / outlier : value))
+    initializers.set(name, tensorOf('float32', [WIDTH, WIDTH], smaller, name))
+  }
+  return { ...model, graph: { ...model.graph, initializers } }
+}
+
+test('channels of outliers are divided in front of products: the same function, far quieter, its weights tied still', async () => {
+  const model = network(40)
+  const evidence = [{ report: await channelsOf(model, await rows()) }]
+  const { model: divided, report } = await passes.divideOutliers!.run(model, {} as never, evidence)
+  expect(report).toMatchObject({ applied: 3, refused: [] })
+  const products = divided.graph.nodes.filter(({ opType }) => opType === 'MatMul' || opType === 'Gemm')
+  expect(new Set(products.map(({ inputs }) => inputs[1])).size).toBe(2)
+  const exact = await runOnce(model, { x })
+  const [same, before, after] = [
+    await runOnce(divided, { x }),
+    await runOnce((await dynamic(model)).model, { x }),
+    await runOnce((await dynamic(divided)).model, { x }),
+  ]
+  for (const name of ['y', 'z']) {
+    expect(decibels(exact[name]!, same[name]!)).toBeGreaterThan(90)
+    expect(decibels(exact[name]!, after[name]!)).toBeGreaterThan(decibels(exact[name]!, before[name]!) + 6)
+  }
+})
+
+test('where no channel stands out, or weights have another reader, products are left as they are', async () => {
+  const seen = async (model: Model) => [{ report: await channelsOf(model, await rows()) }]
+  const even = modelWith('g (float[N,16,64] x) => (float[N,16,64] y) { y = MatMul(x, w) }', { w: [WIDTH, WIDTH] })
+  const left = await passes.divideOutliers!.run(even, {} as never, await seen(even))
+  expect(left.model).toBe(even)
+  expect(left.report.refused).toMatchObject([{ reason: 'no channels stand out so far that a Mul would pay' }])
+  const shared = modelWith(
+    'g (float[N,16,64] x) => (float[N,16,64] y, float[64,64] k) { a = Mul(x, f) y = MatMul(a, w) k = Neg(w) }',
+    { w: [WIDTH, WIDTH] },
+  )
+  const initializers = new Map(shared.graph.initializers).set('f', network(40).graph.initializers.get('f')!)
+  const read = { ...shared, graph: { ...shared.graph, initializers } }
+  const { report } = await passes.divideOutliers!.run(read, {} as never, await seen(read))
+  expect(report).toMatchObject({
+    applied: 0,
+    refused: [{ reason: expect.stringContaining('weights are also read by') }],
+  })
+})
+
+/** Of three products in a row the second is loud, and what the third reads is known of nothing. */
+const chain = () =>
+  modelWith(
+    'g (float[N,16,64] x) => (float[N,16,64] y) { a = MatMul(x, u) b = MatMul(a, v) c = MatMul(b, w) y = Tanh(c) }',
+    { u: [WIDTH, WIDTH], v: [WIDTH, WIDTH], w: [WIDTH, WIDTH] },
+  )
+
+const roundings = (noises: Readonly<Record<string, number>>, unknown: SensitivityReport['unknown'] = []) => ({
+  report: {
+    kind: 'sensitivity',
+    version: 1,
+    sources: Object.entries(noises).map(([name, noise]) => ({ kind: 'value', name, noise })),
+    unknown,
+    samples: 1,
+  } satisfies SensitivityReport,
+})
+
+test('within a budget of noise the loudest products stay in float, and those of unknown noise', async () => {
+  const model = chain()
+  const ranges = { report: await rangesOf(model, { x }) }
+  const integers = async (noiseBudget: number, sensitivity: ReturnType<typeof roundings>) => {
+    const { model: made, report } = await dynamic(model, { noiseBudget }, [ranges, sensitivity])
+    const float = made.graph.nodes.filter(({ opType }) => opType === 'MatMul').map(({ outputs }) => outputs[0])
+    return { float, expectedNoise: Number(report.expectedNoise!.toPrecision(6)) }
+  }
+  const loud = roundings({ x: 1e-4, a: 1e-2, b: 1e-4 })
+  expect(await integers(1, loud)).toEqual({ float: [], expectedNoise: 1.02e-2 })
+  expect(await integers(1e-3, loud)).toEqual({ float: ['b'], expectedNoise: 2e-4 })
+  expect(await integers(1e-9, loud)).toEqual({ float: ['a', 'b', 'c'], expectedNoise: 0 })
+  const unknown = roundings({ x: 1e-4, a: 1e-4 }, [{ kind: 'value', name: 'b', reason: 'no gradient' }])
+  expect(await integers(1, unknown)).toEqual({ float: ['c'], expectedNoise: 2e-4 })
+})
+
+test('products that read one value pay for its rounding together, and those of tied weights for theirs in parts', async () => {
+  const model = modelWith(
+    'g (float[N,16,64] x) => (float[N,16,64] y, float[N,16,64] z) { y = MatMul(x, u) h = Tanh(y) z = MatMul(h, u) }',
+    { u: [WIDTH, WIDTH] },
+  )
+  const ranges = { report: await rangesOf(model, { x }) }
+  const first = model.graph.nodes[0]!
+  const sensitivity = roundings({ x: 1e-5, h: 1e-5 })
+  const weights = { kind: 'node' as const, name: first.name || first.outputs[0]!, noise: 4e-3 }
+  const report = { ...sensitivity.report, sources: [...sensitivity.report.sources, weights] }
+  const made = await dynamic(model, { noiseBudget: 2.5e-3 }, [ranges, { report }])
+  // One of the two in float takes half of what their weights do away.
+  expect(made.report.expectedNoise).toBeLessThanOrEqual(2.5e-3)
+  expect(made.report.applied).toBeLessThan(2)
+})
+
+test('a mixture of divided dynamic integers is built from its specification, and its recipe gives it again', async () => {
+  const model = network(40)
+  const data = await rows()
+  const settings = { seed: 0, threads: 1, target: 'native', margin: 0.01, alpha: 0.05, cache: noCache } as const
+  const bench = await Workbench.open(model, data, settings)
+  try {
+    const whole = dataFreeSpecs(bench.inspection, false, 'native').find(({ id }) => id === 'dynamic-int8')!
+    const quiet = await bench.build(withNoise(outliersSpec(whole), 1e9, false))
+    expect(quiet.recipe.steps.map(({ pass }) => pass)).toEqual(
+      expect.arrayContaining(['divideOutliers', 'quantizeDynamicInt8']),
+    )
+    expect(quiet.expectedNoise).toBeGreaterThan(0)
+    const quieter = await bench.build(withNoise(outliersSpec(whole), quiet.expectedNoise! / 10, false))
+    expect(quieter.expectedNoise).toBeLessThanOrEqual(quiet.expectedNoise! / 10)
+    expect((await applyRecipe(quiet.recipe, model)).report.after.digest).toBe(quiet.digest)
+  } finally {
+    await bench.close()
+  }
+})
