@@ -18,6 +18,13 @@ const QUIETER = noiseAt(3)
 /** How much quieter an insurance is: answers changed by a third. */
 const INSURANCE = noiseAt(10)
 
+/**
+ * The longest that a timing of refinements may take, in seconds, and of the time: what is handed out is timed again, and
+ * in a short search several of these would leave no time for what they are to tell apart.
+ */
+const TIMING = 8
+const TIMING_SHARE = 1 / 24
+
 const foretoldNoise = ({ built }: Trial) => built.expectedNoise ?? 0
 
 /** Mixtures of float and integers: as much of a candidate in float as its noise asks for, and no more. */
@@ -37,6 +44,11 @@ export class Mixtures {
   /** Seconds that the first mixture takes at the least. */
   get seconds(): number {
     return this.#builder.seconds
+  }
+
+  /** Times what has kernels of its own. */
+  async timed(added: readonly Trial[]): Promise<void> {
+    if (added.length > 0) await this.#pool.time(added, this.#budget.timing(TIMING, TIMING_SHARE))
   }
 
   /** The candidate with as much in float as makes it secure, at the least cost; nothing where that cannot be had. */

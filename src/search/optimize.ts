@@ -9,6 +9,7 @@ import { confirm } from './confirm.ts'
 import { disturbanceWarning } from './disturbed.ts'
 import type { Goal } from './goal.ts'
 import { timeLosslessAgain, timingAgain } from './lossless-again.ts'
+import { Mixtures } from './mixtures.ts'
 import { type Optimized, type OptimizeOptions, type ResolvedOptions, resolvedOptions } from './options.ts'
 import { aheadOfStatics, judgeOthers, otherSchemes } from './others.ts'
 import { Pool } from './pool.ts'
@@ -45,6 +46,7 @@ class Optimization {
   #pool!: Pool
   #builds!: BuildsInTime
   #building!: Building
+  #mixtures!: Mixtures
   #statics!: Statics
   #tensors: Optimized['tensors'] = new Map()
 
@@ -76,7 +78,8 @@ class Optimization {
     this.#pool.warnings.push(...warnings)
     this.#builds = new BuildsInTime(this.#pool, this.#budget)
     this.#building = new Building(this.#pool, this.#budget, this.#builds)
-    this.#statics = new Statics(this.#pool, this.#budget, this.#builds)
+    this.#mixtures = new Mixtures(this.#pool, this.#budget)
+    this.#statics = new Statics(this.#pool, this.#budget, this.#builds, this.#mixtures)
     try {
       await this.#phase('building', () => this.#building.first())
       this.#pool.warnings.push(...(await bench.lossless()).warnings)
@@ -113,10 +116,10 @@ class Optimization {
 
   /** Judges what was timed, and refines what is worth it. */
   async #settle(trials: readonly Trial[]): Promise<void> {
-    const [pool, budget] = [this.#pool, this.#budget]
-    await this.#phase('judging', () => judgeOthers(pool, budget, aheadOfStatics(pool)))
+    const [pool, budget, mixtures] = [this.#pool, this.#budget, this.#mixtures]
+    await this.#phase('judging', () => judgeOthers(pool, budget, mixtures, aheadOfStatics(pool)))
     await this.#phase('integers', () => this.#statics.settle(trials))
-    await this.#phase('judging', () => judgeOthers(pool, budget, otherSchemes(pool)))
+    await this.#phase('judging', () => judgeOthers(pool, budget, mixtures, otherSchemes(pool)))
   }
 
   /** What a hurry put off, as far as there is time for it now; what there is not is told. */

@@ -1,4 +1,6 @@
 import { ALWAYS_JUDGED, type Budget } from './budget.ts'
+import { isMendable, mended } from './dynamics.ts'
+import type { Mixtures } from './mixtures.ts'
 import type { Pool } from './pool.ts'
 import { worthMore } from './preference.ts'
 import { couldBeNearer, roundedNearer } from './rounded.ts'
@@ -26,8 +28,16 @@ export function aheadOfStatics(pool: Pool): readonly Trial[] {
   )
 }
 
-/** Judges these in their order, so that the time goes where it decides something. */
-export async function judgeOthers(pool: Pool, budget: Budget, others: readonly Trial[]): Promise<void> {
+/**
+ * Judges these in their order, so that the time goes where it decides something. Dynamic integers that are not close
+ * enough are mended.
+ */
+export async function judgeOthers(
+  pool: Pool,
+  budget: Budget,
+  mixtures: Mixtures,
+  others: readonly Trial[],
+): Promise<void> {
   for (const [place, trial] of others.entries()) {
     const bar = pool.betterAndSafe(trial)
     if (bar) pool.noteNotNeeded(trial, bar)
@@ -35,6 +45,7 @@ export async function judgeOthers(pool: Pool, budget: Budget, others: readonly T
       await pool.climb(trial)
       const fewBits = trial.built.spec.scheme === 'weight-int4'
       if (fewBits && couldBeNearer(trial)) await roundedNearer(pool, budget, trial)
+      if (isMendable(pool, trial)) await mixtures.timed(await mended(pool, budget, mixtures, trial))
     } else {
       pool.noteNotJudged(trial, 'the time was up')
       budget.leaveOut(`judging ${trial.built.spec.id}`)

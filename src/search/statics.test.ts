@@ -2,13 +2,16 @@ import { expect, test } from 'vitest'
 import type { CandidateSpec } from '../recipe/index.ts'
 import { Budget, TooLong } from './budget.ts'
 import { BuildsInTime } from './builds-in-time.ts'
+import { Mixtures } from './mixtures.ts'
 import type { Pool } from './pool.ts'
 import { Statics } from './statics.ts'
 import type { Trial } from './trial.ts'
 
 const MINUTE = 60_000
 
-const settleIn = (pool: Pool, budget: Budget) => new Statics(pool, budget, new BuildsInTime(pool, budget)).settle()
+const staticsOf = (pool: Pool, budget: Budget) =>
+  new Statics(pool, budget, new BuildsInTime(pool, budget), new Mixtures(pool, budget))
+const settleIn = (pool: Pool, budget: Budget) => staticsOf(pool, budget).settle()
 
 /** A placement with full ranges. */
 const calibrated = (placement: string): CandidateSpec => ({
@@ -319,7 +322,7 @@ test('where nothing is secure, a mixture that there was no time for has what is 
       return null
     },
   })
-  const statics = new Statics(pool as unknown as Pool, budget, new BuildsInTime(pool as unknown as Pool, budget))
+  const statics = staticsOf(pool as unknown as Pool, budget)
   await statics.settle()
   expect(built).toEqual([])
   expect(runs).toEqual([undefined, 8])
@@ -366,7 +369,7 @@ test('where nothing is secure, the quietest that may well stay close is timed, w
       time: async (added: readonly Trial[]) => timed.push(...added.map(({ built }) => built.spec.id)),
     })
     const budget = new Budget(MINUTE)
-    await new Statics(pool as unknown as Pool, budget, new BuildsInTime(pool as unknown as Pool, budget)).lastResort()
+    await staticsOf(pool as unknown as Pool, budget).lastResort()
     return timed
   }
   expect(await timedWhere({})).toEqual(['int8-typical-minmax'])
@@ -382,7 +385,7 @@ test('a quieter mixture stands by the best where only its noise speaks for it, u
     const isSecure = ({ built: { spec } }: Trial) => secure.includes(spec.id) || spec.noiseBudget !== undefined
     Object.assign(pool, { secure: isSecure, odds: () => ({ pass, close: 0.98 }) })
     const budget = new Budget(MINUTE)
-    await new Statics(pool as unknown as Pool, budget, new BuildsInTime(pool as unknown as Pool, budget)).lastResort()
+    await staticsOf(pool as unknown as Pool, budget).lastResort()
     return asked
   }
   const two = { 'int8-typical': 27.5, 'int8-products': 31 }
@@ -445,7 +448,7 @@ function wayToTheBest(pass: number, decibels: readonly number[]) {
     },
   })
   const budget = new Budget(MINUTE)
-  const statics = new Statics(pool as unknown as Pool, budget, new BuildsInTime(pool as unknown as Pool, budget))
+  const statics = staticsOf(pool as unknown as Pool, budget)
   return {
     timed,
     ids: () => trials.map(({ built }) => built.spec.id),

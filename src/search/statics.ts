@@ -3,7 +3,7 @@ import type { RangeMethod } from '../report/index.ts'
 import { isLikely, whatCounts } from './assurance.ts'
 import { ALWAYS_JUDGED, type Budget } from './budget.ts'
 import type { BuildsInTime } from './builds-in-time.ts'
-import { Mixtures } from './mixtures.ts'
+import type { Mixtures } from './mixtures.ts'
 import { calibrationSpecs, equalisedSpecs, smoothedSpec } from './plan.ts'
 import type { Pool } from './pool.ts'
 import { rounded } from './rounded.ts'
@@ -18,13 +18,6 @@ const DECIBEL = 0.04
 const FAR_DECIBELS = 4
 /** So many of those that are not secure are timed in the end. */
 const LIKELY_TIMED = 2
-/**
- * The longest that a timing of refinements may take, in seconds, and of the time: what is handed out is timed again, and
- * in a short search several of these would leave no time for what they are to tell apart.
- */
-const TIMING = 8
-const TIMING_SHARE = 1 / 24
-
 /**
  * The part of a search that is about static integers. Whatever came first stands: each placement with full ranges is
  * judged before anything dear is begun, and every refinement takes only a share of the time that is left.
@@ -41,11 +34,11 @@ export class Statics {
   /** Whether there is anything to smooth: the same layers read the same values in every placement. */
   #smoothable: boolean
 
-  constructor(pool: Pool, budget: Budget, builds: BuildsInTime) {
+  constructor(pool: Pool, budget: Budget, builds: BuildsInTime, mixtures: Mixtures) {
     this.#pool = pool
     this.#budget = budget
     this.#builds = builds
-    this.#mixtures = new Mixtures(pool, budget)
+    this.#mixtures = mixtures
     const { MatMul = 0, Gemm = 0 } = pool.bench.inspection.operators
     this.#smoothable = MatMul + Gemm > 0
   }
@@ -65,12 +58,13 @@ export class Statics {
     // Of placements that take the same time, as far as a clock can tell, the quieter one is worth the time first.
     await this.#refineWhereWorthIt(pool.inOrderOfPromise(placements), async (first) => {
       const calibrated = await this.#unlessMixedNow(first, first, () => this.#calibrated(first))
-      if (pool.secure(calibrated) && isQuiet(calibrated)) await this.#timed(await this.#mixtures.insured(calibrated))
+      if (pool.secure(calibrated) && isQuiet(calibrated))
+        await this.#mixtures.timed(await this.#mixtures.insured(calibrated))
       else open.push(calibrated)
     })
     await this.#refineWhereWorthIt(this.#inOrderOfRepair(open), async (calibrated) => {
       const quietest = this.#budget.plenty ? await this.#leastNoise(calibrated) : calibrated
-      if (pool.secure(quietest)) await this.#timed(await this.#mixtures.insured(quietest))
+      if (pool.secure(quietest)) await this.#mixtures.timed(await this.#mixtures.insured(quietest))
       else await this.#repair(quietest)
     })
   }
@@ -86,11 +80,11 @@ export class Statics {
     const secure = others.filter((trial) => pool.secure(trial))
     if (!secure.some(isStatic)) await this.#timeLikely()
     const [best] = pool.inOrder(secure.filter(isPlainStatic))
-    if (best && this.#budget.left > 0) await this.#timed(await this.#mixtures.standingBy(best))
+    if (best && this.#budget.left > 0) await this.#mixtures.timed(await this.#mixtures.standingBy(best))
     const [first] = this.#inOrderOfRepair(this.#mixtures.leftOut)
     if (!first || secure.length > 0) return
     this.#budget.spendOnLast()
-    await this.#timed(await this.#mixtures.of(first))
+    await this.#mixtures.timed(await this.#mixtures.of(first))
   }
 
   /**
@@ -106,7 +100,7 @@ export class Statics {
     )
     const quietest = quietestFirst(likely).slice(0, LIKELY_TIMED)
     for (const trial of quietest) pool.withdrawNote(trial)
-    await this.#timed(quietest)
+    await this.#mixtures.timed(quietest)
   }
 
   /**
@@ -162,7 +156,7 @@ export class Statics {
       const held = equalised.filter((trial) => pool.secure(trial))
       // Where it was nearly enough, the rest takes less in float.
       const added = held.length > 0 ? held : await this.#mixtures.of(farQuieter(equalised, calibrated))
-      await this.#timed(added)
+      await this.#mixtures.timed(added)
       if (added.some((trial) => pool.secure(trial))) {
         this.#budget.leaveOut(`what else would keep ${calibrated.built.spec.id} quiet`)
         return
@@ -170,7 +164,7 @@ export class Statics {
     }
     const siblings = [calibrated, ...(await this.#smoothed(calibrated))]
     const secure = siblings.find((trial) => pool.secure(trial))
-    if (secure) return this.#timed(await this.#mixtures.insured(secure))
+    if (secure) return this.#mixtures.timed(await this.#mixtures.insured(secure))
     const safest = quietestFirst(siblings)[0]!
     // It is the weights that are coarse in 4 bits, and float beside them makes the file larger.
     const fewBits = safest.built.spec.pass?.weightBits === 4
@@ -179,14 +173,9 @@ export class Statics {
     const equalised = plenty ? await this.#equalised(safest) : []
     const held = equalised.filter((trial) => pool.secure(trial))
     const mixed = mixture ? await this.#mixtures.of(held.length > 0 ? safest : farQuieter(equalised, safest)) : []
-    await this.#timed([...held, ...mixed])
+    await this.#mixtures.timed([...held, ...mixed])
     // In 8 bits it seldom brings enough, so what does comes first; where it does, nothing need be in float.
     if (!fewBits) await this.#rounded(safest)
-  }
-
-  /** Times what has kernels of its own. */
-  async #timed(added: readonly Trial[]): Promise<void> {
-    if (added.length > 0) await this.#pool.time(added, this.#budget.timing(TIMING, TIMING_SHARE))
   }
 
   /** Whether learned roundings make it secure. */
@@ -250,7 +239,7 @@ export class Statics {
     const longer = trials.filter((trial) => nodes(trial) > nodes(whole))
     for (const trial of trials) if (!longer.includes(trial)) pool.borrowTiming(trial, whole)
     await pool.climbAll(trials)
-    await this.#timed(longer.filter((trial) => pool.secure(trial)))
+    await this.#mixtures.timed(longer.filter((trial) => pool.secure(trial)))
     for (const trial of longer) if (!pool.secure(trial)) pool.note(trial, 'not timed: not close enough')
     return trials
   }
