@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import type { Dataset, Rows } from '../src/data/index.ts'
 import { type Fetched, ortNode } from '../src/engine/index.ts'
-import { calibrate, calibrateAll, measureLayers, measureSensitivity } from '../src/evaluate/index.ts'
+import { calibrate, calibrateAll, measureLayers, measureSensitivity, predictRows } from '../src/evaluate/index.ts'
 import { type Model, nodeLabel } from '../src/ir/index.ts'
 import { readModel, upgradeOpset } from '../src/onnx/index.ts'
 import { calibrationValues, compareKernels, passes, roundingProjections, simplifyPasses } from '../src/passes/index.ts'
@@ -101,7 +101,7 @@ test('all four methods come from the same reading, and none goes beyond what man
   const session = await ortNode.open(before)
   const data = dataset(60, [8, 6, 6], (row) => (row === 7 ? 50 : 1))
   const reports = await calibrateAll(session, data, { names: calibrationValues(before.graph, 21), samples: 48 })
-  expect(data.reads).toBe(2) // One batch for its size, then the one reading.
+  expect(data.reads).toBe(3) // One batch for its size, two rows to see whether they run together, then the one reading.
   for (const method of ['percentile', 'entropy', 'mse'] as const)
     for (const [name, range] of Object.entries(reports[method].ranges)) {
       expect(range.min).toBeGreaterThanOrEqual(reports.minmax.ranges[name]!.min)
@@ -138,6 +138,25 @@ test('samples are the rows that could be read, however the ranges were found', a
   }
   for (const method of ['minmax', 'percentile'] as const)
     expect(await calibrate(session, holed, { names: ['x', 'y'], method })).toMatchObject({ samples: 5, unseen: [] })
+  await session.close()
+})
+
+test('a model that calls its first axis open and takes one row all the same is calibrated row by row', async () => {
+  const single = modelWith(
+    'g (float[N,2,3] x) => (float y) <int64[2] flat = {1, 6}> { f = Reshape(x, flat) m = MatMul(f, w) y = Relu(m) }',
+    { w: [6, 4] },
+  )
+  const session = await ortNode.open(single)
+  const shared = predictRows(session, dataset(6, [2, 3]), { batch: 2 })
+  await expect(shared.next()).rejects.toMatchObject({
+    message: expect.stringContaining('could not run'),
+    hint: expect.stringMatching(/written for one row.*one by one/),
+  })
+  for (const method of ['minmax', 'percentile'] as const)
+    expect(await calibrate(session, dataset(6, [2, 3]), { names: ['x', 'f', 'y'], method })).toMatchObject({
+      samples: 6,
+      unseen: [],
+    })
   await session.close()
 })
 

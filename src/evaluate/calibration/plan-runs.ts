@@ -30,7 +30,7 @@ export async function planRuns(
   },
 ) {
   const row = await largestFeeds(session, data, () => data.read({ indices, batch: 1 }))
-  const batch = await rowsTogether(session, row, inner, most)
+  const batch = await rowsTogether(session, data, { row, names: inner, indices, most })
   return { batch, groups: await fewGroups(session, row, inner, share / batch) }
 }
 

@@ -32,7 +32,10 @@ export function feedsOf(rows: Rows, inputs: readonly PortValue[], data: Dataset)
     feeds[input.name] = fromConstant(constant, input, data, symbols)
   }
   for (const state of states) feeds[state.name] = startingState(state, rows.indices.length, symbols, data)
-  return comingFrom({ where: placeOf(rows, data), hint: REFUSED }, feeds)
+  return comingFrom(
+    { where: placeOf(rows, data), hint: rows.indices.length > 1 ? `${TOGETHER} ${REFUSED}` : REFUSED },
+    feeds,
+  )
 }
 
 /** The feeds of these rows, one by one. */
@@ -43,6 +46,9 @@ export async function* feedsFrom(
 ): AsyncGenerator<Feeds, void> {
   for await (const row of data.read({ indices, batch: 1 })) yield feedsOf(row, session.inputs, data)
 }
+
+const TOGETHER =
+  'The graph may be written for one row, whatever its first axis is called: run them one by one (a batch of 1).'
 
 const REFUSED =
   'Check the values there: a number beyond its table (of tokens or classes), a length beyond its sequence, shapes that do not belong together. Correct these rows, or leave them out.'

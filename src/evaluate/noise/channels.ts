@@ -3,7 +3,7 @@ import type { Fetched, Session } from '../../engine/index.ts'
 import { elementCount } from '../../ir/index.ts'
 import { UserError } from '../../platform/index.ts'
 import type { ChannelsReport } from '../../report/index.ts'
-import { feedsOf, rowsPerRun } from '../feeds/feeds.ts'
+import { feedsFrom, feedsOf, rowsPerRun } from '../feeds/feeds.ts'
 import { rowsTogether } from '../feeds/rows-together.ts'
 
 /** A session that tells of the channels of values: of each row and channel the least, the greatest and the mean element. */
@@ -82,9 +82,8 @@ export async function measureChannels(
   const observed = new Map([...probes.keys()].map((name) => [name, new Channels()]))
   const most = rowsPerRun(session.inputs, data, 8)
   let batch = 1
-  if (most > 1)
-    for await (const rows of data.read({ indices: indices.slice(0, 1), batch: 1 }))
-      batch = await rowsTogether(session, feedsOf(rows, session.inputs, data), [...probes.keys()], most)
+  for await (const row of feedsFrom(session, data, indices.slice(0, 1)))
+    batch = await rowsTogether(session, data, { row, names: [...probes.keys()], indices, most })
   let done = 0
   for await (const rows of data.read({ indices, batch })) {
     options.signal?.throwIfAborted()
