@@ -26,18 +26,7 @@ Object.assign(mayImport, {
 mayImport.cli = Object.keys(mayImport)
 // Large rooms have floors: a folder sees those named before it, and what lies in the room itself.
 const floors = {
-  'passes/quantize': [
-    'float16',
-    'dynamic',
-    'kernels',
-    'units',
-    'placement',
-    'weights',
-    'static',
-    'each-run',
-    'learned',
-    'costs',
-  ],
+  'passes/quantize': ['float16', 'kernels', 'units', 'placement', 'weights', 'static', 'dynamic', 'learned', 'costs'],
   recipe: ['evidence', 'judge', 'train', 'prune', 'quantize'],
 }
 const npm = ['npm', 'npm-dev', 'npm-optional', 'npm-peer', 'npm-bundled']

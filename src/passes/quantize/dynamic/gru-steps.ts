@@ -11,7 +11,8 @@ import {
   type ValueInfo,
 } from '../../../ir/index.ts'
 import { type GraphEditor, type Pieces, piecesOf } from '../../../rewrite/index.ts'
-import { type CodingOptions, codedMatrix, dynamicProduct, FEWEST_WEIGHTS, withBias } from './dynamic-matmul.ts'
+import { FEWEST_WEIGHTS, withBias } from '../weighted-product.ts'
+import { type CodingOptions, codedMatrix, dynamicProduct } from './dynamic-matmul.ts'
 
 /** A GRU with constant weights, which lie as ONNX lays them: by direction, then by gate (z, r, n), then by row. */
 export interface Gru {

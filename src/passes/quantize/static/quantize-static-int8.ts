@@ -28,7 +28,6 @@ import {
   optional,
   type PassRun,
   type Refusal,
-  type SensitivityReport,
   TARGETS,
   type Target,
   text,
@@ -36,11 +35,10 @@ import {
 import type { Evidence, Pass, PassResult } from '../../../rewrite/index.ts'
 import { keptAsAsked } from '../kept-as-asked.ts'
 import { learnedWeightsOf } from '../learned-weights.ts'
-import type { UnitCost } from '../placement/kernel-costs.ts'
-import type { MeasuredCosts } from '../placement/price-list.ts'
 import { withStoredTables } from '../stored-tables.ts'
-import { type ObservedChannels, type ObservedRange, PLAN_OPTIONS, type PlanOptions } from '../units/plan-options.ts'
+import { PLAN_OPTIONS, type PlanOptions } from '../units/plan-options.ts'
 import type { NodeFacts } from '../units/quantize-rules.ts'
+import { channelsFrom, costsFrom, rangesFrom, sensitivityFrom } from './evidence.ts'
 import { insertQdq } from './insert-qdq.ts'
 import { type ChannelPlace, channelPlaces, valuesToCalibrate } from './observed-values.ts'
 import { planStatic, roundingOrigins, type StaticPlan } from './static-plan.ts'
@@ -126,8 +124,8 @@ function takenIn({ covered }: StaticPlan, keepFloat: readonly string[]): readonl
 }
 
 /** The value that has the rounding of each value under these ranges: see `roundingOrigins`. */
-export function originsUnder(model: Model, report: CalibrationReport): (name: string) => string {
-  return roundingOrigins(model.graph, factsFor(model), rangesFrom([{ report }], undefined))
+export function originsUnder(model: Model, { ranges }: CalibrationReport): (name: string) => string {
+  return roundingOrigins(model.graph, factsFor(model), new Map(Object.entries(ranges)))
 }
 
 /** What is known of nodes without running them. */
@@ -143,27 +141,6 @@ export function planOf(model: Model, options: StaticInt8Options, evidence: reado
     channels: channelsFrom(evidence),
     learned: learnedWeightsOf(evidence),
   })
-}
-
-function sensitivityFrom(evidence: readonly Evidence[]): SensitivityReport | null {
-  for (const { report } of evidence) if (report.kind === 'sensitivity') return report
-  return null
-}
-
-/** Nanoseconds of each node on either side, by its name, and of borders; nothing where nobody measured them. */
-export function costsFrom(evidence: readonly Evidence[]): MeasuredCosts {
-  for (const { report } of evidence)
-    if (report.kind === 'costs')
-      return {
-        costs: new Map(
-          report.nodes.map(({ name, floatMs, integerMs }) => [
-            name,
-            { float: floatMs * 1e6, integer: integerMs * 1e6 },
-          ]),
-        ),
-        borderNs: report.borderNs ?? null,
-      }
-  return { costs: new Map<string, UnitCost>(), borderNs: null }
 }
 
 /** Why the weights of a portable model are safe everywhere; see `kernel-pairs.ts`. */
@@ -193,12 +170,6 @@ export function calibrationChannels(graph: Graph, opset: number): ReadonlyMap<st
   return channelPlaces(graph, factsOf(graph, opset))
 }
 
-/** What the channels report among the evidence saw, by value; empty without one. */
-export function channelsFrom(evidence: readonly Evidence[]): ReadonlyMap<string, ObservedChannels> {
-  for (const { report } of evidence) if (report.kind === 'channels') return new Map(Object.entries(report.values))
-  return new Map()
-}
-
 function factsOf(graph: Graph, opset: number): NodeFacts {
   const overridable = new Set(graph.inputs.map((value) => value.name))
   const constants = new Map<string, Tensor>()
@@ -219,13 +190,6 @@ function typesOf(model: Model): Pick<NodeFacts, 'dtype' | 'shape'> {
     return type?.kind === 'tensor' ? type : undefined
   }
   return { dtype: (value) => tensor(value)?.dtype, shape: (value) => tensor(value)?.shape }
-}
-
-function rangesFrom(evidence: readonly Evidence[], method?: string): ReadonlyMap<string, ObservedRange> {
-  for (const { report } of evidence)
-    if (report.kind === 'calibration' && (method === undefined || report.method === method))
-      return new Map(Object.entries(report.ranges))
-  return new Map()
 }
 
 /** Calibration sees the main graph only, so what nested graphs compute on floats stays in float. */

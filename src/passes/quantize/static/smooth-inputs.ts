@@ -19,7 +19,7 @@ import type { ObservedChannels } from '../units/plan-options.ts'
 import { type ScaledReader, scalable, scaleWeights } from '../weights/input-scales.ts'
 import { noiseLeft } from '../weights/noise-left.ts'
 import { scaleTaker } from '../weights/scale-taker.ts'
-import { channelsFrom } from './quantize-static-int8.ts'
+import { channelsFrom } from './evidence.ts'
 
 export interface SmoothOptions {
   /** How much of the difficulty moves from activations into weights, 0 … 1; 0.5 unless said. */

@@ -2,6 +2,9 @@ import { type Node, nodeLabel } from '../../../ir/index.ts'
 import type { SensitivityReport } from '../../../report/index.ts'
 import { keepsCodes, type Unit } from './unit.ts'
 
+/** What says where a unit rounds. */
+export type Rounding = Pick<Unit, 'node' | 'rule' | 'reads' | 'writes' | 'floatOutput'>
+
 /**
  * What roundings do to the outputs, as noise over signal. Roundings are nearly independent of each other, so their
  * powers add up.
@@ -11,14 +14,14 @@ export interface Roundings {
    * The values that are rounded where this unit works in integers, those whose codes it only reads moved under the name
    * that they were rounded by. What it moves itself, or gives as float, is not.
    */
-  readonly values: (unit: Unit) => readonly string[]
+  readonly values: (unit: Rounding) => readonly string[]
   /** Of a value's codes: paid once, whichever of its maker and readers works in integers. */
   readonly value: (name: string) => number
   /** Of what lies inside the unit: weights, gates. */
-  readonly inside: (unit: Unit) => number
-  readonly total: (units: Iterable<Unit>) => number
+  readonly inside: (unit: Rounding) => number
+  readonly total: (units: Iterable<Rounding>) => number
   /** Why nobody can tell what the roundings of this unit do; undefined where each was measured or does nothing. */
-  readonly unknown: (unit: Unit) => string | undefined
+  readonly unknown: (unit: Rounding) => string | undefined
 }
 
 /**
@@ -47,18 +50,18 @@ export function roundingsOf(report: SensitivityReport, origin: (name: string) =>
   for (const { kind, name, noise } of report.sources) tables[kind].set(name, noise)
   const reasons = { value: new Map<string, string>(), node: new Map<string, string>() }
   for (const { kind, name, reason } of report.unknown ?? []) reasons[kind].set(name, reason)
-  const values = (unit: Unit) => {
+  const values = (unit: Rounding) => {
     const { reads, writes } = unit
     return [...new Set((keepsCodes(unit) || unit.floatOutput ? reads : [...reads, ...writes]).map(origin))]
   }
   const value = (name: string) => tables.value.get(name) ?? 0
-  const inside = (unit: Unit) => tables.node.get(nodeLabel(unit.node)) ?? 0
-  const total = (units: Iterable<Unit>) => {
+  const inside = (unit: Rounding) => tables.node.get(nodeLabel(unit.node)) ?? 0
+  const total = (units: Iterable<Rounding>) => {
     const all = [...units]
     const rounded = new Set(all.flatMap(values))
     return all.reduce((sum, unit) => sum + inside(unit), 0) + [...rounded].reduce((sum, name) => sum + value(name), 0)
   }
-  const unknown = (unit: Unit) =>
+  const unknown = (unit: Rounding) =>
     [...values(unit).map((name) => reasons.value.get(name)), reasons.node.get(nodeLabel(unit.node))].find(
       (reason) => reason !== undefined,
     )

@@ -35,7 +35,7 @@ export function partsBehind(unit: Unit): readonly Node[] {
 }
 
 /** Whether the codes that it reads are those that it gives: nothing is rounded. */
-export function keepsCodes({ rule }: Unit): boolean {
+export function keepsCodes({ rule }: Pick<Unit, 'rule'>): boolean {
   return rule.kind === 'movement' || takesNoKernel({ rule })
 }
 

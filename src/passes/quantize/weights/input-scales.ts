@@ -1,7 +1,7 @@
 import { makeNode, type Node, nodeLabel, operatorName, tensorOf, tensorValues } from '../../../ir/index.ts'
 import type { GraphEditor } from '../../../rewrite/index.ts'
 import { rangeOf } from '../affine.ts'
-import { FEWEST_WEIGHTS } from '../dynamic/dynamic-matmul.ts'
+import { FEWEST_WEIGHTS } from '../weighted-product.ts'
 import { type SourcedProduct, sourcedProduct } from './tied-table.ts'
 
 /** A product that can take scales; one of too few weights to be coded does so in float. */

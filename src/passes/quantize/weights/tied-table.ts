@@ -14,7 +14,7 @@ import {
 } from '../../../ir/index.ts'
 import type { GraphEditor } from '../../../rewrite/index.ts'
 import { rangeOf } from '../affine.ts'
-import { FEWEST_WEIGHTS, type WeightedProduct, weightedProduct } from '../dynamic/dynamic-matmul.ts'
+import { FEWEST_WEIGHTS, type WeightedProduct, weightedProduct } from '../weighted-product.ts'
 import { blockWithin } from './block-grid.ts'
 import type { StoredBlocks } from './block-store.ts'
 

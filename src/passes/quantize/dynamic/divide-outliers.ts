@@ -14,10 +14,10 @@ import { makeNode, type Node, nodeLabel, tensorOf } from '../../../ir/index.ts'
 import { exactly, type Refusal } from '../../../report/index.ts'
 import { GraphEditor, type Pass, type PassResult } from '../../../rewrite/index.ts'
 import { dropUnread } from '../drop-unread.ts'
-import { type WeightedProduct, weightedProduct } from '../dynamic/dynamic-matmul.ts'
 import { KEEP_FLOAT, keptAsAsked } from '../kept-as-asked.ts'
-import { channelsFrom } from '../static/quantize-static-int8.ts'
+import { channelsFrom } from '../static/evidence.ts'
 import type { ObservedChannels } from '../units/plan-options.ts'
+import { type WeightedProduct, weightedProduct } from '../weighted-product.ts'
 import { noiseLeft } from '../weights/noise-left.ts'
 
 export interface DivideOutliersOptions {

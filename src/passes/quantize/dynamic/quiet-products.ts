@@ -1,10 +1,14 @@
 import { indexGraph, type Model, type Node, nodeLabel } from '../../../ir/index.ts'
-import type { CalibrationReport, SensitivityReport } from '../../../report/index.ts'
+import type { CalibrationReport } from '../../../report/index.ts'
 import type { Evidence } from '../../../rewrite/index.ts'
-import type { WeightedProduct } from '../dynamic/dynamic-matmul.ts'
 import { matmulCost } from '../placement/kernel-costs.ts'
+import type { MeasuredCosts } from '../placement/price-list.ts'
 import { cheapestWithin } from '../placement/within-budget.ts'
-import { costsFrom, originsUnder } from '../static/quantize-static-int8.ts'
+import { costsFrom, sensitivityFrom } from '../static/evidence.ts'
+import { originsUnder } from '../static/quantize-static-int8.ts'
+import { quantizeRules } from '../units/quantize-rules.ts'
+import { type Roundings, roundingsOf } from '../units/roundings.ts'
+import type { WeightedProduct } from '../weighted-product.ts'
 
 /** A product that dynamic integers could do. */
 export interface DynamicProduct extends Pick<WeightedProduct, 'rows' | 'columns'> {
@@ -44,11 +48,11 @@ export function quietProducts(
   evidence: readonly Evidence[],
   budget: number,
 ): QuietProducts {
-  const reports = evidence.map(({ report }) => report)
-  const ranges = reports.find((report) => report.kind === 'calibration')
-  const sensitivity = reports.find((report) => report.kind === 'sensitivity')
+  const ranges = evidence.map(({ report }) => report).find((report) => report.kind === 'calibration')
+  const sensitivity = sensitivityFrom(evidence)
   if (!ranges || !sensitivity) throw new Error('internal: a budget of noise without ranges and sensitivities')
-  const all = readersOf(model, products, ranges, sensitivity, costsFrom(evidence).costs)
+  const roundings = roundingsOf(sensitivity, originsUnder(model, ranges))
+  const all = readersOf(model, products, ranges, roundings, costsFrom(evidence))
   const cut = (price: number) => all.flatMap((readers) => worthIntegers(readers, price))
   const noiseOf = (chosen: readonly Readers[]) =>
     chosen.reduce((sum, { noise, items }) => items.reduce((total, item) => total + item.noise, sum + noise), 0)
@@ -71,26 +75,23 @@ function worthIntegers({ noise, items }: Readers, price: number): readonly Reade
 function readersOf(
   model: Model,
   products: readonly DynamicProduct[],
-  ranges: CalibrationReport,
-  sensitivity: SensitivityReport,
-  costs: ReturnType<typeof costsFrom>['costs'],
+  { ranges }: CalibrationReport,
+  roundings: Roundings,
+  { costs }: MeasuredCosts,
 ): readonly Readers[] {
-  const noises = { value: new Map<string, number>(), node: new Map<string, number>() }
-  for (const { kind, name, noise } of sensitivity.sources) noises[kind].set(name, noise)
-  const unknown = { value: new Set<string>(), node: new Set<string>() }
-  for (const { kind, name } of sensitivity.unknown ?? []) unknown[kind].add(name)
-  const origin = originsUnder(model, ranges)
   const { consumers } = indexGraph(model.graph)
   const found = new Map<string, Item[]>()
   for (const { node, rows, columns } of products) {
-    const value = origin(node.inputs[0]!)
-    const tied = consumers.get(node.inputs[1]!) ?? [node]
-    if (unknown.value.has(value) || tied.some((one) => unknown.node.has(nodeLabel(one)))) continue
-    const noise = tied.reduce((sum, one) => sum + (noises.node.get(nodeLabel(one)) ?? 0), 0) / tied.length
-    const left = ranges.ranges[node.inputs[0]!]?.elements ?? ranges.ranges[value]?.elements ?? rows
+    const [input, weights] = node.inputs as [string, string]
+    const unit = { node, rule: quantizeRules.MatMul!, reads: [input], writes: [], floatOutput: true }
+    const [value] = roundings.values(unit) as [string]
+    const tied = (consumers.get(weights) ?? [node]).map((one) => ({ ...unit, node: one }))
+    if (tied.some((one) => roundings.unknown(one) !== undefined)) continue
+    const noise = tied.reduce((sum, one) => sum + roundings.inside(one), 0) / tied.length
+    const left = ranges[input]?.elements ?? ranges[value]?.elements ?? rows
     const size = { outputs: (left / rows) * columns, channels: columns, macs: rows, window: 1, weights: rows * columns }
     const { float, integer } = costs.get(nodeLabel(node)) ?? matmulCost(size)
     found.set(value, [...(found.get(value) ?? []), { node, saved: float - integer, noise }])
   }
-  return [...found].map(([value, items]) => ({ noise: noises.value.get(value) ?? 0, items }))
+  return [...found].map(([value, items]) => ({ noise: roundings.value(value), items }))
 }

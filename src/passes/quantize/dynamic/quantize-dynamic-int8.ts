@@ -27,19 +27,14 @@ import {
   runRules,
 } from '../../../rewrite/index.ts'
 import { dropUnread } from '../drop-unread.ts'
-import { dynamicGru } from '../dynamic/dynamic-gru.ts'
-import { dynamicLstm } from '../dynamic/dynamic-lstm.ts'
-import {
-  type CodedMatrix,
-  type CodingOptions,
-  codedMatrix,
-  dynamicProduct,
-  weightedProduct,
-} from '../dynamic/dynamic-matmul.ts'
-import type { DynamicCodes } from '../dynamic/gru-steps.ts'
 import { EINSUM_STAYS } from '../einsum-stays.ts'
 import { KEEP_FLOAT, KEPT, keptAsAsked } from '../kept-as-asked.ts'
 import { tableRule } from '../stored-tables.ts'
+import { weightedProduct } from '../weighted-product.ts'
+import { dynamicGru } from './dynamic-gru.ts'
+import { dynamicLstm } from './dynamic-lstm.ts'
+import { type CodedMatrix, type CodingOptions, codedMatrix, dynamicProduct } from './dynamic-matmul.ts'
+import type { DynamicCodes } from './gru-steps.ts'
 import { type QuietProducts, quietProducts } from './quiet-products.ts'
 
 export interface DynamicInt8Options {
