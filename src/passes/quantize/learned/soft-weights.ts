@@ -2,13 +2,12 @@ import {
   elementCount,
   int,
   type Model,
-  makeNode,
-  type Node,
   type Tensor,
   tensorOf,
   tensorValues,
   type ValueInfo,
 } from '../../../ir/index.ts'
+import { formWriter } from './form-writer.ts'
 import type { RoundableWeight } from './roundable-weights.ts'
 
 /** The stretched sigmoid reaches 0 and 1 at finite arguments. */
@@ -32,16 +31,7 @@ export interface SoftWeights {
  * Source: Nagel et al. 2020, "Up or Down? Adaptive Rounding for Post-Training Quantization", equations 21 to 24.
  */
 export function softWeights(model: Model, weights: readonly RoundableWeight[]): SoftWeights {
-  const initializers = new Map<string, Tensor>(model.graph.initializers)
-  const nodes: Node[] = []
-  const constant = (name: string, dims: readonly number[], values: Float32Array) => {
-    initializers.set(name, tensorOf('float32', dims, values, name))
-    return name
-  }
-  const op = (type: string, inputs: readonly string[], output: string) => {
-    nodes.push(makeNode(type, inputs, [output]))
-    return output
-  }
+  const { nodes, initializers, constant, op } = formWriter(model.graph)
   const number = (value: number) => constant(`rounding/number/${value}`, [], Float32Array.of(value))
   const variables = new Map<string, string>()
   const pulls: string[] = []
@@ -68,9 +58,7 @@ export function softWeights(model: Model, weights: readonly RoundableWeight[]): 
     op('Mul', [constant(`${name}/unit`, unit.dims, unit.values), code], name)
     const twice = op('Sub', [op('Mul', [up, number(2)], `${name}/twice`), number(1)], `${name}/side`)
     const power = op('Pow', [op('Abs', [twice], `${name}/size`), SOFT.exponent], `${name}/power`)
-    const sum = `${name}/sum`
-    nodes.push(makeNode('ReduceSum', [power], [sum], { attributes: { keepdims: int(0) } }))
-    pulls.push(sum)
+    pulls.push(op('ReduceSum', [power], `${name}/sum`, { keepdims: int(0) }))
     count += values.length
   }
   const sum = pulls.reduce((a, b, i) => op('Add', [a, b], `rounding/sum/${i}`))

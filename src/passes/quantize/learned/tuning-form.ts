@@ -1,7 +1,8 @@
-import { elementCount, type Model, makeNode, type Node, type Tensor, tensorOf } from '../../../ir/index.ts'
+import { elementCount, type Model } from '../../../ir/index.ts'
 import type { Evidence } from '../../../rewrite/index.ts'
 import type { StaticInt8Options } from '../static/quantize-static-int8.ts'
 import { mostCode } from '../units/plan-options.ts'
+import { formWriter } from './form-writer.ts'
 import { type RoundedValue, roundValues } from './round-values.ts'
 import { roundableStatic } from './roundable-weights.ts'
 
@@ -40,21 +41,12 @@ export function tuningForm(
   const largest = mostCode(options)
   const rounded = roundValues(model, options, evidence, true)
   const roundable = roundableStatic(model, options, evidence).weights
-  const initializers = new Map<string, Tensor>(rounded.model.graph.initializers)
+  const { nodes: before, initializers, constant, op } = formWriter(rounded.model.graph)
   const factors = new Map<string, number>()
   for (const { name, logScale } of rounded.values)
     if (logScale) factors.set(logScale, 1 / Math.sqrt(Math.max(1, elements(name)) * 255))
-  const before: Node[] = []
   const readAs = new Map<string, string>()
   const weights: TunedWeight[] = []
-  const constant = (name: string, dims: readonly number[], values: Float32Array) => {
-    initializers.set(name, tensorOf('float32', dims, values, name))
-    return name
-  }
-  const op = (type: string, inputs: readonly string[], output: string) => {
-    before.push(makeNode(type, inputs, [output]))
-    return output
-  }
   const most = constant('tuning/most', [], Float32Array.of(largest))
   const least = constant('tuning/least', [], Float32Array.of(-largest))
   for (const { name, dims, unit, scales } of roundable) {
