@@ -1,13 +1,6 @@
-import {
-  type DType,
-  elementType,
-  type Graph,
-  type Model,
-  makeNode,
-  NameSupply,
-  type ValueInfo,
-} from '../../ir/index.ts'
+import { type DType, type Graph, type Model, NameSupply, tensorDtype, type ValueInfo } from '../../ir/index.ts'
 import { withGraph } from '../../rewrite/index.ts'
+import { castTo } from './casts.ts'
 import { renamed } from './renamed.ts'
 
 /*
@@ -28,25 +21,24 @@ export function float32Borders(model: Model): Model {
   const outputs = graph.outputs.filter((one) => open(one) && !own.has(one.name))
   if (inputs.length + outputs.length === 0) return model
   const supply = new NameSupply(graph)
-  const inside = new Map([...inputs, ...outputs].map((one) => [one, supply.fresh(`${one.name}_${dtypeOf(one)}`)]))
+  const inside = new Map(
+    [...inputs, ...outputs].map((one) => [one, supply.fresh(`${one.name}_${tensorDtype(one.type)}`)]),
+  )
   const names = new Map([...inside].map(([{ name }, inner]) => [name, inner]))
-  const cast = (from: string, to: string, dtype: DType) =>
-    makeNode('Cast', [from], [to], { name: supply.fresh(`${to}_Cast`), attributes: { to: elementType(dtype) } })
   const changed: Graph = {
     ...graph,
     inputs: graph.inputs.map((one) => (inside.has(one) ? inFloat32(one) : one)),
     outputs: graph.outputs.map((one) => (inside.has(one) ? inFloat32(one) : one)),
     nodes: [
-      ...inputs.map((one) => cast(one.name, inside.get(one)!, dtypeOf(one))),
+      ...inputs.map((one) => castTo(one.name, inside.get(one)!, tensorDtype(one.type)!, supply)),
       ...graph.nodes.map((node) => renamed(node, names)),
-      ...outputs.map((one) => cast(inside.get(one)!, one.name, 'float32')),
+      ...outputs.map((one) => castTo(inside.get(one)!, one.name, 'float32', supply)),
     ],
   }
   return withGraph(model, changed)
 }
 
 const OTHERS: ReadonlySet<DType> = new Set(['float16', 'bfloat16', 'float64'])
-const dtypeOf = ({ type }: ValueInfo): DType => (type.kind === 'tensor' ? type.dtype : 'undefined')
-const isOtherFloat = (one: ValueInfo) => OTHERS.has(dtypeOf(one))
+const isOtherFloat = ({ type }: ValueInfo) => OTHERS.has(tensorDtype(type) ?? 'undefined')
 const inFloat32 = (one: ValueInfo): ValueInfo =>
   one.type.kind === 'tensor' ? { ...one, type: { ...one.type, dtype: 'float32' } } : one

@@ -7,17 +7,17 @@ import {
   type Graph,
   indexGraph,
   type Model,
-  makeNode,
   NameSupply,
   type Node,
   type Tensor,
+  tensorDtype,
   tensorOf,
   toFloat32,
   type ValueInfo,
   type ValueType,
 } from '../../ir/index.ts'
 import { type PassResult, withGraph } from '../../rewrite/index.ts'
-import { castsTo } from './casts-to.ts'
+import { castsTo, castTo } from './casts.ts'
 import { renamed } from './renamed.ts'
 
 /**
@@ -89,7 +89,7 @@ class Rewriting {
     const outputs = graph.outputs.filter((one) => half(one) && !given.has(one.name))
     const ends = graph.nodes.filter(
       (node) =>
-        outputs.some((one) => node.outputs[0] === one.name && castsTo(node, dtypeOf(one))) &&
+        outputs.some((one) => node.outputs[0] === one.name && castsTo(node, tensorDtype(one.type)!)) &&
         readers(node.outputs[0]!).length === 0,
     )
     this.#ends = new Set(ends)
@@ -101,8 +101,6 @@ class Rewriting {
     // What the file says of the sizes of its outputs holds inside as well, and some runtimes need it there: of a cache
     // that grows, GroupQueryAttention itself infers the sizes of the one that it reads, and reuses the memory of that.
     const sizes = wide.flatMap((one) => (names.has(one.name) ? { ...one, name: names.get(one.name)! } : []))
-    const cast = (from: string, to: string, dtype: DType) =>
-      makeNode('Cast', [from], [to], { name: this.#names.fresh(`${to}_Cast`), attributes: { to: elementType(dtype) } })
     return {
       ...graph,
       // A constant that is listed as an input has the type that it is stored in.
@@ -110,9 +108,9 @@ class Rewriting {
       initializers,
       valueInfos: new Map([...valueInfos, ...sizes.map((one) => [one.name, one] as const)]),
       nodes: [
-        ...inputs.map(({ name }) => cast(name, names.get(name)!, 'float32')),
+        ...inputs.map(({ name }) => castTo(name, names.get(name)!, 'float32', this.#names)),
         ...nodes.map((node) => renamed(node, names)),
-        ...open.map((one) => cast(names.get(one.name)!, one.name, dtypeOf(one))),
+        ...open.map((one) => castTo(names.get(one.name)!, one.name, tensorDtype(one.type)!, this.#names)),
       ],
     }
   }
@@ -180,8 +178,6 @@ class Rewriting {
     }
   }
 }
-
-const dtypeOf = ({ type }: ValueInfo): DType => (type.kind === 'tensor' ? type.dtype : 'undefined')
 
 /** Attributes that name the type of elements, of nodes that choose it themselves. */
 const ELEMENT_TYPES: ReadonlySet<string> = new Set(['to', 'dtype', 'output_dtype', 'stash_type'])

@@ -21,7 +21,7 @@ import {
   type RuleOutcome,
   rulePass,
 } from '../../rewrite/index.ts'
-import { castsTo } from './casts-to.ts'
+import { castsTo } from './casts.ts'
 import { floatWeights, gateWeights } from './float-weights.ts'
 
 /**
