@@ -24,11 +24,10 @@ export interface CandidateSpec {
   readonly noiseRuns?: number
   /** Whether integers are placed by what this model's kernels cost here, not by formulas. */
   readonly measuredCosts?: boolean
-  /**
-   * How much of what outlier channels need moves into weights before (SmoothQuant), 0 … 1, or what brings them down to
-   * others, for dynamic integers; nothing unless said.
-   */
-  readonly smooth?: number | 'outliers'
+  /** How much of what outlier channels need moves into weights before (SmoothQuant), 0 … 1; nothing unless said. */
+  readonly smooth?: number
+  /** Whether outlier channels are divided down to others in front of products, for dynamic integers. */
+  readonly outliersDivided?: boolean
   /** What decides how weights are rounded; as the scheme does it unless said. */
   readonly rounding?: Rounding
   /** Static integers with recurrent layers in dynamic ones. */

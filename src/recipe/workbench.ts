@@ -35,7 +35,7 @@ import { FORM_SECONDS } from './quantize/float-form-choice.ts'
 import { taughtSteps } from './quantize/learned-steps.ts'
 import { type ReadKernels, readKernels } from './quantize/measure-quantized.ts'
 import { quantizationRun, quantizeSteps } from './quantize/quantize-steps.ts'
-import { smoothed } from './quantize/smooth.ts'
+import { outliersDivided, smoothed } from './quantize/smooth.ts'
 import { type RunsOn, refusalBy, runsOn } from './runs-on.ts'
 import { type Phase, type RowsOf, shareRows } from './share-rows.ts'
 import { readyFor } from './simplify.ts'
@@ -228,8 +228,7 @@ export class Workbench {
     const words = asked.words.replace(/^lossless, then /, 'lossless, in float32 throughout, then ')
     const spec = unrounded ? { ...asked, words } : asked
     const float = await this.#forms.of(spec)
-    const smooth = spec.smooth === undefined ? float : await this.#smoothed(float, spec.smooth)
-    const trail = await readyFor(smooth, spec)
+    const trail = await readyFor(await this.#smoothed(float, spec), spec)
     return spec.scheme ? this.#quantized(trail, { ...spec, scheme: spec.scheme }) : this.#unquantized(trail, spec)
   }
 
@@ -357,11 +356,13 @@ export class Workbench {
     return looked
   }
 
-  /** A float model with outlier channels moved into weights, by what the calibration rows say about them. */
-  async #smoothed(trail: Trail, alpha: NonNullable<CandidateSpec['smooth']>): Promise<Trail> {
+  /** A float model with outlier channels eased as asked, by what the calibration rows say about them. */
+  async #smoothed(trail: Trail, { smooth: alpha, outliersDivided: divided }: CandidateSpec): Promise<Trail> {
     const { data, indices } = this.rows.calibrate
     const { cache, signal, onProgress } = this.#options
-    return smoothed(trail, data, { alpha, indices, cache, signal, onProgress })
+    const looked = { indices, cache, signal, onProgress }
+    if (divided) return outliersDivided(trail, data, looked)
+    return alpha === undefined ? trail : smoothed(trail, data, { alpha, ...looked })
   }
 
   /** What each rounding that int8 under these ranges might make does to the outputs. */

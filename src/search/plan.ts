@@ -138,7 +138,7 @@ export const outliersSpec = (spec: CandidateSpec): CandidateSpec => ({
   ...spec,
   id: `${spec.id}-outliers`,
   words: `${spec.words}, channels of outliers divided in front of them`,
-  smooth: 'outliers',
+  outliersDivided: true,
 })
 
 const ROUNDINGS = {

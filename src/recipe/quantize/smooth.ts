@@ -3,11 +3,8 @@ import { type ChannelsOptions, channelsOf } from '../evidence/channels.ts'
 import { advance, type Trail } from '../trail.ts'
 
 interface SmoothedOptions extends ChannelsOptions {
-  /**
-   * How much of the difficulty moves from activations into weights, 0 … 1 (`smoothInputs`); `outliers`: as much as brings
-   * the channels that stand out down to others, for integers taken in each run (`divideOutliers`).
-   */
-  readonly alpha: number | 'outliers'
+  /** How much of the difficulty moves from activations into weights, 0 … 1; see `smoothInputs`. */
+  readonly alpha: number
   readonly keepFloat?: readonly string[] | undefined
 }
 
@@ -18,10 +15,15 @@ interface SmoothedOptions extends ChannelsOptions {
 export async function smoothed(
   trail: Trail,
   data: Dataset,
-  { alpha, keepFloat, ...options }: SmoothedOptions,
+  { alpha, keepFloat, ...looked }: SmoothedOptions,
 ): Promise<Trail> {
-  const evidence = [{ report: await channelsOf(trail.model, data, options) }]
-  const kept = keepFloat?.length ? { keepFloat } : {}
-  if (alpha === 'outliers') return advance(trail, { pass: 'divideOutliers', options: kept, evidence })
-  return advance(trail, { pass: 'smoothInputs', options: { alpha, ...kept }, evidence })
+  const evidence = [{ report: await channelsOf(trail.model, data, looked) }]
+  const options = { alpha, ...(keepFloat?.length ? { keepFloat } : {}) }
+  return advance(trail, { pass: 'smoothInputs', options, evidence })
+}
+
+/** The same function with channels that stand out brought down to others, for integers taken in each run; see `divideOutliers`. */
+export async function outliersDivided(trail: Trail, data: Dataset, looked: ChannelsOptions): Promise<Trail> {
+  const evidence = [{ report: await channelsOf(trail.model, data, looked) }]
+  return advance(trail, { pass: 'divideOutliers', options: {}, evidence })
 }
