@@ -13,7 +13,8 @@ import { rangeOf } from './affine.ts'
 import { channelAxis } from './channel-axis.ts'
 import { quantizeChannels } from './channel-weights.ts'
 import type { LearnedWeight } from './learned-weights.ts'
-import { codesByWindows, type WindowMoments } from './window-codes.ts'
+import type { WindowMoments } from './moments.ts'
+import { codesByWindows } from './window-codes.ts'
 
 /** Weights of one graph that are stored as codes: the name of the widened value by the name of the float constant. */
 export class StoredWeights {

@@ -3,15 +3,15 @@ import {
   intAttribute,
   type Model,
   type Node,
-  type NumericArray,
   operatorName,
   roundHalfEven,
   type Windows,
   windowsOf,
 } from '../../ir/index.ts'
-import { type Evidence, GraphEditor } from '../../rewrite/index.ts'
+import { GraphEditor } from '../../rewrite/index.ts'
 import { quantizeChannels } from './channel-weights.ts'
 import { handOnErrors } from './hand-on-errors.ts'
+import type { WindowMoments } from './moments.ts'
 
 /** What the kernels of a convolution lie over, in parts of `size` numbers: whole channels with all their taps. */
 export interface ReadWindows {
@@ -54,24 +54,6 @@ function readWindow(node: Node, editor: GraphEditor): ReadWindows | undefined {
 }
 
 const groupsOf = (node: Node) => intAttribute(node, 'group', 1)
-
-/** What the rows say of the windows of one convolution: `mean` [parts, size], `covariance` [parts, size, size]. */
-export interface WindowMoments {
-  readonly mean: NumericArray
-  readonly covariance: NumericArray
-}
-
-/** Of convolutions, by the name of their weights. */
-export function windowMoments(evidence: readonly Evidence[]): ReadonlyMap<string, WindowMoments> {
-  const found = new Map<string, WindowMoments>()
-  for (const { report, tensors } of evidence)
-    if (report.kind === 'moments')
-      for (const [weight, { mean, covariance }] of Object.entries(report.windows ?? {})) {
-        const [own, moving] = [mean, covariance].map(({ digest }) => tensors?.get(digest))
-        if (own && moving) found.set(weight, { mean: own, covariance: moving })
-      }
-  return found
-}
 
 interface WindowCodes {
   readonly codes: Int8Array

@@ -1,6 +1,7 @@
-import { int, makeNode, type Node, type NumericArray, tensorOf } from '../../../ir/index.ts'
+import { int, makeNode, type Node, tensorOf } from '../../../ir/index.ts'
 import type { GraphEditor } from '../../../rewrite/index.ts'
 import type { LearnedWeight } from '../learned-weights.ts'
+import type { InputMoments } from '../moments.ts'
 import { type BlockCodes, quantizeBlocks } from './block-codes.ts'
 import { blockWithin, type GridOptions } from './block-grid.ts'
 import { codeBlocks, gramFor } from './code-blocks.ts'
@@ -8,8 +9,8 @@ import { codeBlocks, gramFor } from './code-blocks.ts'
 /** How weights become codes. */
 export interface BlockOptions extends GridOptions {
   readonly block: number
-  /** XᵀX of what a product reads, by value name; with it, rounding looks at the outputs (GPTQ). */
-  readonly grams?: ReadonlyMap<string, NumericArray> | undefined
+  /** Of what products read, by value name; with them, rounding looks at the outputs (GPTQ). */
+  readonly moments?: ReadonlyMap<string, InputMoments> | undefined
   /** Learned codes, by the name of the float weights. */
   readonly learned?: ReadonlyMap<string, LearnedWeight> | undefined
 }
@@ -88,10 +89,10 @@ export class BlockStore {
     { values, rows, columns }: { readonly values: Float32Array; readonly rows: number; readonly columns: number },
     reader?: ProductReader,
   ): BlockCodes {
-    const { grams, bits, symmetric, fit } = this.#options
+    const { moments, bits, symmetric, fit } = this.#options
     const block = blockWithin(rows, this.#options.block)
     const task = { values, rows, columns, block, options: { bits, symmetric, fit } }
-    const gram = reader ? gramFor(grams, reader.input, rows) : null
+    const gram = reader ? gramFor(moments, reader.input, rows) : null
     if (gram) {
       const coded = this.#ahead.get(key) ?? codeBlocks({ ...task, gram })
       if (coded) return coded
@@ -101,7 +102,7 @@ export class BlockStore {
       const own = reader?.turned ? (n: number, k: number) => n * rows + k : (n: number, k: number) => k * columns + n
       return quantizeBlocks(values, rows, columns, block, this.#options, (k, n) => codes[own(n, k)]!)
     }
-    if ((grams || this.#options.learned) && reader) this.plain.push(reader.node)
+    if ((moments || this.#options.learned) && reader) this.plain.push(reader.node)
     return (gram ? undefined : this.#ahead.get(key)) ?? codeBlocks({ ...task, gram: null })!
   }
 }

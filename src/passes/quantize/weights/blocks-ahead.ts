@@ -22,7 +22,7 @@ export const blockKey = (product: { readonly source: string; readonly turned: bo
  */
 export async function blocksAhead(
   model: Model,
-  { block, grams, learned, ...grid }: BlockOptions,
+  { block, moments, learned, ...grid }: BlockOptions,
   kept: (node: Node) => boolean,
   map: ParallelMap,
 ): Promise<ReadonlyMap<string, BlockCodes>> {
@@ -39,7 +39,7 @@ export async function blocksAhead(
     const tied = readersOfTable(product.source, editor).lookups.length > 0
     found.set(blockKey(product), {
       ...{ values, rows, columns, block: blockWithin(rows, block), options },
-      gram: tied ? null : gramFor(grams, node.inputs[0]!, rows),
+      gram: tied ? null : gramFor(moments, node.inputs[0]!, rows),
     })
   }
   const weights = [...found.values()].reduce((sum, { values }) => sum + values.length, 0)

@@ -1,4 +1,4 @@
-import type { NumericArray } from '../../../ir/index.ts'
+import type { InputMoments } from '../moments.ts'
 import { type BlockCodes, quantizeBlocks } from './block-codes.ts'
 import type { GridOptions } from './block-grid.ts'
 import { gptqBlocks } from './gptq.ts'
@@ -75,10 +75,10 @@ export function joinCodes(parts: readonly (BlockCodes | null)[]): BlockCodes | n
 
 /** XᵀX of what a product reads, where it was observed and fits. */
 export function gramFor(
-  grams: ReadonlyMap<string, NumericArray> | undefined,
+  moments: ReadonlyMap<string, InputMoments> | undefined,
   input: string,
   rows: number,
 ): Float32Array | null {
-  const gram = grams?.get(input)
+  const gram = moments?.get(input)?.gram
   return gram?.length === rows * rows ? (gram as Float32Array) : null
 }

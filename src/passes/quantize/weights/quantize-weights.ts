@@ -11,14 +11,7 @@
  * level 4. Left alone: what would save fewer bytes than it takes, and the weights of other operators.
  * Source: ONNX Runtime, contrib operators; of the roundings: `block-grid.ts` (HQQ) and `gptq.ts`.
  */
-import {
-  type Model,
-  type Node,
-  type NumericArray,
-  nodeLabel,
-  tensorValues,
-  transposedMatrix,
-} from '../../../ir/index.ts'
+import { type Model, type Node, nodeLabel, tensorValues, transposedMatrix } from '../../../ir/index.ts'
 import { boolean, exactly, integer, oneOf, optional, TARGETS, type Target, within } from '../../../report/index.ts'
 import {
   type Evidence,
@@ -35,9 +28,10 @@ import { dropUnread } from '../drop-unread.ts'
 import { EINSUM_STAYS } from '../einsum-stays.ts'
 import { KEEP_FLOAT, KEPT, keptAsAsked } from '../kept-as-asked.ts'
 import { learnedWeightsOf } from '../learned-weights.ts'
+import { inputMoments, type WindowMoments, windowMoments } from '../moments.ts'
 import { StoredWeights, storable, storeAsIntegers, storeTurnedTable } from '../stored-weights.ts'
 import { FEWEST_WEIGHTS, withBias } from '../weighted-product.ts'
-import { type ReadWindows, readWindows, type WindowMoments, windowMoments } from '../window-codes.ts'
+import { type ReadWindows, readWindows } from '../window-codes.ts'
 import type { BlockCodes } from './block-codes.ts'
 import { GROUPS, USUAL_BLOCK } from './block-grid.ts'
 import { type BlockOptions, BlockStore, blockProduct, type ProductReader } from './block-store.ts'
@@ -178,20 +172,9 @@ function blockOptions(options: WeightOptions, evidence: readonly Evidence[]): Bl
     block: options.block ?? USUAL_BLOCK,
     symmetric: options.symmetric ?? false,
     fit: options.rounding === 'hqq' ? 'hqq' : 'rtn',
-    ...(options.rounding === 'gptq' ? { grams: gramsOf(evidence) } : {}),
+    ...(options.rounding === 'gptq' ? { moments: inputMoments(evidence) } : {}),
     ...(options.rounding === 'learned' ? { learned: learnedWeightsOf(evidence) } : {}),
   }
-}
-
-function gramsOf(evidence: readonly Evidence[]): ReadonlyMap<string, NumericArray> {
-  const grams = new Map<string, NumericArray>()
-  for (const { report, tensors } of evidence)
-    if (report.kind === 'moments')
-      for (const [name, { gram }] of Object.entries(report.values)) {
-        const held = gram && tensors?.get(gram.digest)
-        if (held) grams.set(name, held)
-      }
-  return grams
 }
 
 /** What the rules of one run share. */

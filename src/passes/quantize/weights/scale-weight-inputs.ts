@@ -10,9 +10,10 @@
  */
 import { inferTypes, type NumericArray, nodeLabel } from '../../../ir/index.ts'
 import { boolean, exactly, oneOf, optional } from '../../../report/index.ts'
-import { type Evidence, GraphEditor, outputPower, type Pass, type PassResult } from '../../../rewrite/index.ts'
+import { GraphEditor, outputPower, type Pass, type PassResult } from '../../../rewrite/index.ts'
 import { dropUnread } from '../drop-unread.ts'
 import { KEEP_FLOAT, KEPT, keptAsAsked } from '../kept-as-asked.ts'
+import { type InputMoments, inputMoments } from '../moments.ts'
 import { dequantizeBlocks, quantizeBlocks } from './block-codes.ts'
 import { GROUPS, USUAL_BLOCK } from './block-grid.ts'
 import { type ScaledReader, scalable, scaleWeights } from './input-scales.ts'
@@ -44,7 +45,7 @@ export const scaleWeightInputs: Pass<ScaleInputsOptions> = {
   }),
   run(model, options, evidence): PassResult {
     const id = 'scaleWeightInputs'
-    const observed = momentsOf(evidence)
+    const observed = inputMoments(evidence)
     const refused: { node: string; reason: string }[] = []
     if (observed.size === 0) {
       const reason = 'no moments of the products’ inputs are among the evidence'
@@ -85,25 +86,9 @@ export const scaleWeightInputs: Pass<ScaleInputsOptions> = {
   },
 }
 
-interface Moments {
-  readonly meanAbs: NumericArray
-  readonly gram: NumericArray | undefined
-}
-
-function momentsOf(evidence: readonly Evidence[]): ReadonlyMap<string, Moments> {
-  const observed = new Map<string, Moments>()
-  for (const { report, tensors } of evidence)
-    if (report.kind === 'moments')
-      for (const [name, { meanAbs, gram }] of Object.entries(report.values)) {
-        const held = tensors?.get(meanAbs.digest)
-        if (held) observed.set(name, { meanAbs: held, gram: gram && tensors?.get(gram.digest) })
-      }
-  return observed
-}
-
 function bestScales(
   products: readonly SourcedProduct[],
-  { meanAbs, gram }: Moments,
+  { meanAbs, gram }: InputMoments,
   { bits, block = USUAL_BLOCK, symmetric = false }: ScaleInputsOptions,
 ): Float32Array | null {
   const width = meanAbs.length
