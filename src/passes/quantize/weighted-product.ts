@@ -4,6 +4,7 @@ import {
   makeNode,
   type Node,
   nodeLabel,
+  operatorName,
   type Tensor,
   tensorOf,
   tensorValues,
@@ -14,40 +15,68 @@ import { rangeOf } from './affine.ts'
 
 /** A product with constant weights, as y = x · W + b with W of [K, N]. */
 export interface WeightedProduct {
-  /** The same for products of the same constant that read it alike. */
-  readonly source: string
   readonly values: Float32Array
   readonly rows: number
   readonly columns: number
+  /** The constant that the weights come from. */
+  readonly source: string
+  /** Whether that is [N, K], a row an output. */
+  readonly turned: boolean
+  /** 1 unless the values are the constant's times a factor. */
+  readonly factor: number
   /** The bias's name where it needs no change, or its values. */
   readonly bias?: string | Float32Array
 }
+
+/** The same for products of the same constant that read it alike. */
+export const weightsKey = ({ source, turned, factor }: Pick<WeightedProduct, 'source' | 'turned' | 'factor'>): string =>
+  `${source} ${turned} ${factor}`
 
 /** Products of fewer weights than this cost more in conversions than their multiplications save. */
 export const FEWEST_WEIGHTS = 4096
 
 /** The product behind a MatMul or Gemm, or why it is none that integers can do. */
 export function weightedProduct(node: Node, editor: GraphEditor): WeightedProduct | { refused: string } {
-  const weight = editor.constant(node.inputs[1]!)
-  if (!weight) return { refused: whyNoWeights(node.inputs[1]!, editor) }
+  if (!['MatMul', 'Gemm'].includes(operatorName(node))) return { refused: `${node.opType} is no product of matrices` }
+  const source = node.inputs[1]!
+  const weight = editor.constant(source)
+  if (!weight) return { refused: whyNoWeights(source, editor) }
   if (weight.dtype !== 'float32') return { refused: `its weights are ${weight.dtype}` }
   if (weight.dims.length !== 2) return { refused: `its weights have ${weight.dims.length} dimensions, not two` }
   const values = tensorValues(weight) as Float32Array
   if (values.length < FEWEST_WEIGHTS) return { refused: `${values.length} weights are too few to gain` }
   if (!rangeOf(values)) return { refused: 'its weights are not finite' }
   const [first, second] = weight.dims as [number, number]
-  const sourceOf = (transposed: boolean, alpha: number) => `${node.inputs[1]} ${transposed} ${alpha}`
-  if (node.opType === 'MatMul') return { source: sourceOf(false, 1), values, rows: first, columns: second }
+  if (node.opType === 'MatMul') return { values, rows: first, columns: second, source, turned: false, factor: 1 }
   if (intAttribute(node, 'transA', 0) !== 0) return { refused: 'its input is transposed' }
-  const transposed = intAttribute(node, 'transB', 0) !== 0
-  const alpha = floatAttribute(node, 'alpha', 1)
+  const turned = intAttribute(node, 'transB', 0) !== 0
+  const factor = floatAttribute(node, 'alpha', 1)
   const beta = floatAttribute(node, 'beta', 1)
-  const [rows, columns] = transposed ? [second, first] : [first, second]
-  const scaled = alpha === 1 ? values : values.map((value) => value * alpha)
+  const [rows, columns] = turned ? [second, first] : [first, second]
+  const scaled = factor === 1 ? values : values.map((value) => value * factor)
   const bias = gemmBias(node, beta, editor)
   if (typeof bias === 'object' && 'refused' in bias) return bias
-  const matrix = transposed ? transposedMatrix(scaled, columns, rows) : scaled
-  return { source: sourceOf(transposed, alpha), values: matrix, rows, columns, ...(bias && { bias }) }
+  const matrix = turned ? transposedMatrix(scaled, columns, rows) : scaled
+  return { values: matrix, rows, columns, source, turned, factor, ...(bias && { bias }) }
+}
+
+/** A MatMul or Gemm with its product. */
+export interface ProductNode {
+  readonly node: Node
+  readonly product: WeightedProduct
+}
+
+/** The products of constant weights among these nodes, without those that are kept as they are. */
+export function weightedProducts(
+  nodes: readonly Node[],
+  kept: (node: Node) => boolean,
+  editor: GraphEditor,
+): readonly ProductNode[] {
+  return nodes.flatMap((node) => {
+    if (kept(node)) return []
+    const product = weightedProduct(node, editor)
+    return 'refused' in product ? [] : [{ node, product }]
+  })
 }
 
 function whyNoWeights(name: string, editor: GraphEditor): string {

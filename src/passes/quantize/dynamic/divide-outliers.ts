@@ -17,7 +17,8 @@ import { dropUnread } from '../drop-unread.ts'
 import { KEEP_FLOAT, keptAsAsked } from '../kept-as-asked.ts'
 import { channelsFrom } from '../static/evidence.ts'
 import type { ObservedChannels } from '../units/plan-options.ts'
-import { type WeightedProduct, weightedProduct } from '../weighted-product.ts'
+import { type ProductNode, weightedProducts, weightsKey } from '../weighted-product.ts'
+import { readingWeights, scaledWeights } from '../weights/input-scales.ts'
 import { noiseLeft } from '../weights/noise-left.ts'
 
 export interface DivideOutliersOptions {
@@ -30,11 +31,6 @@ const RANKS = [2, 4, 8, 16, 32, 64]
 /** How much of the noise of the products must be left at the most to be worth a Mul. */
 const WORTH_A_MUL = 0.7
 
-interface Product {
-  readonly node: Node
-  readonly product: WeightedProduct
-}
-
 export const divideOutliers: Pass<DivideOutliersOptions> = {
   id: 'divideOutliers',
   summary:
@@ -45,7 +41,8 @@ export const divideOutliers: Pass<DivideOutliersOptions> = {
     const seen = channelsFrom(evidence)
     const refused: Refusal[] = []
     let applied = 0
-    for (const group of tiedGroups(model.graph.nodes, keptAsAsked(options.keepFloat), editor)) {
+    const products = weightedProducts(model.graph.nodes, keptAsAsked(options.keepFloat), editor)
+    for (const group of tiedGroups(products)) {
       const scales = scalesFor(group, seen, editor)
       if (typeof scales === 'string') refused.push({ node: nodeLabel(group[0]!.node), reason: scales })
       else applied += divide(group, scales, editor)
@@ -56,23 +53,16 @@ export const divideOutliers: Pass<DivideOutliersOptions> = {
   },
 }
 
-/** Products that dynamic integers can do, those together that read one value or multiply by the same weights. */
-function tiedGroups(
-  nodes: readonly Node[],
-  kept: (node: Node) => boolean,
-  editor: GraphEditor,
-): readonly (readonly Product[])[] {
-  const groups = new Map<string, Product[]>()
-  for (const node of nodes) {
-    if ((node.opType !== 'MatMul' && node.opType !== 'Gemm') || kept(node)) continue
-    const product = weightedProduct(node, editor)
-    if ('refused' in product) continue
-    const names = [`value ${node.inputs[0]}`, `weights ${node.inputs[1]}`]
+/** These products, those together that read one value or multiply by the same weights. */
+function tiedGroups(products: readonly ProductNode[]): readonly (readonly ProductNode[])[] {
+  const groups = new Map<string, readonly ProductNode[]>()
+  for (const one of products) {
+    const names = [`value ${one.node.inputs[0]}`, `weights ${one.node.inputs[1]}`]
     const joined = [...new Set(names.flatMap((name) => groups.get(name) ?? []))]
-    const group = [...joined, { node, product }]
-    for (const { node: one } of group) {
-      groups.set(`value ${one.inputs[0]}`, group)
-      groups.set(`weights ${one.inputs[1]}`, group)
+    const group = [...joined, one]
+    for (const { node } of group) {
+      groups.set(`value ${node.inputs[0]}`, group)
+      groups.set(`weights ${node.inputs[1]}`, group)
     }
   }
   return [...new Set(groups.values())]
@@ -80,7 +70,7 @@ function tiedGroups(
 
 /** The scales of least noise for all products of a group, or why there are none. */
 function scalesFor(
-  group: readonly Product[],
+  group: readonly ProductNode[],
   seen: ReadonlyMap<string, ObservedChannels>,
   editor: GraphEditor,
 ): Float32Array | string {
@@ -95,7 +85,7 @@ function scalesFor(
   const channels = together(known as readonly ObservedChannels[])
   const reaches = channels.max.map((high, i) => Math.max(Math.abs(high), Math.abs(channels.min[i]!)))
   const sorted = [...reaches].sort((a, b) => b - a)
-  const weights = [...new Map(group.map(({ product }) => [product.source, product])).values()]
+  const weights = [...new Map(group.map(({ product }) => [weightsKey(product), product])).values()]
   let [best, least]: [Float32Array | null, number] = [null, WORTH_A_MUL]
   for (const rank of RANKS) {
     const level = sorted[rank - 1] ?? 0
@@ -128,7 +118,7 @@ function together(all: readonly ObservedChannels[]): Pick<ObservedChannels, 'min
 }
 
 /** Lets the products of a group read their values divided; gives how many values these are. */
-function divide(group: readonly Product[], scales: Float32Array, editor: GraphEditor): number {
+function divide(group: readonly ProductNode[], scales: Float32Array, editor: GraphEditor): number {
   const factors = editor.addConstant(
     tensorOf(
       'float32',
@@ -144,24 +134,9 @@ function divide(group: readonly Product[], scales: Float32Array, editor: GraphEd
     const divided = values.get(value) ?? editor.freshName(`${value}_divided`)
     if (!values.has(value)) before.push(makeNode('Mul', [value, factors], [divided], { name: divided }))
     values.set(value, divided)
-    const weight = weights.get(product.source) ?? scaledWeights(node, product, scales, editor)
-    weights.set(product.source, weight)
-    const attributes = [...node.attributes].filter(([name]) => name !== 'transB' && name !== 'alpha')
-    editor.replace(node, ...before, {
-      ...node,
-      inputs: [divided, weight, ...node.inputs.slice(2)],
-      attributes: new Map(attributes),
-    })
+    const weight = weights.get(weightsKey(product)) ?? scaledWeights({ node, product }, scales, editor)
+    weights.set(weightsKey(product), weight)
+    editor.replace(node, ...before, readingWeights(node, divided, weight))
   }
   return values.size
-}
-
-function scaledWeights(
-  node: Node,
-  { values, rows, columns }: WeightedProduct,
-  scales: Float32Array,
-  editor: GraphEditor,
-) {
-  const scaled = values.map((value, i) => value * scales[Math.floor(i / columns)]!)
-  return editor.addConstant(tensorOf('float32', [rows, columns], scaled), `${node.inputs[1]}_scaled`)
 }

@@ -2,6 +2,7 @@ import { elementCount, intAttribute, type Node, tensorOf, tensorValues } from '.
 import type { GraphEditor } from '../../../rewrite/index.ts'
 import { rangeOf } from '../affine.ts'
 import { quantizeChannels, quantizeWhole } from '../channel-weights.ts'
+import { without } from '../units/quantize-rules.ts'
 import type { CodingOptions } from './dynamic-matmul.ts'
 
 /**
@@ -20,7 +21,7 @@ export function dynamicLstm(node: Node, options: CodingOptions, editor: GraphEdi
     opType: 'DynamicQuantizeLSTM',
     domain: 'com.microsoft',
     // The integer operator has no word for the layout that both take without one.
-    attributes: new Map([...node.attributes].filter(([name]) => name !== 'layout')),
+    attributes: without(node, 'layout'),
     inputs: [
       slot(0),
       weights.codes,

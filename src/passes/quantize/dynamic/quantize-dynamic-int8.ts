@@ -30,7 +30,7 @@ import { dropUnread } from '../drop-unread.ts'
 import { EINSUM_STAYS } from '../einsum-stays.ts'
 import { KEEP_FLOAT, KEPT, keptAsAsked } from '../kept-as-asked.ts'
 import { tableRule } from '../stored-tables.ts'
-import { weightedProduct } from '../weighted-product.ts'
+import { weightedProduct, weightedProducts, weightsKey } from '../weighted-product.ts'
 import { dynamicGru } from './dynamic-gru.ts'
 import { dynamicLstm } from './dynamic-lstm.ts'
 import { type CodedMatrix, type CodingOptions, codedMatrix, dynamicProduct } from './dynamic-matmul.ts'
@@ -98,12 +98,7 @@ function withinBudget(
 ): QuietProducts | null {
   if (noiseBudget === undefined) return null
   const editor = new GraphEditor(model.graph)
-  const kept = keptAsAsked(keepFloat)
-  const products = model.graph.nodes.flatMap((node) => {
-    if ((node.opType !== 'MatMul' && node.opType !== 'Gemm') || kept(node)) return []
-    const product = weightedProduct(node, editor)
-    return 'refused' in product ? [] : [{ node, rows: product.rows, columns: product.columns }]
-  })
+  const products = weightedProducts(model.graph.nodes, keptAsAsked(keepFloat), editor)
   return quietProducts(model, products, evidence, noiseBudget)
 }
 
@@ -189,8 +184,8 @@ function productRule(run: Run): Rule {
       const codes = codesOf(node.inputs[0]!, run, editor, before)
       products.push(codes[0])
       const known = run.matrices(editor)
-      const matrix = known.get(product.source) ?? codedMatrix(product, node.inputs[1]!, coding, editor)
-      known.set(product.source, matrix)
+      const matrix = known.get(weightsKey(product)) ?? codedMatrix(product, node.inputs[1]!, coding, editor)
+      known.set(weightsKey(product), matrix)
       editor.replace(given, ...before, ...dynamicProduct(node, product.bias, codes, matrix, editor))
       if (node !== given) editor.removeUnused(editor.producer(given.inputs[0]!)!)
       return true

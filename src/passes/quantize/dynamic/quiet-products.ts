@@ -8,12 +8,7 @@ import { costsFrom, sensitivityFrom } from '../static/evidence.ts'
 import { originsUnder } from '../static/quantize-static-int8.ts'
 import { quantizeRules } from '../units/quantize-rules.ts'
 import { type Roundings, roundingsOf } from '../units/roundings.ts'
-import type { WeightedProduct } from '../weighted-product.ts'
-
-/** A product that dynamic integers could do. */
-export interface DynamicProduct extends Pick<WeightedProduct, 'rows' | 'columns'> {
-  readonly node: Node
-}
+import type { ProductNode } from '../weighted-product.ts'
 
 /** What a mixture of dynamic integers and float keeps within its budget of noise. */
 export interface QuietProducts {
@@ -44,7 +39,7 @@ interface Readers {
  */
 export function quietProducts(
   model: Model,
-  products: readonly DynamicProduct[],
+  products: readonly ProductNode[],
   evidence: readonly Evidence[],
   budget: number,
 ): QuietProducts {
@@ -74,14 +69,15 @@ function worthIntegers({ noise, items }: Readers, price: number): readonly Reade
 /** By the value that they read, as it was rounded where codes of it are only moved; without what nobody knows. */
 function readersOf(
   model: Model,
-  products: readonly DynamicProduct[],
+  products: readonly ProductNode[],
   { ranges }: CalibrationReport,
   roundings: Roundings,
   { costs }: MeasuredCosts,
 ): readonly Readers[] {
   const { consumers } = indexGraph(model.graph)
   const found = new Map<string, Item[]>()
-  for (const { node, rows, columns } of products) {
+  for (const { node, product } of products) {
+    const { rows, columns } = product
     const [input, weights] = node.inputs as [string, string]
     const unit = { node, rule: quantizeRules.MatMul!, reads: [input], writes: [], floatOutput: true }
     const [value] = roundings.values(unit) as [string]

@@ -17,9 +17,10 @@ import { keptAsAsked } from '../kept-as-asked.ts'
 import { planOf, type StaticInt8Options } from '../static/quantize-static-int8.ts'
 import { type StoredGrid, storedGrid } from '../stored-weights.ts'
 import { mostCode } from '../units/plan-options.ts'
+import type { WeightedProduct } from '../weighted-product.ts'
 import { codeOf, gridOf, USUAL_BLOCK } from '../weights/block-grid.ts'
 import type { WeightOptions } from '../weights/quantize-weights.ts'
-import { type SourcedProduct, sourcedProduct } from '../weights/tied-table.ts'
+import { sourcedProduct } from '../weights/tied-table.ts'
 
 /**
  * Weights on their grid: w ≈ unit · (lower + up), where rounding decides for each weight whether `up` is 0 or 1.
@@ -118,7 +119,7 @@ function storedWeight(node: Node, name: string, grid: StoredGrid): RoundableWeig
 }
 
 /** Weights of a product in blocks along its rows, each with a grid of its own. */
-function blockedWeight(node: Node, product: SourcedProduct, options: WeightOptions): RoundableWeight {
+function blockedWeight(node: Node, product: WeightedProduct, options: WeightOptions): RoundableWeight {
   const { values, rows, columns, turned, source } = product
   const { bits, block = USUAL_BLOCK, symmetric = false } = options
   const top = 2 ** bits - 1

@@ -1,5 +1,6 @@
 import type { Model, Node } from '../../../ir/index.ts'
 import { GraphEditor, type ParallelMap } from '../../../rewrite/index.ts'
+import { weightsKey } from '../weighted-product.ts'
 import type { BlockCodes } from './block-codes.ts'
 import { blockWithin } from './block-grid.ts'
 import type { BlockOptions } from './block-store.ts'
@@ -11,13 +12,9 @@ const WORTH_THREADS = 1 << 22
 /** Weights that are on their way to threads at a time: what of them is copied stays small beside the model. */
 const AT_A_TIME = 1 << 24
 
-/** What tells the codes of one constant apart: its name, whether it is turned, and the factor on it. */
-export const blockKey = (product: { readonly source: string; readonly turned: boolean; readonly factor: number }) =>
-  `${product.source} ${product.turned} ${product.factor}`
-
 /**
  * The codes of the products of the main graph, made by `map` on several threads before the rules ask for them, by
- * `blockKey`. They are those that the rules would make themselves. Learned codes are at hand already and are not among
+ * `weightsKey`. They are those that the rules would make themselves. Learned codes are at hand already and are not among
  * them. Empty where the model is too small for threads to pay.
  */
 export async function blocksAhead(
@@ -34,10 +31,10 @@ export async function blocksAhead(
     const product = sourcedProduct(node, editor)
     if ('refused' in product || learned?.has(product.source)) continue
     // Of several readers the first decides what is looked at, as in the rules.
-    if (found.has(blockKey(product))) continue
+    if (found.has(weightsKey(product))) continue
     const { values, rows, columns } = product
     const tied = readersOfTable(product.source, editor).lookups.length > 0
-    found.set(blockKey(product), {
+    found.set(weightsKey(product), {
       ...{ values, rows, columns, block: blockWithin(rows, block), options },
       gram: tied ? null : gramFor(moments, node.inputs[0]!, rows),
     })

@@ -1,11 +1,12 @@
-import { makeNode, type Node, nodeLabel, operatorName, tensorOf, tensorValues } from '../../../ir/index.ts'
+import { type Node, nodeLabel, operatorName, tensorOf, tensorValues } from '../../../ir/index.ts'
 import type { GraphEditor } from '../../../rewrite/index.ts'
 import { rangeOf } from '../affine.ts'
-import { FEWEST_WEIGHTS } from '../weighted-product.ts'
-import { type SourcedProduct, sourcedProduct } from './tied-table.ts'
+import { without } from '../units/quantize-rules.ts'
+import { FEWEST_WEIGHTS, type ProductNode, type WeightedProduct } from '../weighted-product.ts'
+import { sourcedProduct } from './tied-table.ts'
 
 /** A product that can take scales; one of too few weights to be coded does so in float. */
-export interface ScaledReader extends SourcedProduct {
+export interface ScaledReader extends WeightedProduct {
   readonly coded: boolean
 }
 
@@ -28,17 +29,21 @@ export function scalable(node: Node, input: string, editor: GraphEditor): Scaled
 /** Multiplies row k of the weights of a product by the scale of input k. */
 export function scaleWeights(node: Node, input: string, scales: Float32Array, editor: GraphEditor): void {
   const product = scalable(node, input, editor) as ScaledReader
-  const { columns } = product
-  const values = product.values.map((value, i) => value * scales[Math.floor(i / columns)]!)
-  const weight = editor.addConstant(tensorOf('float32', [product.rows, columns], values), `${node.inputs[1]}_scaled`)
-  const unturned = node.opType === 'Gemm' ? without(node, 'transB', 'alpha') : node
   const before = editor.producer(node.inputs[1]!)
-  editor.replace(node, { ...unturned, inputs: [node.inputs[0]!, weight, ...node.inputs.slice(2)] })
+  editor.replace(node, readingWeights(node, input, scaledWeights({ node, product }, scales, editor)))
   if (before) editor.removeUnused(before)
 }
 
-const without = (node: Node, ...names: readonly string[]): Node =>
-  makeNode(node.opType, node.inputs, node.outputs, {
-    name: node.name,
-    attributes: Object.fromEntries([...node.attributes].filter(([name]) => !names.includes(name))),
-  })
+/** The name of a constant [K, N]: the weights of a product, row k multiplied by the scale of input k. */
+export function scaledWeights({ node, product }: ProductNode, scales: Float32Array, editor: GraphEditor): string {
+  const { values, rows, columns } = product
+  const scaled = values.map((value, i) => value * scales[Math.floor(i / columns)]!)
+  return editor.addConstant(tensorOf('float32', [rows, columns], scaled), `${node.inputs[1]}_scaled`)
+}
+
+/** A product of `input` by weights [K, N] that hold its factor already. */
+export const readingWeights = (node: Node, input: string, weights: string): Node => ({
+  ...node,
+  inputs: [input, weights, ...node.inputs.slice(2)],
+  attributes: without(node, 'transB', 'alpha'),
+})

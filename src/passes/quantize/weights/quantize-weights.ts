@@ -30,22 +30,15 @@ import { KEEP_FLOAT, KEPT, keptAsAsked } from '../kept-as-asked.ts'
 import { learnedWeightsOf } from '../learned-weights.ts'
 import { inputMoments, type WindowMoments, windowMoments } from '../moments.ts'
 import { StoredWeights, storable, storeAsIntegers, storeTurnedTable } from '../stored-weights.ts'
-import { FEWEST_WEIGHTS, withBias } from '../weighted-product.ts'
+import { FEWEST_WEIGHTS, type WeightedProduct, weightsKey, withBias } from '../weighted-product.ts'
 import { type ReadWindows, readWindows } from '../window-codes.ts'
 import type { BlockCodes } from './block-codes.ts'
 import { GROUPS, USUAL_BLOCK } from './block-grid.ts'
 import { type BlockOptions, BlockStore, blockProduct, type ProductReader } from './block-store.ts'
-import { blockKey, blocksAhead } from './blocks-ahead.ts'
+import { blocksAhead } from './blocks-ahead.ts'
 import { halveTable } from './half-table.ts'
 import { productNotes, type ShortRows, unreadNotes } from './product-notes.ts'
-import {
-  blockLookup,
-  productsOfTable,
-  readersOfTable,
-  refuseTied,
-  type SourcedProduct,
-  sourcedProduct,
-} from './tied-table.ts'
+import { blockLookup, productsOfTable, readersOfTable, refuseTied, sourcedProduct } from './tied-table.ts'
 
 export interface WeightOptions {
   readonly bits: 4 | 8
@@ -216,7 +209,7 @@ function codeProduct(node: Node, editor: GraphEditor, coding: Coding): RuleOutco
   if ('refused' in product) return (storesOthers(options) && storeProduct(node, editor, coding) === true) || product
   const { lookups } = readersOfTable(product.source, editor)
   const store = coding.stores(editor)
-  const tied = lookups.length > 0 || store.has(blockKey(product))
+  const tied = lookups.length > 0 || store.has(weightsKey(product))
   if (!tied && product.values.length < (options.fewest ?? FEWEST_WEIGHTS))
     return (
       (storesOthers(options) && storeProduct(node, editor, coding) === true) || {
@@ -231,7 +224,7 @@ function codeProduct(node: Node, editor: GraphEditor, coding: Coding): RuleOutco
   }
   const reader = lookups.length > 0 ? undefined : productReader(node, product)
   const before = store.plain.length
-  const coded = store.blocksOf(blockKey(product), product, product.source, editor, reader)
+  const coded = store.blocksOf(weightsKey(product), product, product.source, editor, reader)
   coding.plain.push(...store.plain.slice(before))
   if (coded.block < blocks.block) coding.short.push({ node: node.name || node.outputs[0]!, block: coded.block })
   const output = node.outputs[0]!
@@ -287,7 +280,7 @@ function shareTable(node: Node, editor: GraphEditor, coding: Coding): RuleOutcom
   const values = tensorValues(tensor) as Float32Array
   if (values.length < FEWEST_WEIGHTS || !rangeOf(values)) return { refused: 'its table is small or not finite' }
   const weights = { values: transposedMatrix(values, columns, rows), rows, columns }
-  const key = blockKey({ source: table, turned: true, factor: 1 })
+  const key = weightsKey({ source: table, turned: true, factor: 1 })
   const coded = coding.stores(editor).blocksOf(key, weights, table, editor)
   // The products that come later must not find a reader that is left in float.
   for (const lookup of readersOfTable(table, editor).lookups) {
@@ -311,7 +304,7 @@ function count({ planned }: Coding, kernel: string): void {
 }
 
 /** What the codes of a product may look at besides its weights. */
-function productReader(node: Node, { source, turned, factor }: SourcedProduct): ProductReader {
+function productReader(node: Node, { source, turned, factor }: WeightedProduct): ProductReader {
   return { input: node.inputs[0]!, node: node.name || node.outputs[0]!, ...(factor === 1 ? { source, turned } : {}) }
 }
 

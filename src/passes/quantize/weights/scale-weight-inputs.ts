@@ -14,11 +14,11 @@ import { GraphEditor, outputPower, type Pass, type PassResult } from '../../../r
 import { dropUnread } from '../drop-unread.ts'
 import { KEEP_FLOAT, KEPT, keptAsAsked } from '../kept-as-asked.ts'
 import { type InputMoments, inputMoments } from '../moments.ts'
+import type { WeightedProduct } from '../weighted-product.ts'
 import { dequantizeBlocks, quantizeBlocks } from './block-codes.ts'
 import { GROUPS, USUAL_BLOCK } from './block-grid.ts'
 import { type ScaledReader, scalable, scaleWeights } from './input-scales.ts'
 import { scaleTaker } from './scale-taker.ts'
-import type { SourcedProduct } from './tied-table.ts'
 
 export interface ScaleInputsOptions {
   /** The codes that the weights will get: see `quantizeWeights`. */
@@ -87,7 +87,7 @@ export const scaleWeightInputs: Pass<ScaleInputsOptions> = {
 }
 
 function bestScales(
-  products: readonly SourcedProduct[],
+  products: readonly WeightedProduct[],
   { meanAbs, gram }: InputMoments,
   { bits, block = USUAL_BLOCK, symmetric = false }: ScaleInputsOptions,
 ): Float32Array | null {

@@ -1,5 +1,4 @@
 import {
-  floatAttribute,
   int,
   intAttribute,
   intsAttribute,
@@ -18,20 +17,11 @@ import { FEWEST_WEIGHTS, type WeightedProduct, weightedProduct } from '../weight
 import { blockWithin } from './block-grid.ts'
 import type { StoredBlocks } from './block-store.ts'
 
-/** A product with the constant that its weights come from; `turned`: the constant is [N, K], a row an output. */
-export interface SourcedProduct extends WeightedProduct {
-  readonly source: string
-  readonly turned: boolean
-  /** 1 unless the values are the constant's times a factor. */
-  readonly factor: number
-}
-
 /** The product of a MatMul or Gemm, its weights straight from a constant or through a Transpose of one. */
-export function sourcedProduct(node: Node, editor: GraphEditor): SourcedProduct | { refused: string } {
-  if (!['MatMul', 'Gemm'].includes(operatorName(node))) return { refused: `${node.opType} is no product of matrices` }
-  const name = node.inputs[1]!
+export function sourcedProduct(node: Node, editor: GraphEditor): WeightedProduct | { refused: string } {
+  const name = node.inputs[1] ?? ''
   const maker = editor.producer(name)
-  if (node.opType === 'MatMul' && maker?.opType === 'Transpose' && !editor.constant(name)) {
+  if (operatorName(node) === 'MatMul' && maker?.opType === 'Transpose' && !editor.constant(name)) {
     const table = editor.constant(maker.inputs[0]!)
     const perm = intsAttribute(maker, 'perm', [1, 0])
     if (table?.dtype === 'float32' && table.dims.length === 2 && perm[0] === 1) {
@@ -43,14 +33,7 @@ export function sourcedProduct(node: Node, editor: GraphEditor): SourcedProduct 
       return { values: turned, rows, columns, source: maker.inputs[0]!, turned: true, factor: 1 }
     }
   }
-  const product = weightedProduct(node, editor)
-  if ('refused' in product) return product
-  return {
-    ...product,
-    source: name,
-    turned: intAttribute(node, 'transB', 0) !== 0,
-    factor: node.opType === 'Gemm' ? floatAttribute(node, 'alpha', 1) : 1,
-  }
+  return weightedProduct(node, editor)
 }
 
 /** The products that read the table of a Gather as their weights, a row an output. */
