@@ -19,7 +19,7 @@ export interface GateEvidence {
   readonly bytes: readonly [base: number, candidate: number]
   /** Base first. */
   readonly latency?: LatencyReport | undefined
-  /** The candidate's line of a robustness report. */
+  /** The candidate's line of a robustness report, which was judged by the gate's margin. */
   readonly robustness?: Pick<RobustnessReport['models'][number], 'change' | 'mce'> | undefined
 }
 
@@ -146,13 +146,7 @@ function errorChecks({ errors }: GateSpec, { errorRatio, n }: ComparisonReport):
       },
     ]
   }
-  return [
-    {
-      ...base('errors.maxRatio', 'errors', most, limit),
-      measured: `${short(ratio)} times${ci ? ` (${short(ci[0])} to ${short(ci[1])})` : ''}`,
-      verdict: within(ci ?? [ratio, ratio], limit.value),
-    },
-  ]
+  return interval('errors.maxRatio', 'errors', limit, { value: ratio, ci }, ' the errors')
 }
 
 function sizeChecks({ size }: GateSpec, [before, after]: GateEvidence['bytes']): readonly GateCheck[] {
@@ -170,7 +164,12 @@ function latencyChecks({ latency: limits }: GateSpec, report: LatencyReport | un
     ...exact('latency.maxP50Ms', `median latency${onThis}`, limits.maxP50Ms, model?.p50Ms, ' ms'),
     ...exact('latency.maxP90Ms', `90th percentile of latency${onThis}`, limits.maxP90Ms, model?.p90Ms, ' ms'),
     ...exact('latency.maxP99Ms', `99th percentile of latency${onThis}`, limits.maxP99Ms, model?.p99Ms, ' ms'),
-    ...interval('latency.maxRatio', `latency against the base${onThis}`, limits.maxRatio, ratio?.median, ratio?.ci),
+    ...interval(
+      'latency.maxRatio',
+      `latency against the base${onThis}`,
+      limits.maxRatio,
+      ratio && { value: ratio.median, ci: ratio.ci },
+    ),
   ]
 }
 
@@ -190,24 +189,16 @@ function robustnessChecks({ robustness }: GateSpec, found: GateEvidence['robustn
     const change = found?.change
     const most = `loses less than ${short(margin.value)} on corrupted rows`
     checks.push(
-      change
+      change?.verdict
         ? {
             ...base('robustness.margin', 'answers to corrupted rows', most, margin),
             measured: `${signed(change.delta)} (${signed(change.ci[0])} to ${signed(change.ci[1])})`,
-            verdict: within([-change.ci[1], -change.ci[0]], margin.value),
+            verdict: change.verdict,
           }
         : unmeasured('robustness.margin', 'answers to corrupted rows', most, margin),
     )
   }
-  checks.push(
-    ...interval(
-      'robustness.maxMce',
-      'mean corruption error against the base',
-      maxMce,
-      found?.mce?.value,
-      found?.mce?.ci,
-    ),
-  )
+  checks.push(...interval('robustness.maxMce', 'mean corruption error against the base', maxMce, found?.mce))
   return checks
 }
 
@@ -251,18 +242,19 @@ function exact(id: string, what: string, limit: Limit | undefined, value: number
   return [{ ...base(id, what, most, limit), measured: `${amount(value)}${unit}`, verdict }]
 }
 
-function interval(
-  id: string,
-  what: string,
-  limit: Limit | undefined,
-  value: number | undefined,
-  ci: readonly [number, number] | null | undefined,
-) {
+/** A ratio and its interval; of too few rows for one, it is shown and decides nothing. */
+interface Ratio {
+  readonly value: number
+  readonly ci: readonly [number, number] | null
+}
+
+function interval(id: string, what: string, limit: Limit | undefined, ratio: Ratio | null | undefined, of = '') {
   if (!limit) return []
-  const most = `at most ${short(limit.value)} times`
-  if (value === undefined) return [unmeasured(id, what, most, limit)]
-  const measured = `${short(value)} times${ci ? ` (${short(ci[0])} to ${short(ci[1])})` : ''}`
-  return [{ ...base(id, what, most, limit), measured, verdict: within(ci ?? [value, value], limit.value) }]
+  const most = `at most ${short(limit.value)} times${of}`
+  if (!ratio) return [unmeasured(id, what, most, limit)]
+  const { value, ci } = ratio
+  const measured = `${short(value)} times${ci ? ` (${short(ci[0])} to ${short(ci[1])})` : ', of too few rows'}`
+  return [{ ...base(id, what, most, limit), measured, verdict: ci ? within(ci, limit.value) : 'inconclusive' } as const]
 }
 
 function within([low, high]: readonly [number, number], most: number): Verdict {

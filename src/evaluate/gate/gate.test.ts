@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { memoryDataset } from '../../data/index.ts'
 import { UserError } from '../../platform/index.ts'
-import type { ComparisonReport, LatencyReport, SliceResult } from '../../report/index.ts'
+import type { ComparisonReport, LatencyReport, SliceResult, Verdict } from '../../report/index.ts'
 import { checkGate, type GateEvidence, parseGate, sliceMargins } from './index.ts'
 import { gateFields } from './spec.ts'
 
@@ -212,20 +212,25 @@ describe('checks', () => {
     expect(verdicts('memory: { maxRssBytes: 1GB }', { latency: latency(1, [1, 1], 1) })[0]).toBe('inconclusive')
     expect(verdicts('robustness: { margin: 0.01 }')[0]).toBe('inconclusive')
   })
-  test('robustness by its interval, and a list of corruptions', () => {
+  test('robustness by its verdict and its interval, and a list of corruptions', () => {
     const gate = parseGate('robustness: { margin: 0.02, corruptions: [fog, snow], severities: 3 }', 'g')
     expect(gate.robustness).toMatchObject({ margin: { value: 0.02 }, corruptions: ['fog', 'snow'], severities: [3] })
     expect(problem('robustness: { severities: [9] }').message).toMatch(/from 1 to 5/)
-    const stress = (ci: readonly [number, number]) => ({
-      robustness: { change: { delta: (ci[0] + ci[1]) / 2, ci }, mce: { value: 1.1, ci: null } },
+    const stress = (verdict: Verdict, mce: readonly [number, number] | null) => ({
+      robustness: { change: { delta: 0, ci: [-0.01, 0.01] as const, verdict }, mce: { value: 1.1, ci: mce } },
     })
     const text = 'robustness: { margin: 0.02, maxMce: 1.2 }'
-    expect(verdicts(text, stress([-0.01, 0.01]))).toEqual([
+    expect(verdicts(text, stress('pass', [1.05, 1.15]))).toEqual([
       'pass',
       { margin: 'pass', 'robustness.margin': 'pass', 'robustness.maxMce': 'pass' },
     ])
-    expect(verdicts(text, stress([-0.03, 0.01]))[0]).toBe('inconclusive')
-    expect(verdicts(text, stress([-0.05, -0.03]))[0]).toBe('regressed')
+    // Too few rows for a verdict may well have an interval within the margin, and none of the ratio.
+    expect(verdicts(text, stress('inconclusive', null))).toEqual([
+      'inconclusive',
+      { margin: 'pass', 'robustness.margin': 'inconclusive', 'robustness.maxMce': 'inconclusive' },
+    ])
+    expect(verdicts(text, stress('regressed', [1.05, 1.15]))[0]).toBe('regressed')
+    expect(verdicts(text, stress('pass', [1.1, 1.3]))[0]).toBe('inconclusive')
   })
   test('errors and fairness', () => {
     const errors = (ci: readonly [number, number] | null, ratio: number | null = 1) =>

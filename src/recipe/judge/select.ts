@@ -75,7 +75,12 @@ function pairOf(latency: LatencyReport, i: number): LatencyReport {
 
 /** The first model loses nothing to itself. */
 function againstItself(model: RobustnessReport['models'][number] | undefined, i: number) {
-  return model && i === 0 ? { ...model, change: { delta: 0, ci: [0, 0] as const } } : model
+  if (!model || i > 0) return model
+  return {
+    ...model,
+    change: { delta: 0, ci: [0, 0] as const, verdict: 'pass' as const },
+    mce: model.mce && { ...model.mce, ci: [1, 1] as const },
+  }
 }
 
 /** A row of the leaderboard; every model was timed. */
