@@ -56,6 +56,41 @@ test('channels of outliers are divided in front of products: the same function, 
   }
 })
 
+test('a normalization takes the division into its factors where none but the products read it, else a Mul does', async () => {
+  const behind = (also: string) => {
+    const { graph } = network(40)
+    const model = modelWith(
+      `g (float[N,16,64] x) => (float[N,16,64] y, float[N,16,64] z) {
+         n = LayerNormalization(x, f, c)  p = MatMul(n, w)  y = Tanh(p)  q = MatMul(n, v)  z = Add(q, ${also})
+       }`,
+      { w: [WIDTH, WIDTH], v: [WIDTH, WIDTH], c: [WIDTH] },
+    )
+    const initializers = new Map(model.graph.initializers)
+    for (const name of ['f', 'w']) initializers.set(name, graph.initializers.get(name)!)
+    initializers.set('v', { ...graph.initializers.get('w')!, name: 'v' })
+    return { ...model, graph: { ...model.graph, initializers } }
+  }
+  const noise = async (model: Model, exact: Awaited<ReturnType<typeof runOnce>>) => {
+    const seen = await runOnce(model, { x })
+    return Math.min(...['y', 'z'].map((name) => decibels(exact[name]!, seen[name]!)))
+  }
+  for (const [also, muls] of [
+    ['p', 0],
+    ['n', 1],
+  ] as const) {
+    const model = behind(also)
+    const evidence = [{ report: await channelsOf(model, await rows()) }]
+    const { model: divided, report } = await passes.divideOutliers!.run(model, {} as never, evidence)
+    expect(report.applied).toBe(1)
+    expect(divided.graph.nodes.filter(({ opType }) => opType === 'Mul').length).toBe(muls)
+    expect(divided.graph.nodes.length).toBe(model.graph.nodes.length + muls)
+    const exact = await runOnce(model, { x })
+    expect(await noise(divided, exact)).toBeGreaterThan(90)
+    const plain = await noise((await dynamic(model)).model, exact)
+    expect(await noise((await dynamic(divided)).model, exact)).toBeGreaterThan(plain + 6)
+  }
+})
+
 test('where no channel stands out, or weights have another reader, products are left as they are', async () => {
   const seen = async (model: Model) => [{ report: await channelsOf(model, await rows()) }]
   const even = modelWith('g (float[N,16,64] x) => (float[N,16,64] y) { y = MatMul(x, w) }', { w: [WIDTH, WIDTH] })

@@ -5,12 +5,13 @@
  * stay as they are: SmoothQuant's scales raise small channels too, and weights pay for it (an ALBERT in dynamic integers
  * keeps 18.2 dB as it is, 21.1 with the best powers, and 23.3 so). Needs a `channels` report.
  * For integers that are taken anew in each run: the Mul, a hundredth of the time of the products, stands in float in front
- * of their codes, whatever made x and whoever else reads it. Products of tied weights, and all that read what these read,
- * share their scales, so that the weights stay tied.
+ * of their codes, whatever made x and whoever else reads it; a normalization that makes x for them alone has 1 / s in its
+ * factors instead. Products of tied weights, and all that read what these read, share their scales, so that the weights
+ * stay tied.
  * Illegal: weights that somebody else reads, values whose channels nobody looked at.
  * Source: after G. Xiao et al., SmoothQuant, ICML 2023, section 4; X. Wei et al., Outlier Suppression+, EMNLP 2023.
  */
-import { makeNode, type Node, nodeLabel, tensorOf } from '../../../ir/index.ts'
+import { inferTypes, makeNode, type Node, nodeLabel, tensorOf } from '../../../ir/index.ts'
 import { exactly, type Refusal } from '../../../report/index.ts'
 import { GraphEditor, type Pass, type PassResult } from '../../../rewrite/index.ts'
 import { dropUnread } from '../drop-unread.ts'
@@ -18,8 +19,10 @@ import { KEEP_FLOAT, keptAsAsked } from '../kept-as-asked.ts'
 import { channelsFrom } from '../static/evidence.ts'
 import type { ObservedChannels } from '../units/plan-options.ts'
 import { type ProductNode, weightedProducts, weightsKey } from '../weighted-product.ts'
+import type { Around } from '../weights/channels-of-parts.ts'
 import { readingWeights, scaledWeights } from '../weights/input-scales.ts'
 import { noiseLeft } from '../weights/noise-left.ts'
+import { isNormalization, scaleTaker } from '../weights/scale-taker.ts'
 
 export interface DivideOutliersOptions {
   /** Node names, first outputs or operator names that stay as they are. */
@@ -38,6 +41,7 @@ export const divideOutliers: Pass<DivideOutliersOptions> = {
   options: exactly<DivideOutliersOptions>({ keepFloat: KEEP_FLOAT }),
   run(model, options, evidence): PassResult {
     const editor = new GraphEditor(model.graph)
+    const around = { editor, types: inferTypes(model) }
     const seen = channelsFrom(evidence)
     const refused: Refusal[] = []
     let applied = 0
@@ -45,7 +49,7 @@ export const divideOutliers: Pass<DivideOutliersOptions> = {
     for (const group of tiedGroups(products)) {
       const scales = scalesFor(group, seen, editor)
       if (typeof scales === 'string') refused.push({ node: nodeLabel(group[0]!.node), reason: scales })
-      else applied += divide(group, scales, editor)
+      else applied += divide(group, scales, around)
     }
     const report = { id: 'divideOutliers', applied, refused, options }
     if (applied === 0) return { model, report }
@@ -118,25 +122,44 @@ function together(all: readonly ObservedChannels[]): Pick<ObservedChannels, 'min
 }
 
 /** Lets the products of a group read their values divided; gives how many values these are. */
-function divide(group: readonly ProductNode[], scales: Float32Array, editor: GraphEditor): number {
-  const factors = editor.addConstant(
-    tensorOf(
-      'float32',
-      [scales.length],
-      Float32Array.from(scales, (scale) => 1 / scale),
-    ),
-    `${group[0]!.node.inputs[0]}_factors`,
-  )
+function divide(group: readonly ProductNode[], scales: Float32Array, around: Around): number {
+  const { editor } = around
+  const nodes = new Set(group.map(({ node }) => node))
   const [values, weights] = [new Map<string, string>(), new Map<string, string>()]
+  let factors: string | undefined
   for (const { node, product } of group) {
     const [value] = node.inputs as [string]
     const before: Node[] = []
-    const divided = values.get(value) ?? editor.freshName(`${value}_divided`)
-    if (!values.has(value)) before.push(makeNode('Mul', [value, factors], [divided], { name: divided }))
-    values.set(value, divided)
+    if (!values.has(value) && isDividedInFront(value, scales, nodes, around)) values.set(value, value)
+    if (!values.has(value)) {
+      factors ??= editor.addConstant(reciprocals(scales), `${group[0]!.node.inputs[0]}_factors`)
+      const divided = editor.freshName(`${value}_divided`)
+      before.push(makeNode('Mul', [value, factors], [divided], { name: divided }))
+      values.set(value, divided)
+    }
     const weight = weights.get(weightsKey(product)) ?? scaledWeights({ node, product }, scales, editor)
     weights.set(weightsKey(product), weight)
-    editor.replace(node, ...before, readingWeights(node, divided, weight))
+    editor.replace(node, ...before, readingWeights(node, values.get(value)!, weight))
   }
   return values.size
+}
+
+const reciprocals = (scales: Float32Array) =>
+  tensorOf(
+    'float32',
+    [scales.length],
+    scales.map((scale) => 1 / scale),
+  )
+
+/** Divides a value in the factors of the normalization that makes it for nobody but these products; false where none does. */
+function isDividedInFront(value: string, scales: Float32Array, products: ReadonlySet<Node>, around: Around): boolean {
+  const { editor } = around
+  const maker = editor.producer(value)
+  const readers = editor.consumers(value)
+  if (!maker || !isNormalization(maker) || editor.isOutput(value)) return false
+  if (!readers.every((node) => products.has(node) && node.inputs.lastIndexOf(value) === 0)) return false
+  const divideFactors = scaleTaker(value, scales.length, around)
+  if (typeof divideFactors === 'string') return false
+  divideFactors(scales)
+  return true
 }

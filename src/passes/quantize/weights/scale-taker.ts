@@ -17,6 +17,9 @@ const NORMALIZATIONS: Readonly<Record<string, readonly number[]>> = {
   'com.microsoft.SkipSimplifiedLayerNormalization': [2],
 }
 
+/** Whether a node normalizes, and multiplies its channels by factors afterwards. */
+export const isNormalization = (node: Node): boolean => Object.hasOwn(NORMALIZATIONS, operatorName(node))
+
 /**
  * Something that divides the `width` channels of a value, along its last axis, by scales, or why nothing in front of it
  * can. Whoever reads the value reads it divided.
