@@ -1,14 +1,12 @@
 import { type Graph, operatorName, readsOf } from '../../../ir/index.ts'
 import type { Unit } from '../units/unit.ts'
+import { OF_SHAPES } from './data-values.ts'
 
 /** Operators whose outputs have as many rows as they find of something: perhaps none. */
 const COUNTING: ReadonlySet<string> = new Set(['Compress', 'NonMaxSuppression', 'NonZero', 'Unique'])
 
 /** Operators whose outputs are as long as the first input, whatever is written into it. */
 const WRITING: ReadonlySet<string> = new Set(['ScatterElements', 'ScatterND'])
-
-/** What tells how long a value is: never empty itself. */
-const TELLING: ReadonlySet<string> = new Set(['Shape', 'Size'])
 
 /**
  * Kernels that end the process (SIGSEGV, onnxruntime 1.30) over a value without elements: QLinearSoftmax always, QLinearMul
@@ -24,7 +22,8 @@ export function countedRows(graph: Graph): ReadonlySet<string> {
   const counted = new Set<string>()
   for (const node of graph.nodes) {
     const operator = operatorName(node)
-    if (TELLING.has(operator)) continue
+    // Never empty itself.
+    if (OF_SHAPES.has(operator)) continue
     const reads = WRITING.has(operator) ? node.inputs.slice(0, 1) : [...readsOf(node)]
     if (COUNTING.has(operator) || reads.some((name) => counted.has(name)))
       for (const name of node.outputs) if (name !== '') counted.add(name)

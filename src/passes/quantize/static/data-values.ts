@@ -2,7 +2,7 @@ import { type Graph, hasNestedGraphs, isFloating, operatorName } from '../../../
 import type { NodeFacts } from '../units/quantize-rules.ts'
 
 /** What these give hangs on the shape of what they read, not on its numbers. */
-const OF_SHAPES: ReadonlySet<string> = new Set(['Shape', 'Size'])
+export const OF_SHAPES: ReadonlySet<string> = new Set(['Shape', 'Size'])
 
 /** Float values that hang on the numbers a model is given; neither constants nor arithmetic on shapes. */
 export function dataValues({ inputs, nodes }: Graph, { dtype }: NodeFacts): ReadonlySet<string> {

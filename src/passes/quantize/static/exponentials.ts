@@ -1,9 +1,7 @@
 import { operatorName } from '../../../ir/index.ts'
 import type { PlanContext } from '../units/plan-context.ts'
 import { isCarrier, type Unit } from '../units/unit.ts'
-
-/** Numbers of less than so many sizes have codes of their own; see `ratio-values.ts`. */
-const NARROW = 16
+import { isNarrow } from './ratio-values.ts'
 
 /**
  * Values that Exp gives, also moved, scaled or shifted: most are so small beside the largest that their codes would be 0, while
@@ -21,7 +19,7 @@ export function exponentials({ graph, facts, ranges }: PlanContext): ReadonlySet
   }
   const wide = (name: string) => {
     const range = ranges.get(name)
-    return range !== undefined && range.min >= 0 && range.max >= NARROW * range.min
+    return range !== undefined && range.min >= 0 && !isNarrow(range)
   }
   return new Set([...made].filter(wide))
 }

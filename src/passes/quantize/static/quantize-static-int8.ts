@@ -37,7 +37,7 @@ import { keptAsAsked } from '../kept-as-asked.ts'
 import { learnedWeightsOf } from '../learned-weights.ts'
 import { withStoredTables } from '../stored-tables.ts'
 import { PLAN_OPTIONS, type PlanOptions } from '../units/plan-options.ts'
-import type { NodeFacts } from '../units/quantize-rules.ts'
+import { type NodeFacts, quantizeRules } from '../units/quantize-rules.ts'
 import { channelsFrom, costsFrom, rangesFrom, sensitivityFrom } from './evidence.ts'
 import { insertQdq } from './insert-qdq.ts'
 import { type ChannelPlace, channelPlaces, valuesToCalibrate } from './observed-values.ts'
@@ -200,8 +200,9 @@ function nestedRefusals(model: Model): Refusal[] {
   return model.graph.nodes.flatMap((holder) =>
     [...nestedGraphs(holder)]
       .flatMap(([, nested]) => [...allNodes(nested)])
-      .filter((node) => PRODUCTS.has(operatorName(node)) || (!hasNestedGraphs(node) && onFloats(node)))
+      .filter(
+        (node) => quantizeRules[operatorName(node)]?.kind === 'product' || (!hasNestedGraphs(node) && onFloats(node)),
+      )
       .map((node) => ({ node: nodeLabel(node), reason: `it lies in a branch or body of ${nodeLabel(holder)}` })),
   )
 }
-const PRODUCTS: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'MatMul', 'Gemm'])

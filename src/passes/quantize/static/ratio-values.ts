@@ -1,4 +1,5 @@
 import { type Node, namedAxes, operatorName, toNumbers } from '../../../ir/index.ts'
+import type { Range } from '../affine.ts'
 import type { PlanContext } from '../units/plan-context.ts'
 import { isCarrier } from '../units/unit.ts'
 
@@ -7,6 +8,9 @@ import { isCarrier } from '../units/unit.ts'
  * thousandth, it may become 0, and its logarithm anything.
  */
 const NARROW = 16
+
+/** Whether all numbers of a range are of nearly one size, so that codes hold the ratios between them. */
+export const isNarrow = ({ min, max }: Range): boolean => min > 0 && max < NARROW * min
 
 /** Sums of more numbers than this even out what each of them is wrong by. */
 const FEW = 4
@@ -63,7 +67,7 @@ export function ratioValues({ graph, index, facts, ranges }: PlanContext): Reado
   const visit = (name: string, by: Node): void => {
     if (name === '' || found.has(name) || facts.constant(name)) return
     const range = ranges.get(name)
-    if (range && range.min > 0 && range.max < NARROW * range.min) return
+    if (range && isNarrow(range)) return
     found.set(name, by)
     const maker = index.producer.get(name)
     if (maker) for (const input of madeOf(maker)) visit(input, by)

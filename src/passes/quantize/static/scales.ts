@@ -1,7 +1,8 @@
-import { type Node, operatorName, tensorValues } from '../../../ir/index.ts'
+import { type Node, operatorName } from '../../../ir/index.ts'
 import { type Affine, SMALLEST_SCALE } from '../affine.ts'
 import type { NodeFacts, OperatorRule } from '../units/quantize-rules.ts'
 import type { Unit } from '../units/unit.ts'
+import { numberBeside } from './number-beside.ts'
 
 /** No kernel at all: whoever reads the product reads the codes of what is multiplied, under another scale. */
 const SCALE: OperatorRule = { kernel: '', kind: 'scale' }
@@ -23,12 +24,9 @@ export function scaledCodes({ scale, zeroPoint }: Affine, unit: Unit, facts: Nod
 }
 
 /** The positive number that a unit multiplies one value by, if that is all that it does. */
-function scaleOf({ node, activation, reads }: Unit, facts: NodeFacts): number | undefined {
-  if (operatorName(node) !== 'Mul' || activation || reads.length !== 1) return undefined
-  const constant = node.inputs.map((name) => facts.constant(name)).find((tensor) => tensor !== undefined)
-  const values = constant?.dtype === 'float32' ? (tensorValues(constant) as Float32Array) : undefined
-  if (values?.length !== 1 || !Number.isFinite(values[0]) || values[0]! <= 0) return undefined
+function scaleOf(unit: Unit, facts: NodeFacts): number | undefined {
+  const number = operatorName(unit.node) === 'Mul' ? numberBeside(unit, facts) : undefined
   // A number of more axes than the value would give it more.
-  const rank = facts.shape?.(reads[0]!)?.length ?? 0
-  return constant!.dims.length <= rank ? values[0] : undefined
+  const rank = facts.shape?.(unit.reads[0]!)?.length ?? 0
+  return number && number.value > 0 && number.axes <= rank ? number.value : undefined
 }

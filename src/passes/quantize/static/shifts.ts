@@ -3,6 +3,7 @@ import type { Affine, Range } from '../affine.ts'
 import { productChannels } from '../units/product-channels.ts'
 import type { NodeFacts, OperatorRule } from '../units/quantize-rules.ts'
 import type { Unit } from '../units/unit.ts'
+import { numberBeside } from './number-beside.ts'
 
 /** No kernel at all: whoever reads the sum reads the codes of what the number was added to, under another zero point. */
 const SHIFT: OperatorRule = { kernel: '', kind: 'shift' }
@@ -37,12 +38,8 @@ export function withShifts(
 }
 
 /** The number that a unit adds to one value, if that is all that it does. */
-export function shiftOf({ node, activation, reads }: Unit, facts: NodeFacts): number | undefined {
-  if (node.opType !== 'Add' || activation || reads.length !== 1) return undefined
-  const constant = node.inputs.map((name) => facts.constant(name)).find((tensor) => tensor !== undefined)
-  const values = constant?.dtype === 'float32' ? (tensorValues(constant) as Float32Array) : undefined
-  return values?.length === 1 && Number.isFinite(values[0]) ? values[0] : undefined
-}
+export const shiftOf = (unit: Unit, facts: NodeFacts): number | undefined =>
+  unit.node.opType === 'Add' ? numberBeside(unit, facts)?.value : undefined
 
 /** Ranges in which what becomes zero by a shift has a code, where somebody pads with it. */
 export function withRoomForZeros<R extends Range>(

@@ -117,19 +117,22 @@ export function activationSlots(node: Node): readonly number[] {
   }
 }
 
-function refuseConv(node: Node, facts: NodeFacts): string | undefined {
+/** The weights of a product that needs constant ones, or why they cannot be coded. */
+function weightsOf(node: Node, facts: NodeFacts): Tensor | string {
   const weight = facts.constant(node.inputs[1]!)
   if (!weight) return 'its weights are not constant'
-  if (weight.dtype !== 'float32') return `its weights are ${weight.dtype}`
-  if (weight.dims.length < 3) return 'its weights have fewer than three dimensions'
-  return refuseBias(node, facts)
+  return weight.dtype === 'float32' ? weight : `its weights are ${weight.dtype}`
+}
+
+function refuseConv(node: Node, facts: NodeFacts): string | undefined {
+  const weight = weightsOf(node, facts)
+  if (typeof weight === 'string') return weight
+  return weight.dims.length < 3 ? 'its weights have fewer than three dimensions' : refuseBias(node, facts)
 }
 
 function refuseTransposed(node: Node, facts: NodeFacts): string | undefined {
-  const weight = facts.constant(node.inputs[1]!)
-  if (!weight) return 'its weights are not constant'
-  if (weight.dtype !== 'float32') return `its weights are ${weight.dtype}`
-  const tiles = tilesOf(node, weight)
+  const weight = weightsOf(node, facts)
+  const tiles = typeof weight === 'string' ? weight : tilesOf(node, weight)
   return typeof tiles === 'string' ? tiles : refuseBias(node, facts)
 }
 
@@ -142,9 +145,8 @@ function refuseMatMul(node: Node, facts: NodeFacts): string | undefined {
 }
 
 function refuseGemm(node: Node, facts: NodeFacts): string | undefined {
-  const weight = facts.constant(node.inputs[1]!)
-  if (!weight) return 'its weights are not constant'
-  if (weight.dtype !== 'float32') return `its weights are ${weight.dtype}`
+  const weight = weightsOf(node, facts)
+  if (typeof weight === 'string') return weight
   if (intAttribute(node, 'transA', 0) !== 0) return 'its input is transposed'
   if (floatAttribute(node, 'alpha', 1) === 0) return 'its factor alpha is 0'
   return refuseBias(node, facts)
