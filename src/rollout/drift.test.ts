@@ -88,6 +88,24 @@ test('numbers that are none are a change, and no error', () => {
   expect([broken.outside, stateOf(broken)]).toEqual([1, 'drifted'])
 })
 
+test('where numbers were missing before, missing ones are nothing beyond; numbers beyond are, and answers without a probability have no part in the mean', () => {
+  const holes = (every: number) => {
+    let place = 0
+    return (seen: Glance): Glance =>
+      place++ % every === 0 ? { ...seen, numbers: { 'x mean': Number.NaN }, confidence: Number.NaN } : seen
+  }
+  const known = feed(startDrift(settings), 17, 400, holes(5))
+  const same = feed(known, 18, 200, holes(5))
+  expect([stateOf(same), same.outside! < 0.05]).toEqual(['usual', true])
+  expect(same.estimate!.now).toBeCloseTo(0.9, 1)
+  const far = feed(known, 19, 200, (seen) => ({ ...seen, numbers: { 'x mean': 7 } }))
+  expect(far.outside).toBe(1)
+  // Never a number: any number is.
+  const none = feed(startDrift(settings), 20, 400, holes(1))
+  expect(feed(none, 33, 200, holes(1)).outside).toBe(0)
+  expect(feed(none, 34, 200).outside).toBe(1)
+})
+
 describe('requests that ask for some outputs alone', () => {
   const without = (seen: Glance): Glance => ({ ...seen, categories: {}, numbers: {} })
   /** Of `every` requests the first asks for nothing that is watched. */

@@ -178,14 +178,15 @@ function count(categories: readonly string[]): ReadonlyMap<string, number> {
  */
 function estimateOf(reference: readonly Glance[], window: readonly Glance[]): DriftReport['estimate'] {
   const confidenceIn = (glances: readonly Glance[]) => {
-    const known = glances.flatMap(({ confidence }) => (confidence === null ? [] : [confidence]))
+    // Answers that are no numbers have no probability.
+    const known = glances.flatMap(({ confidence }) => (Number.isFinite(confidence) ? [confidence!] : []))
     return known.length < glances.length / 2 ? null : mean(known)
   }
   const [before, now] = [confidenceIn(reference), confidenceIn(window)]
   return before === null || now === null ? null : { before, now }
 }
 
-/** Share of the requests with a number beyond everything that the reference holds. */
+/** Share of the requests with a number beyond everything that the reference holds, or one that is none where all are. */
 function outsideOf(
   reference: readonly Glance[],
   window: readonly Glance[],
@@ -196,11 +197,15 @@ function outsideOf(
     const known = valuesOf(reference, name)
     if (!enough(known, settings)) return []
     const finite = known.filter(Number.isFinite)
-    return [[name, Math.min(...finite), Math.max(...finite)] as const]
+    const least = Math.min(...finite)
+    const most = Math.max(...finite)
+    const inside = (value: number) =>
+      Number.isFinite(value) ? value >= least && value <= most : finite.length < known.length
+    return [{ name, inside }]
   })
   if (ranges.length === 0) return null
   const beyond = window.filter(({ numbers }) =>
-    ranges.some(([name, least, most]) => name in numbers && !(numbers[name]! >= least && numbers[name]! <= most)),
+    ranges.some(({ name, inside }) => name in numbers && !inside(numbers[name]!)),
   )
   return beyond.length / window.length
 }
