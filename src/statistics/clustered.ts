@@ -1,3 +1,5 @@
+import { mean } from './mean.ts'
+
 /**
  * Standard error of a mean whose rows come in clusters (several rows of one person or document), and are independent
  * only between them: √(Σ_g (Σ_{i∈g} (x_i − x̄))²) / n. With one row a cluster it is the population form of the usual one.
@@ -13,10 +15,10 @@ export function clusteredStandardError(
   if (values.length !== clusters.length)
     throw new RangeError(`${values.length} values, ${clusters.length} cluster names: one a value is needed`)
   const n = values.length
-  const mean = n === 0 ? Number.NaN : values.reduce((sum, value) => sum + value, 0) / n
+  const middle = mean(values)
   const sums = new Map<string | number, number>()
-  for (let i = 0; i < n; i++) sums.set(clusters[i]!, (sums.get(clusters[i]!) ?? 0) + values[i]! - mean)
+  for (let i = 0; i < n; i++) sums.set(clusters[i]!, (sums.get(clusters[i]!) ?? 0) + values[i]! - middle)
   let squares = 0
   for (const sum of sums.values()) squares += sum * sum
-  return { mean, standardError: Math.sqrt(squares) / n, clusters: sums.size }
+  return { mean: middle, standardError: Math.sqrt(squares) / n, clusters: sums.size }
 }

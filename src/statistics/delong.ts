@@ -10,7 +10,7 @@ import { midRanks } from './mid-ranks.ts'
  * Source: E. R. DeLong, D. M. DeLong and D. L. Clarke-Pearson, Biometrics 44 (1988), with the mid-rank form of Sun and
  * Xu, IEEE Signal Processing Letters 21 (2014).
  *
- * @throws RangeError for unequal lengths, or where there are not two rows of each kind.
+ * @throws RangeError for unequal lengths, where there are not two rows of each kind, or for a score that is not a number.
  */
 export function delongPaired(input: {
   readonly a: readonly number[]

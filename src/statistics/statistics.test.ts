@@ -312,6 +312,8 @@ test('DeLong equals its definition', () => {
   const same = delongPaired({ a, b: a, positive: a.map((_, i) => i < 8) })
   expect(same).toMatchObject({ difference: 0, z: 0, p: 1, ci: [0, 0] })
   expect(() => delongPaired({ a, b, positive: a.map(() => true) })).toThrow(/two rows of each kind/)
+  const broken = a.with(3, Number.NaN)
+  expect(() => delongPaired({ a, b: broken, positive: a.map((_, i) => i < 8) })).toThrow(/value 3 is not a number/)
 })
 
 test('e-values equal the integral, and rarely alarm under the null however often one looks', () => {
