@@ -11,26 +11,31 @@ export function errorOf({ higherIsBetter, rightOrWrong, bounds }: Yardstick): ((
 export type RowErrors = readonly Float64Array[]
 
 /**
- * Corruption errors by model: Σ over severities of a model's error divided by the first model's. Null where the first
- * makes no error, as nothing can be relative to it.
+ * Corruption errors by model: Σ over severities of a model's error divided by the first model's, over the rows that all
+ * models score at all severities: one that fails on a row must not make fewer errors by that. Null where the first makes
+ * no error, as nothing can be relative to it.
  *
  * Source: D. Hendrycks, T. Dietterich, arXiv 1903.12261 (2019), section 4.1, with the first model in AlexNet's place.
  */
 export function corruptionErrors(errors: RowErrors): readonly (number | null)[] {
-  const sums = errors.map(sum)
+  const rows = scoredRows([errors])
+  const sums = errors.map((values) => sumOver(values, rows))
   return sums.map((own) => (sums[0]! > 0 ? own / sums[0]! : null))
 }
 
-/** The mean over corruptions of their errors, with a bootstrap interval over rows (all severities of a row together). */
+/**
+ * The mean over corruptions of their errors, with a bootstrap interval over the rows that all models score under every
+ * corruption (all severities of a row together).
+ */
 export function meanCorruptionError(
   byCorruption: readonly RowErrors[],
   model: number,
   { alpha, seed }: { readonly alpha: number; readonly seed: number },
 ): { readonly value: number; readonly ci: readonly [number, number] | null } | null {
-  const used = byCorruption.filter((errors) => sum(errors[0]!) > 0)
+  const rows = scoredRows(byCorruption)
+  const used = byCorruption.filter((errors) => sumOver(errors[0]!, rows) > 0)
   if (used.length === 0) return null
   if (model === 0) return { value: 1, ci: null }
-  const rows = usableRows(used)
   const ratio = (drawn: ArrayLike<number>) => {
     let [total, count] = [0, 0]
     for (const errors of used) {
@@ -62,16 +67,17 @@ export function relativeMeanCorruptionError(
   model: number,
 ): number | null {
   const ratios = byCorruption.flatMap((errors) => {
-    const added = (m: number) => sum(errors[m]!) - severities * sum(clean[m]!)
+    const rows = scoredRows([errors, clean])
+    const added = (m: number) => sumOver(errors[m]!, rows) - severities * sumOver(clean[m]!, rows)
     return added(0) > 0 ? [added(model) / added(0)] : []
   })
   return ratios.length === 0 ? null : mean(ratios)
 }
 
-function usableRows(byCorruption: readonly RowErrors[]): readonly number[] {
-  return Array.from(byCorruption[0]![0]!.keys()).filter((row) =>
-    byCorruption.every((errors) => errors.every((values) => !Number.isNaN(values[row]!))),
-  )
+/** Rows that every model scores in all of these. */
+function scoredRows(all: readonly RowErrors[]): readonly number[] {
+  const rows = all[0]?.[0]?.keys() ?? []
+  return [...rows].filter((row) => all.every((errors) => errors.every((values) => !Number.isNaN(values[row]!))))
 }
 
-const sum = (values: Float64Array) => values.reduce((total, value) => (Number.isNaN(value) ? total : total + value), 0)
+const sumOver = (values: Float64Array, rows: readonly number[]) => rows.reduce((sum, row) => sum + values[row]!, 0)

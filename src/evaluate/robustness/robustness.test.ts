@@ -73,6 +73,12 @@ describe('corruption errors by hand', () => {
     expect(corruptionErrors(none)).toEqual([null, null])
     expect(meanCorruptionError([none], 1, { alpha: 0.05, seed: 0 })).toBeNull()
   })
+  test('a model that gives no answer to a row makes no fewer errors by that', () => {
+    const snow = errors([3, 1, 2], [Number.NaN, 1, 2])
+    expect(corruptionErrors(snow)).toEqual([1, 1])
+    expect(meanCorruptionError([snow], 1, { alpha: 0.05, seed: 0 })!.value).toBe(1)
+    expect(relativeMeanCorruptionError([snow], errors([1, 0, 0], [1, 0, 0]), 1, 1)).toBe(1)
+  })
 })
 
 describe('with labels', () => {
