@@ -124,6 +124,19 @@ test('a rollout begins when the end of the last one is written: its candidate st
   await controller.close()
 })
 
+test('a candidate of which something cannot be read is let go again', async () => {
+  for (const part of ['changed', 'side'] as const) {
+    const acts: string[] = []
+    const unreadable = () => Promise.reject(new Error('the version is damaged'))
+    const fleet = { ...fleetOf({ version: '1' }, acts), [part]: unreadable }
+    const controller = new RolloutController(new Flaky(), fleet, silentLog)
+    await expect(controller.start('m', { candidate: '2' }, 'ann')).rejects.toThrow('the version is damaged')
+    expect(acts).toEqual(['warm 2', 'retire 2'])
+    expect([...controller.rollouts]).toEqual([])
+    await controller.close()
+  }
+})
+
 test('a rollout that cannot be remembered does not begin', async () => {
   const [state, acts] = [new Flaky(), [] as string[]]
   state.away = true

@@ -10,7 +10,7 @@ import { ServeError } from '../serve-error.ts'
 import type { Notify } from '../webhooks.ts'
 import { ActiveRollout, type KeptBody, reportOf } from './active.ts'
 import type { Fleet } from './fleet.ts'
-import { isTaken, Ledger, unavailable } from './ledger.ts'
+import { changeOf, isTaken, Ledger, unavailable } from './ledger.ts'
 import type { Label } from './pairing.ts'
 import type { Ending, Unwritten } from './unwritten.ts'
 
@@ -115,24 +115,18 @@ export class RolloutController implements Router {
       const { version, known } = await this.#fleet.find(name, request.candidate)
       if (version === base) throw new ServeError('invalid', `version ${version} of '${name}' answers already`)
       await this.#fleet.warm(name, version)
-      const { candidate: _, ...given } = request
-      const margin = given.margin ?? DEFAULT_ROLLOUT.margin
-      const settings: RolloutSettings = {
-        ...DEFAULT_ROLLOUT,
-        maxDisagreement: Math.min(0.99, await this.#allowedDisagreement(name, base, version, margin)),
-        ...given,
-      }
-      const active = new ActiveRollout(
-        { id: `r-${randomBytes(6).toString('hex')}`, name, started: new Date().toISOString() },
-        { base: await this.#fleet.side(name, base), candidate: await this.#fleet.side(name, version) },
-        settings,
-      )
-      // The base stays live over a restart, whatever is newest.
-      const live = { name, version: base, known: active.withSides(known) }
+      let active: ActiveRollout | null = null
+      let live: LiveVersion
       try {
-        await this.#state.keep(this.#change(active, 'rollout-start', who, { live, settings }))
+        active = await this.#prepared(name, base, version, request)
+        // The base stays live over a restart, whatever is newest.
+        live = { name, version: base, known: active.withSides(known) }
+        const { settings } = active.state
+        await this.#state.keep(changeOf(active, 'rollout-start', who, { live, settings }))
       } catch (error) {
+        // Nobody else would ever end the process that was made warm.
         await this.#fleet.retire(name, version)
+        if (!active) throw error
         this.#withdraw(active, error)
         throw this.#notKept(error)
       }
@@ -141,7 +135,8 @@ export class RolloutController implements Router {
       this.#watch()
       // What somebody did while it started.
       this.moved(name, this.#liveOrNull(name))
-      this.#log.info('rollout started', { model: name, rollout: active.id, base, candidate: version, ...settings })
+      const { id, state } = active
+      this.#log.info('rollout started', { model: name, rollout: id, base, candidate: version, ...state.settings })
       return active.report()
     } finally {
       this.#starting.delete(name)
@@ -269,6 +264,26 @@ export class RolloutController implements Router {
     return this.#ledger.settled()
   }
 
+  /** A rollout of a version that is warm, by what the request and the evidence say. */
+  async #prepared(
+    name: string,
+    base: string,
+    version: string,
+    { candidate: _, ...given }: StartRequest,
+  ): Promise<ActiveRollout> {
+    const margin = given.margin ?? DEFAULT_ROLLOUT.margin
+    const settings: RolloutSettings = {
+      ...DEFAULT_ROLLOUT,
+      maxDisagreement: Math.min(0.99, await this.#allowedDisagreement(name, base, version, margin)),
+      ...given,
+    }
+    return new ActiveRollout(
+      { id: `r-${randomBytes(6).toString('hex')}`, name, started: new Date().toISOString() },
+      { base: await this.#fleet.side(name, base), candidate: await this.#fleet.side(name, version) },
+      settings,
+    )
+  }
+
   /** What the evidence of the versions promises, and the margin on top; without evidence twice the margin. */
   async #allowedDisagreement(name: string, base: string, candidate: string, margin: number): Promise<number> {
     const changed = await this.#fleet.changed(name, base, candidate)
@@ -317,7 +332,7 @@ export class RolloutController implements Router {
     const live: LiveVersion = { name, version, known: active.withSides(known) }
     const moves = state !== 'stopped' || this.#liveOrNull(name) === base.version
     if (moves) this.pins.set(name, live)
-    const change = this.#change(active, `rollout-${state}`, who, { reason: active.report().reason })
+    const change = changeOf(active, `rollout-${state}`, who, { reason: active.report().reason })
     return { ...change, ...(incident ? { incident } : {}), ...(moves ? { live } : {}) }
   }
 
@@ -330,7 +345,7 @@ export class RolloutController implements Router {
   #withdraw(active: ActiveRollout, error: unknown): void {
     if (isTaken(error)) return
     active.stop('stopped: its start could not be written')
-    void this.#ledger.end(this.#change(active, 'rollout-stopped', 'whetstone', { reason: active.report().reason }))
+    void this.#ledger.end(changeOf(active, 'rollout-stopped', 'whetstone', { reason: active.report().reason }))
   }
 
   #notKept(error: unknown): ServeError {
@@ -350,27 +365,6 @@ export class RolloutController implements Router {
       return this.#fleet.live(name)
     } catch {
       return null
-    }
-  }
-
-  #change(
-    active: ActiveRollout,
-    act: string,
-    who: string,
-    { live, ...detail }: { readonly live?: LiveVersion; readonly [key: string]: unknown },
-  ): Ending {
-    const { id, name, started, base, candidate } = active
-    return {
-      event: randomBytes(12).toString('hex'),
-      rollout: { id, name, started, state: active.state.state, body: active.body() },
-      audit: {
-        at: new Date().toISOString(),
-        act,
-        who,
-        name,
-        detail: { rollout: id, base: base.version, candidate: candidate.version, ...detail },
-      },
-      ...(live ? { live } : {}),
     }
   }
 

@@ -1,7 +1,9 @@
+import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { State } from '../../state/index.ts'
+import type { LiveVersion, State } from '../../state/index.ts'
 import type { Log } from '../log.ts'
 import { ServeError } from '../serve-error.ts'
+import type { ActiveRollout } from './active.ts'
 import type { Ending, Unwritten } from './unwritten.ts'
 
 const LONGEST_RETRY_MS = 30_000
@@ -88,6 +90,28 @@ export class Ledger {
   /** From now on nobody waits for a database to come back. */
   close(): void {
     this.#closing.abort()
+  }
+}
+
+/** What is to be written of an act on a rollout, which stands in it as it is now; `live` where it leaves a version live. */
+export function changeOf(
+  active: ActiveRollout,
+  act: string,
+  who: string,
+  { live, ...detail }: { readonly live?: LiveVersion; readonly [key: string]: unknown },
+): Ending {
+  const { id, name, started, base, candidate } = active
+  return {
+    event: randomBytes(12).toString('hex'),
+    rollout: { id, name, started, state: active.state.state, body: active.body() },
+    audit: {
+      at: new Date().toISOString(),
+      act,
+      who,
+      name,
+      detail: { rollout: id, base: base.version, candidate: candidate.version, ...detail },
+    },
+    ...(live ? { live } : {}),
   }
 }
 
