@@ -250,7 +250,13 @@ test('percentiles carry intervals, and none that the sample is too small for', (
   expect(found.map(({ percentile }) => percentile)).toEqual([0.5, 0.9, 0.95, 0.99])
   expect(found[0]).toEqual({ percentile: 0.5, ms: 100, ci: [86, 115] })
   expect(found[3]).toMatchObject({ ms: 198, ci: [195, null] })
-  expect(percentilesOf(ns.subarray(0, 3)).map(({ percentile }) => percentile)).toEqual([0.5])
+  const known = (n: number) => percentilesOf(ns.subarray(0, n)).map(({ percentile }) => percentile)
+  expect([1, 3, 9].map(known)).toEqual([[0.5], [0.5], [0.5]])
+  expect([10, 19, 20].map(known)).toEqual([
+    [0.5, 0.9],
+    [0.5, 0.9],
+    [0.5, 0.9, 0.95],
+  ])
   const spread = distributionOf(ns)
   expect([spread.length, spread[0], spread.at(-1)]).toEqual([51, 1, 200])
 })

@@ -7,14 +7,13 @@ const STOPPING_CONFIDENCE = 0.99
 const PERCENTILES = [0.5, 0.9, 0.95, 0.99, 0.999]
 const QUANTILES = 50
 
-/** Percentiles with their distribution-free intervals, from nanoseconds of every query; only those that n can have. */
+/** Percentiles with their distribution-free intervals, from nanoseconds of every query; those that a query lies beyond. */
 export function percentilesOf(ns: Float64Array): NonNullable<LatencyOf['percentiles']> {
-  return PERCENTILES.filter((percentile) => ns.length * (1 - percentile) >= 1 || percentile === 0.5).map(
-    (percentile) => {
-      const { value, ci } = orderStatisticInterval({ values: ns, percentile })
-      return { percentile, ms: value / 1e6, ci: [toMs(ci[0]), toMs(ci[1])] as const }
-    },
-  )
+  const known = PERCENTILES.filter((percentile) => percentile === 0.5 || Math.ceil(percentile * ns.length) < ns.length)
+  return known.map((percentile) => {
+    const { value, ci } = orderStatisticInterval({ values: ns, percentile })
+    return { percentile, ms: value / 1e6, ci: [toMs(ci[0]), toMs(ci[1])] as const }
+  })
 }
 
 const toMs = (ns: number | null) => (ns === null ? null : ns / 1e6)
