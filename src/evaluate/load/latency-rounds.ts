@@ -1,4 +1,4 @@
-import type { Feeds, IsolatedSession } from '../../engine/index.ts'
+import { type Feeds, type IsolatedSession, machine } from '../../engine/index.ts'
 import { UserError } from '../../platform/index.ts'
 import type { LatencyOf, LatencyRatio } from '../../report/index.ts'
 import { median, orderStatisticInterval, type RandomSource } from '../../statistics/index.ts'
@@ -30,6 +30,17 @@ export interface BlockPlan {
 /** A run as long as this keeps nothing of the block before in its caches worth a run that is thrown away. */
 const LONG_RUN_MS = 50
 const MAX_RUNS_PER_BLOCK = 500
+
+/**
+ * What other processes want of the machine, where it is more than it has. Ask before anything is measured: a measurement
+ * keeps cores busy itself.
+ */
+export function otherWork(): readonly string[] {
+  const { load, cores } = machine()
+  return load !== null && load > cores
+    ? [`the machine was busy: ${load.toFixed(1)} processes wanted its ${cores} cores`]
+    : []
+}
 
 /** Opens a process for every lane; the function that it gives notes peaks and ends them. */
 export async function openGeneration(

@@ -7,6 +7,7 @@ import {
   type BlockPlan,
   type Lane,
   openGeneration,
+  otherWork,
   outOfStep,
   planBlocks,
   processFigures,
@@ -76,7 +77,6 @@ export async function measureLatency(
   const { generations = 3, now = () => performance.now() } = options
   const open = (subject: LatencySubject) => (options.open ?? openIsolated)(subject.model, sessionOptions(options))
   if (subjects.length === 0) throw new UserError('bad-argument', 'There is no model to time.')
-  // As it is before: the measurement itself keeps a core busy.
   const busy = otherWork()
   const lanes = subjects.map(
     (subject): Lane => ({ label: subject.label, ns: [], blocks: [], loads: [], firsts: [], peaks: [] }),
@@ -171,14 +171,6 @@ function summary(lane: Lane, rows: number): LatencyOf {
 
 function sessionOptions({ threads, optimization, baseDir, config }: LatencyOptions): OrtSessionOptions {
   return { threads, optimization, baseDir, config }
-}
-
-/** What other processes wanted of the machine, where it was more than it has. */
-function otherWork(): readonly string[] {
-  const { load, cores } = machine()
-  return load !== null && load > cores
-    ? [`the machine was busy: ${load.toFixed(1)} processes wanted its ${cores} cores`]
-    : []
 }
 
 /** Which ratios are known less well than was asked for. */

@@ -5,7 +5,15 @@ import { median, nearestRank } from '../../statistics/index.ts'
 import { poissonArrivals } from './arrivals.ts'
 import { lowered, narrowed, type Search, stands, startSearch } from './find-qps.ts'
 import type { LatencyOptions, LatencySubject } from './latency.ts'
-import { type Lane, openGeneration, planBlocks, processFigures, ratioOf, sessionOf } from './latency-rounds.ts'
+import {
+  type Lane,
+  openGeneration,
+  otherWork,
+  planBlocks,
+  processFigures,
+  ratioOf,
+  sessionOf,
+} from './latency-rounds.ts'
 import { heldLimit } from './percentiles.ts'
 
 export interface ServerOptions extends Pick<LatencyOptions, 'threads' | 'maxSeconds' | 'signal' | 'rows'> {
@@ -37,8 +45,6 @@ interface Served extends Lane {
 /** Parts of a run: models take turns, so a chunk is as short as its queue allows. */
 const CHUNKS = 8
 const TRIALS = 7
-/** Below this share of the time that the queries need, the queue never empties: it is not run to its end. */
-const SATURATED = 1
 
 /**
  * Queries arrive at random (Poisson) and are answered one after the other; latency counts from the arrival. Models take
@@ -57,7 +63,7 @@ export async function measureServer(
     const lane: Lane = { label, ns: [], blocks: [], loads: [], firsts: [], peaks: [] }
     return { ...lane, serviceMs: 0, qps: 0, latency: [], means: [], busy: 0, span: 0 }
   })
-  const warnings: string[] = []
+  const warnings: string[] = [...otherWork()]
   const close = await openGeneration(lanes, (index) => options.open(subjects[index] as LatencySubject), signal)
   try {
     await planBlocks(lanes, feeds, 5, null, signal)
@@ -70,9 +76,7 @@ export async function measureServer(
   } finally {
     await close()
   }
-  const { cpu, load, cores, ...here } = machine()
-  if (load !== null && load > cores)
-    warnings.push(`the machine was busy: ${load.toFixed(1)} processes wanted its ${cores} cores`)
+  const { cpu, runtime } = machine()
   const rows = options.rows ?? Object.values(feeds)[0]?.dims[0] ?? 1
   const sameRate = new Set(lanes.map(({ qps }) => qps)).size === 1
   return {
@@ -84,7 +88,7 @@ export async function measureServer(
       threads: options.threads ?? 1,
       batch: rows,
       cpu,
-      runtime: lanes[0]?.engine ?? here.runtime,
+      runtime: lanes[0]?.engine ?? runtime,
       models: lanes.map((lane) => summaryOf(lane, rows, maxP99Ms)),
       // At different rates there is no ratio of latencies to speak of: the rates are the answer.
       ratios: sameRate ? ratiosOf(lanes) : [],
@@ -129,20 +133,19 @@ async function runChunks(
 ): Promise<void> {
   const { seconds, seed, signal, onProgress, warnings } = run
   const chunkSeconds = seconds / lanes.length / CHUNKS
-  for (const lane of lanes) {
-    const load = (lane.qps * lane.serviceMs) / 1000
-    if (load >= SATURATED)
+  const answered = ({ serviceMs }: Served) => 1000 / serviceMs
+  for (const lane of lanes)
+    if (lane.qps >= answered(lane))
       warnings.push(
-        `${lane.label} cannot keep up: ${lane.qps.toPrecision(3)} queries/s arrive, it answers ${(1000 / lane.serviceMs).toPrecision(3)}; its latencies grow for as long as the run lasts`,
+        `${lane.label} cannot keep up: ${lane.qps.toPrecision(3)} queries/s arrive, it answers ${answered(lane).toPrecision(3)}; its latencies grow for as long as the run lasts`,
       )
-  }
   for (let chunk = 0; chunk < CHUNKS; chunk++)
     for (const lane of chunk % 2 ? [...lanes].reverse() : lanes) {
       signal?.throwIfAborted()
       if (lane.qps === 0) continue
       onProgress?.(`${lane.label}: part ${chunk + 1} of ${CHUNKS} at ${lane.qps.toPrecision(3)} queries/s`)
       // What cannot be kept up with is cut where its time is over.
-      const rate = Math.min(lane.qps, 1000 / lane.serviceMs)
+      const rate = Math.min(lane.qps, answered(lane))
       const count = Math.max(4, Math.round(rate * chunkSeconds))
       await serveChunk(lane, feeds, poissonArrivals({ qps: lane.qps, count, seed: seed + chunk }))
     }
