@@ -3,7 +3,7 @@ import { memoryDataset } from '../src/data/index.ts'
 import { type Model, tensorOf, tensorValues } from '../src/ir/index.ts'
 import { passes } from '../src/passes/index.ts'
 import { channelsOf } from '../src/recipe/evidence/channels.ts'
-import { applyRecipe, noCache, Workbench } from '../src/recipe/index.ts'
+import { applyRecipe, noCache, quantize, Workbench } from '../src/recipe/index.ts'
 import type { SensitivityReport } from '../src/report/index.ts'
 import { dataFreeSpecs, outliersSpec, withNoise } from '../src/search/plan.ts'
 import { decibels, modelWith, randomValue, rangesOf, runOnce } from './quantize-kit.ts'
@@ -178,3 +178,17 @@ test('a mixture of divided dynamic integers is built from its specification, and
     await bench.close()
   }
 })
+
+test('quantize divides channels of outliers where asked to, by what rows say, and says so where none stands out', async () => {
+  const asked = { scheme: 'dynamic-int8', data: await rows(), divideOutliers: true } as const
+  const [plain, divided] = [
+    await quantize(network(40), { ...asked, divideOutliers: false }),
+    await quantize(network(40), asked),
+  ]
+  expect(divided.report.sqnrDb!).toBeGreaterThan(plain.report.sqnrDb! + 6)
+  expect(divided.report.passes!.find(({ id }) => id === 'divideOutliers')!.applied).toBeGreaterThan(0)
+  expect((await applyRecipe(divided.recipe, network(40))).report.after.digest).toBe(divided.report.after.digest)
+  const even = modelWith('g (float[N,16,64] x) => (float[N,16,64] y) { y = MatMul(x, w) }', { w: [WIDTH, WIDTH] })
+  const nobody = await quantize(even, asked)
+  expect(nobody.report.warnings.join()).toContain('no channels were divided')
+}, 120_000)

@@ -72,7 +72,14 @@ function choicesOf(options: Arguments) {
   if (integers && scheme !== 'static-int8')
     throw wrongCall(
       `--${integers} is an option of static-int8, not of ${scheme}`,
-      'leave it out, or use it with --scheme static-int8',
+      integers === 'smooth' && scheme === 'dynamic-int8'
+        ? 'use --divide-outliers there'
+        : 'leave it out, or use it with --scheme static-int8',
+    )
+  if (options.has('divide-outliers') && scheme !== 'dynamic-int8')
+    throw wrongCall(
+      `--divide-outliers is an option of dynamic-int8, not of ${scheme}`,
+      scheme === 'static-int8' ? 'use --smooth 0.5 there' : 'leave it out, or use it with --scheme dynamic-int8',
     )
   const pass = {
     ...(weightBitsOf(options) === 4 ? { weightBits: 4 } : {}),
@@ -86,6 +93,7 @@ function choicesOf(options: Arguments) {
     target,
     group,
     ...(options.has('smooth') ? { smooth: options.number('smooth', 0.5, 0, 1) } : {}),
+    divideOutliers: options.flag('divide-outliers'),
     keepFloat: options.list('keep-float'),
     ...(Object.keys(pass).length > 0 ? { pass } : {}),
     seed: options.integer('seed', 0),
@@ -163,6 +171,11 @@ export const quantizeVerb: Verb = {
       type: 'string',
       value: 'STRENGTH',
       help: 'static-int8: scales of their own for channels, as far as the layers around take them in (0 to 1; 1 where channels differ much in size, as in depthwise networks)',
+    },
+    'divide-outliers': {
+      type: 'boolean',
+      help: 'dynamic-int8: bring channels that stand out down to others in front of products, and raise their weights',
+      with: 'data',
     },
     recipe: RECIPE,
     'keep-float': KEEP_FLOAT,

@@ -77,6 +77,17 @@ test.each([
   expect(() => parse(verb, ['model.onnx', word, `${partner}=1`])).not.toThrow()
 })
 
+test.each([
+  ['static-int8', '--divide-outliers', 'an option of dynamic-int8, not of static-int8', 'use --smooth 0.5 there'],
+  ['dynamic-int8', '--smooth=0.5', 'an option of static-int8, not of dynamic-int8', 'use --divide-outliers there'],
+])('quantize --scheme %s %s is refused with what does that there', async (scheme, word, message, hint) => {
+  const verb = await VERBS.quantize!.load()
+  const words = ['model.onnx', '-o', 'out.onnx', '--data', 'rows.npz', '--scheme', scheme, word]
+  const { positionals, options } = parse(verb, words)
+  const refused = { message: expect.stringContaining(message), hint }
+  await expect(verb.run(positionals, options, {} as never)).rejects.toMatchObject(refused)
+})
+
 test('quantize takes a calibration only where ranges are calibrated', async () => {
   const verb = await VERBS.quantize!.load()
   const words = ['model.onnx', '-o', 'out.onnx', '--scheme', 'dynamic-int8', '--calibration', 'entropy']

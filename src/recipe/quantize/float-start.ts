@@ -39,8 +39,10 @@ export async function floatStart(
 
 /** With outlier channels moved into weights where that was asked for; it looks at rows when `free` says that it may. */
 export async function smoothedWhereAsked(float: Trail, options: QuantizeOptions, free: Promise<void>): Promise<Trail> {
-  const { scheme, data, smooth: alpha } = options
-  if (scheme !== 'static-int8' || !data || alpha === undefined) return float
+  const { scheme, data, smooth, divideOutliers } = options
+  const outliers = scheme === 'dynamic-int8' && divideOutliers ? 'outliers' : undefined
+  const alpha = scheme === 'static-int8' ? smooth : outliers
+  if (!data || alpha === undefined) return float
   await free
   return smoothed(float, data, { ...options, alpha })
 }

@@ -55,6 +55,7 @@ export function quantizationWarnings(outcome: Outcome, options: QuantizeOptions)
     ...(outcome.everywhere && run.applied > 0 ? [NOT_FASTER] : []),
     ...(learnsRoundings(options) && !passes.some(isLearned) ? [NOT_NEARER] : []),
     ...(options.smooth && !passes.some(smoothes) ? [NOT_SMOOTHED] : []),
+    ...(options.divideOutliers && !passes.some(divides) ? [NOT_DIVIDED] : []),
     ...(run.applied === 0 ? [nothingDone(outcome.float, run)] : []),
     ...(outcome.unrounded === 'none' ? [] : [ROUNDED_BEFORE[outcome.unrounded]]),
     ...outcome.leftOut,
@@ -87,6 +88,12 @@ const smoothes = ({ id, applied }: PassRun): boolean => id === 'smoothInputs' &&
 
 const NOT_SMOOTHED =
   'smoothing changed nothing: it moves outlier channels that matrix products read, where a normalization, a Mul or a product in front can take their scales; between convolutions channels are equalised (--equalise)'
+
+const divides = ({ id, applied }: PassRun): boolean => id === 'divideOutliers' && applied > 0
+
+/** Said of dynamic integers for which channels were to be divided. */
+export const NOT_DIVIDED =
+  'no channels were divided: it needs rows, and a matrix product that reads a few channels far larger than the others'
 
 const AGAINST = 'what is measured here is against float32; whet compare shows both against each other'
 const UNDONE = `that was undone first, and ${AGAINST}`

@@ -32,6 +32,11 @@ export interface QuantizeOptions extends WeightChoices {
    * (SmoothQuant); not at all unless said.
    */
   readonly smooth?: number | undefined
+  /**
+   * `dynamic-int8`: channels of outliers are brought down to others in front of products first, by what rows of `data`
+   * say about them.
+   */
+  readonly divideOutliers?: boolean | undefined
   /** `static-int8`: recurrent layers too, with scales that they take from what they see; they have no static form. */
   readonly recurrent?: boolean | undefined
   /** Where the model lies, unchanged since it was read; it is written for the runtime unless said. */

@@ -7,6 +7,7 @@ import { goneFromFloat } from './keep-float.ts'
 import { lazyWeightSteps } from './lazy-parts.ts'
 import { nothingDone } from './nothing-done.ts'
 import { portableOrRefused, saturationOf } from './portable.ts'
+import { NOT_DIVIDED } from './quantization-warnings.ts'
 import type { QuantizeOptions } from './quantize-options.ts'
 import { quantizationRun, quantizeSteps } from './quantize-steps.ts'
 import { type Quantized, quantized } from './quantized.ts'
@@ -46,6 +47,7 @@ export async function quantizeUnrun(model: Model, options: QuantizeOptions, reas
     passes: trail.runs,
     warnings: [
       `nothing was run or measured, and lossless passes were left out: ${reason}`,
+      ...(options.divideOutliers ? [NOT_DIVIDED] : []),
       ...(run.applied === 0 ? [nothingDone(model, run)] : []),
     ],
   }
