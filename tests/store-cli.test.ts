@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { ReportOf } from '../src/report/index.ts'
 import { Bench, CLASSIFIER } from './command.ts'
@@ -9,34 +9,25 @@ const bench = new Bench()
 afterAll(() => bench.remove())
 const keys = keyFiles(bench.folder, 'key')
 
-beforeAll(() => {
-  bench.model('model.onnx', CLASSIFIER)
-  bench.rows('eval.npz', 300, 16)
-})
-
 /** Each command starts a process, which takes seconds on a busy machine. */
 const PATIENCE = { timeout: 240_000 }
 let first: ReportOf<'version'>
 let second: ReportOf<'version'>
 
-test('a model, and one made from it with its verdict', PATIENCE, async () => {
+beforeAll(async () => {
+  bench.model('model.onnx', CLASSIFIER)
+  bench.rows('eval.npz', 300, 16)
   first = reportIn((await bench.whet('push', 'model.onnx', 'digits:v1', '--json')).stdout, 'version')
-  expect(first).toMatchObject({ action: 'push', name: 'digits', tags: ['v1'], verdict: null, store: bench.store })
   await bench.whet('simplify', 'model.onnx', '-o', 'small.onnx', '--recipe', 'recipe.json', '--no-verify')
   const compared = await bench.whet('compare', 'model.onnx', 'small.onnx', '--data', 'eval.npz', '--json')
   writeFileSync(bench.path('comparison.json'), compared.stdout)
+  const evidence = ['--recipe', 'recipe.json', '--report', 'comparison.json', '--sign', keys.secret]
+  const pushed = await bench.whet('push', 'small.onnx', 'digits:v2', ...evidence, '--json')
+  second = reportIn(pushed.stdout, 'version')
+}, PATIENCE.timeout)
 
-  const words = [
-    'small.onnx',
-    'digits:v2',
-    '--recipe',
-    'recipe.json',
-    '--report',
-    'comparison.json',
-    '--sign',
-    keys.secret,
-  ]
-  second = reportIn((await bench.whet('push', ...words, '--json')).stdout, 'version')
+test('a model, and one made from it with its verdict', () => {
+  expect(first).toMatchObject({ action: 'push', name: 'digits', tags: ['v1'], verdict: null, store: bench.store })
   expect(second).toMatchObject({
     verdict: 'pass',
     grade: 'proven',
@@ -71,21 +62,23 @@ test('evidence that is no whole report is refused, with what is wrong with it', 
 })
 
 test('a changed byte is found by name, and nothing of it is pulled', PATIENCE, async () => {
-  const verify = () => bench.whet('verify', 'digits:v2', '--key', keys.open, '--json')
+  cpSync(bench.store, bench.path('spoilt'), { recursive: true })
+  const there = ['--store', 'spoilt']
+  const verify = () => bench.whet('verify', 'digits:v2', '--key', keys.open, ...there, '--json')
   const sound = await verify()
   expect([sound.code, reportIn(sound.stdout, 'verification').sound]).toEqual([0, true])
-  const pulled = await bench.whet('pull', 'digits:v2', '-o', 'pulled', '--key', keys.open, '--quiet')
+  const pulled = await bench.whet('pull', 'digits:v2', '-o', 'pulled', '--key', keys.open, ...there, '--quiet')
   expect(pulled.code).toBe(0)
   expect(readFileSync(bench.path('pulled/model.onnx'))).toEqual(readFileSync(bench.path('small.onnx')))
 
-  const blob = bench.path('store/digits/blobs/sha256', second.model.digest.slice(7))
+  const blob = bench.path('spoilt/digits/blobs/sha256', second.model.digest.slice(7))
   const bytes = readFileSync(blob)
   bytes[bytes.length - 1]! ^= 1
   writeFileSync(blob, bytes)
   const tampered = await verify()
   const { problems } = reportIn(tampered.stdout, 'verification').versions[0]!
   expect([tampered.code, problems]).toEqual([1, [`model.onnx: the blob ${second.model.digest} is changed`]])
-  const refused = await bench.whet('pull', 'digits:v2', '-o', 'again')
+  const refused = await bench.whet('pull', 'digits:v2', '-o', 'again', ...there)
   expect(refused.code).toBe(2)
   expect(refused.stderr).toContain(`the blob ${second.model.digest} was changed`)
   expect(bench.files().some((name) => name.startsWith('again'))).toBe(false)
@@ -104,6 +97,7 @@ test('wrong words are refused with what to do', PATIENCE, async () => {
     bench.whet('push', 'none.onnx', 'digits:v1'),
     bench.whet('pull', 'digits:v1'),
     bench.whet('tag', 'digits:v1'),
+    bench.whet('tag', 'digits:v1', 'live', '--expect', 'abc'),
     bench.whet('gc', '--grace', 'soon'),
   ])
   expect(ended.map(({ code, stdout }) => [code, stdout])).toEqual(ended.map(() => [2, '']))
@@ -113,6 +107,7 @@ test('wrong words are refused with what to do', PATIENCE, async () => {
     expect.stringContaining('none.onnx'),
     expect.stringContaining('say where to write it'),
     expect.stringContaining('say which tag to set'),
+    expect.stringContaining('"abc" is not a digest'),
     expect.stringContaining('--grace soon: not a duration'),
   ])
 })

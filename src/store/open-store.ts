@@ -6,7 +6,15 @@ import { noVersion, openLayout } from './layout.ts'
 import { isLayout } from './layout-index.ts'
 import { defaultStore, parseLocation } from './location.ts'
 import { assemble, publish } from './put.ts'
-import { checkName, checkTag, DEFAULT_TAG, parseReference, type Reference, referenceText } from './reference.ts'
+import {
+  checkDigest,
+  checkName,
+  checkTag,
+  DEFAULT_TAG,
+  parseReference,
+  type Reference,
+  referenceText,
+} from './reference.ts'
 import { openRegistry, registryNames } from './registry.ts'
 import type { Repository } from './repository.ts'
 import type { Store, StoreOptions } from './store.ts'
@@ -55,7 +63,8 @@ export function openStore(location: string = defaultStore(), options: StoreOptio
       const version = await resolve({ name, digest: artefact.manifest.descriptor.digest })
       return { version, findings: artefact.findings }
     },
-    tag: (name, tag, digest, expect) => repository(name).setTag(checkTag(tag), digest, expect),
+    tag: (name, tag, digest, expect) =>
+      repository(name).setTag(checkTag(tag), digest, typeof expect === 'string' ? checkDigest(expect) : expect),
     verify: (reference, options) => verifyStore(store, reference, options),
     async collect(options) {
       if (place.kind === 'registry')

@@ -24,10 +24,8 @@ export function parseReference(text: string): Reference {
   const at = text.indexOf('@')
   if (at >= 0) {
     const digest = text.slice(at + 1)
-    if (!isDigest(digest))
-      throw bad(`${JSON.stringify(digest)} is not a digest`, 'write NAME@sha256: and 64 hexadecimal digits')
     // A tag before a digest is a comment, as everywhere with OCI references.
-    return { name: checkName(text.slice(0, at).replace(/:[^/]*$/, '')), digest }
+    return { name: checkName(text.slice(0, at).replace(/:[^/]*$/, '')), digest: checkDigest(digest, 'NAME@') }
   }
   const colon = text.lastIndexOf(':')
   if (colon < 0 || text.indexOf('/', colon) >= 0) return { name: checkName(text) }
@@ -42,6 +40,12 @@ export function checkName(name: string): string {
       'names are small letters, digits, single . _ and -, with / between parts, such as team/digits',
     )
   return name
+}
+
+/** The digest as it is given. UserError `bad-argument`, with how it is written behind `before`, where it is none. */
+export function checkDigest(digest: string, before = ''): string {
+  if (isDigest(digest)) return digest
+  throw bad(`${JSON.stringify(digest)} is not a digest`, `write ${before}sha256: and 64 hexadecimal digits`)
 }
 
 /** The tag as it is given. UserError `bad-argument` where it cannot be one. */
