@@ -33,6 +33,7 @@ export { brier, calibrationError, negativeLogLikelihood, riskCoverage } from './
 export * from './metric/ranked-scores.ts'
 export { areaUnderPrecisionRecall, areaUnderRoc, equalError } from './metric/ranking.ts'
 export { meanAbsoluteError, type RegressionOptions, rootMeanSquaredError, rSquared } from './metric/regression.ts'
+export { requireLabel } from './metric/row-labels.ts'
 export { meanDice, meanIoU } from './metric/segmentation.ts'
 export { characterErrorRate, ctcDecode, exactMatch, type TextOptions, wordErrorRate } from './metric/text.ts'
 export { type ChannelOptions, type ChannelSession, measureChannels } from './noise/channels.ts'

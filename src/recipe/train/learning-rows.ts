@@ -1,6 +1,6 @@
 import { type Augmentation, changesOf, type Dataset, type Rows } from '../../data/index.ts'
 import { openIsolated, type PortValue, type Session, type TensorValue } from '../../engine/index.ts'
-import { feedsOf, rowsPerRun } from '../../evaluate/index.ts'
+import { feedsOf, requireLabel, rowsPerRun } from '../../evaluate/index.ts'
 import type { Model } from '../../ir/index.ts'
 import { modelDigest } from '../../onnx/index.ts'
 import { UserError } from '../../platform/index.ts'
@@ -155,11 +155,12 @@ export function learningBatches(data: Dataset, inputs: readonly PortValue[], opt
 /** Whole numbers from 0 to below the number of classes. */
 export function labelsOf(
   part: Rows,
-  { field, classes }: NonNullable<LearningGoal['label']>,
+  { field, classes }: Pick<NonNullable<LearningGoal['label']>, 'field' | 'classes'>,
   data: Dataset,
 ): TensorValue {
   const values = part.columns[field]!.data
   const labels = BigInt64Array.from(part.indices, (row, i) => {
+    requireLabel(values[i] as number | string, row)
     const label = Number(values[i])
     if (!Number.isInteger(label) || label < 0 || label >= classes)
       throw new UserError('bad-data', `the label ${String(values[i])} of row ${row} is none of ${classes} classes`, {
