@@ -215,6 +215,8 @@ describe.skipIf(!bash)('action.yml', () => {
   const run = (code: number, more: Readonly<Record<string, string>> = {}) => {
     const folder = bench.path(`action-${code}-${Object.keys(more).length}`)
     mkdirSync(join(folder, 'node_modules/.bin'), { recursive: true })
+    mkdirSync(join(folder, 'out'), { recursive: true })
+    for (const name of ['report.html', 'gate.xml', 'own.txt']) writeFileSync(join(folder, 'out', name), 'of before')
     const stub = join(folder, 'node_modules/.bin/whet')
     writeFileSync(stub, `#!/bin/bash\nprintf '%s\\n' "$@" > seen\necho '# told' > out/comment.md\nexit ${code}\n`)
     chmodSync(stub, 0o755)
@@ -251,5 +253,10 @@ describe.skipIf(!bash)('action.yml', () => {
     expect(allowed.code).toBe(0)
     expect(allowed.read('outputs')).toBe('verdict=inconclusive\n')
     expect(run(2).stdout).toMatch(/::error title=Whetstone::/)
+  })
+  test('leaves no file of a run before to be taken for its own, and those of others alone', () => {
+    const { read } = run(2)
+    for (const name of ['report.html', 'gate.xml']) expect(() => read(`out/${name}`)).toThrow(/ENOENT/)
+    expect(read('out/own.txt')).toBe('of before')
   })
 })
