@@ -122,6 +122,9 @@ test('the image holds what the package ships, and the command in it', () => {
   expect(files.filter((name) => name === 'dist' || /^dist\/(bench|demo)/.test(name))).toEqual([])
   const [, entry] = /^ENTRYPOINT \["node", "(.+)"\]$/m.exec(image!)!
   expect(files.some((name) => entry!.startsWith(`${name}/`))).toBe(true)
+  // Others run the command inside of it by its name.
+  const workdir = /^WORKDIR (.+)$/m.exec(image!)![1]!
+  expect(/ln -s (\S+) \/usr\/local\/bin\/whet$/m.exec(image!)![1]).toBe(`${workdir}/${entry}`)
   const [, words] = /^CMD (\[.+\])$/m.exec(image!)!
   const [verb, ...rest] = JSON.parse(words!) as string[]
   expect([verb, parse(serveVerb, rest).options]).toEqual(['serve', expect.any(Arguments)])
@@ -130,7 +133,9 @@ test('the image holds what the package ships, and the command in it', () => {
     cwd: root,
     encoding: 'utf8',
   })
-  const paths = (JSON.parse(packed) as { files: { path: string }[] }[])[0]!.files.map(({ path }) => path)
+  const shipped = (JSON.parse(packed) as { files: { path: string; mode: number }[] }[])[0]!.files
+  const paths = shipped.map(({ path }) => path)
+  expect(shipped.find(({ path }) => path === entry)!.mode & 0o111).toBe(0o111)
   expect(paths).toContain(entry)
   expect(paths.filter((path) => /\.test\.|^dist\/(?!src\/|whet\/)/.test(path))).toEqual([])
 }, 60_000)
