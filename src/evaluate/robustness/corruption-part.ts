@@ -1,4 +1,4 @@
-import type { RobustnessReport, RowScores } from '../../report/index.ts'
+import { grouped, type RobustnessReport, type RowScores } from '../../report/index.ts'
 import { mean } from '../../statistics/index.ts'
 import {
   corruptionErrors,
@@ -10,6 +10,7 @@ import {
 import {
   type ChangeOptions,
   changeOf,
+  lostRows,
   type ModelScores,
   metricOver,
   scoresOf,
@@ -20,6 +21,8 @@ type Model = RobustnessReport['models'][number]
 
 /** Every corruption at every severity, and what its answers are held against. */
 interface CorruptionGrid {
+  /** Of the models. */
+  readonly names: readonly string[]
   readonly chosen: readonly { readonly name: string; readonly group: string }[]
   readonly severities: readonly number[]
   readonly clean: RowScores
@@ -39,7 +42,7 @@ interface CorruptionPart {
  * in the whole is its mean over all of them, so that rows stay the independent units.
  */
 export async function corruptionPart(grid: CorruptionGrid, options: ChangeOptions): Promise<CorruptionPart> {
-  const { chosen, severities, clean, yardstick } = grid
+  const { names, chosen, severities, clean, yardstick } = grid
   const before = scoresOf(clean, clean, yardstick)
   const error = errorOf(yardstick)
   const n = clean.rows.length
@@ -68,12 +71,21 @@ export async function corruptionPart(grid: CorruptionGrid, options: ChangeOption
             },
     })),
     missing: error ? {} : { mce: `${yardstick.name} is no rate and no error: nothing to divide` },
-    warnings:
-      untouched.length > 0
+    warnings: [
+      ...(untouched.length > 0
         ? [
             `The first model makes no error under ${untouched.map(({ name }) => name).join(', ')}: not part of the mean corruption error.`,
           ]
-        : [],
+        : []),
+      ...average.flatMap(({ scores }, m) => {
+        const lost = lostRows(average[0]!.scores, scores).length
+        return lost > 0
+          ? [
+              `${names[m]} gives no number on ${grouped(lost)} of ${grouped(n)} rows under some corruption, where ${names[0]} does: its figures are of the others.`,
+            ]
+          : []
+      }),
+    ],
   }
 }
 

@@ -35,6 +35,7 @@ export async function measureRobustness(
   const yardstick = yardstickFor(clean, options, plan.metricOptions)
   const corruptions = await corruptionPart(
     {
+      names: subjects.map(({ path }) => path),
       chosen: plan.corruptions,
       severities,
       clean,

@@ -66,3 +66,22 @@ test('a rare class of which no row changed hides in balanced accuracy what its f
   expect(change).toMatchObject({ verdict: 'inconclusive' })
   expect(change!.ci[0]).toBeLessThan(-0.2)
 })
+
+test('no answer where the first model has one is a loss that no margin covers', async () => {
+  const rows = Array.from({ length: 60 }, (_, row) => ({ x: [row, 0] as const, label: row }))
+  const first = giving((values) => Array.from(values, (value, i) => (i % 2 === 0 ? value : 0)))
+  const gaps = (every: number) => giving((values) => [values[0]! % every === 1 ? Number.NaN : values[0]!, 0])
+  const of = async (base: Session, other: Session) => {
+    const one = (session: Session): Session => ({
+      ...session,
+      outputs: [{ name: 'y', dtype: 'float32', shape: ['n', 1] }],
+      run: async (feeds) => {
+        const { y } = await session.run(feeds)
+        return { y: { dtype: 'float32', dims: [1, 1], data: (y!.data as Float32Array).slice(0, 1) } }
+      },
+    })
+    return changeBy('mae', rows, [one(base), one(other)])
+  }
+  expect(await of(first, gaps(20))).toMatchObject({ delta: expect.closeTo(0, 9), verdict: 'regressed' })
+  expect((await of(gaps(20), first))!.verdict).not.toBe('regressed')
+})

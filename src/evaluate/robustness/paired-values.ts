@@ -81,7 +81,14 @@ export interface ChangeOptions {
   readonly seed: number
 }
 
-/** A model against the first on the rows that both score; null where there are none. Above 0 is better. */
+/** Rows that the first model scores and the other does not: their places. */
+export const lostRows = (base: Float64Array, other: Float64Array): readonly number[] =>
+  [...base.keys()].filter((row) => !Number.isNaN(base[row]!) && Number.isNaN(other[row]!))
+
+/**
+ * A model against the first on the rows that both score; null where there are none. Above 0 is better. Where the other
+ * gives no score on a row on which the first does, it has regressed: no margin covers an answer that is no number.
+ */
 export function changeOf(
   base: ModelScores,
   other: ModelScores,
@@ -92,10 +99,11 @@ export function changeOf(
     (row) => !Number.isNaN(base.scores[row]!) && !Number.isNaN(other.scores[row]!),
   )
   if (rows.length === 0) return null
+  const lost = lostRows(base.scores, other.scores).length > 0
   const counted = yardstick.rightOrWrong && !yardstick.aggregate
   const judgement = judge(pairedScores(base, other, rows, yardstick, counted), { ...options, resamples: 1000 })
   const ci = judgement.nonInferiority?.ci ?? [judgement.lowerBound, judgement.upperBound]
   return Number.isFinite(judgement.delta) && ci.every(Number.isFinite)
-    ? { delta: judgement.delta, ci: [ci[0], ci[1]], verdict: judgement.verdict }
+    ? { delta: judgement.delta, ci: [ci[0], ci[1]], verdict: lost ? 'regressed' : judgement.verdict }
     : null
 }

@@ -3,6 +3,7 @@ import { type Dataset, memoryDataset } from '../../data/index.ts'
 import type { Session, TensorValue } from '../../engine/index.ts'
 import { parseModel } from '../../ir/index.ts'
 import type { RowScores } from '../../report/index.ts'
+import type { MetricRow } from '../metric/metric.ts'
 import { corruptionErrors, meanCorruptionError, relativeMeanCorruptionError } from './corruption-errors.ts'
 import { headOf, NO_HEAD } from './head.ts'
 import { measureRobustness, type RobustnessOptions } from './measure.ts'
@@ -281,6 +282,37 @@ describe('bad input', () => {
     expect(report.models[1]!.clean).toBe(0)
     expect(report.calibration).toBeNull()
     expect(report.missing.calibration).toMatch(/no row has finite class scores/)
+  })
+  test('a model that gives no number under a corruption has regressed, and is named', async () => {
+    const level = {
+      name: 'level',
+      higherIsBetter: true,
+      bounds: [0, 1] as const,
+      score: ({ outputs }: MetricRow) => 0.5 + 0 * Number(outputs.logits!.data[0]),
+    }
+    const { session, ...other } = halves('overflows')
+    const overflows: RobustnessSubject = {
+      ...other,
+      session: {
+        ...session,
+        async run(feeds) {
+          const pixels = feeds.x!.data as Float32Array
+          // Bright pictures whose left is the lighter half: every other row.
+          const light = pixels[0]! > pixels[63]! && pixels[63]! > 0.6
+          const { logits } = await session.run(feeds)
+          return { logits: light ? { ...logits!, data: Float32Array.of(Number.NaN, Number.NaN) } : logits! }
+        },
+      },
+    }
+    const report = await measureRobustness([halves('a'), overflows], await rowsOf(30), {
+      ...some,
+      corruptions: ['brightness'],
+      metric: level,
+    })
+    expect(report.models[1]!.change).toMatchObject({ delta: expect.closeTo(0, 9), verdict: 'regressed' })
+    expect(report.warnings).toEqual([
+      expect.stringMatching(/^overflows gives no number on 15 of 30 rows under some corruption, where a does/),
+    ])
   })
   test('one row, one class, constant scores', async () => {
     const one = await measureRobustness([halves('a'), halves('b')], await rowsOf(1), some)
