@@ -226,10 +226,12 @@ describe('with labels', () => {
     expect(report).toMatchObject({ verdict: 'regressed', n: 300, base: { value: 1 }, candidate: { value: 0 } })
     expect(report.discordant).toEqual({ baseOnly: 300, candidateOnly: 0 })
     expect(report.warnings.join()).toMatch(/gives no number on 300 of 600 rows; they are left out/)
+    expect(report.flips!.every(({ direction, row }) => direction === 'lost' && row % 2 === 1)).toBe(true)
     // Nor does it count as changed: agreement is about the rows that are judged.
     const same = await compare(silent, identity, await of(rowsOf(600)))
     expect(same).toMatchObject({ verdict: 'pass', n: 300, agreement: { rate: 1, changed: 0 } })
     expect(same.sentence).toMatch(/0 of 300 answers changed/)
+    expect(same.flips).toBeUndefined()
   })
   test('rows run one by one unless asked; a fixed first dimension always does', async () => {
     const dynamic = session((x) => [...x])
@@ -427,8 +429,9 @@ describe('a user’s metric', () => {
       { row: '9', reason: 'no score (NaN or infinite) from the baseline and the candidate' },
     ])
     const broken = session((x) => [x[0]!, x[1]!, Number.NaN])
-    const lost = await compare(identity, broken, data, { metric: mine() })
+    const lost = await compare(identity, broken, data, { metric: mine({ answer: () => 'some' }) })
     expect(lost).toMatchObject({ verdict: 'regressed', n: 0, candidate: { value: null } })
+    expect(lost.flips!.map(({ direction, row }) => `${direction} ${row}`).slice(0, 2)).toEqual(['lost 0', 'lost 1'])
     const breaks = async (own: Partial<Metric>, message: RegExp) => {
       const comparing = compare(identity, identity, data, { metric: mine(own) })
       await expect(comparing).rejects.toThrow(message)

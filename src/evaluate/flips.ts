@@ -12,7 +12,10 @@ export interface Flip {
   readonly shown: FlippedRow
   /** Place among the judged rows. */
   readonly place: number
-  /** Score of the candidate minus score of the baseline, higher being better; 0 without a metric. */
+  /**
+   * Score of the candidate minus score of the baseline, higher being better; 0 without a metric, the least number there is
+   * where the candidate has no score.
+   */
   readonly gain: number
 }
 
@@ -20,7 +23,10 @@ export interface Flip {
 interface Flips {
   /** A row that no metric scores: it is a flip where its answer changed. */
   unscored(pair: RowPair, place: number): void
-  /** A row with two scores: it is a flip where they differ and the metric can show answers. */
+  /**
+   * A row with two scores: it is a flip where they differ and the metric can show answers. None to the base is nothing that
+   * could be lost or gained, none to the candidate is lost.
+   */
   scored(
     pair: RowPair,
     place: number,
@@ -55,8 +61,9 @@ export function flipsOf(data: Dataset, idField: string | undefined): Flips {
       })
     },
     scored(pair, place, metric, { base, candidate }) {
-      if (!metric.answer || base === candidate) return
-      const gain = (candidate - base) * (metric.higherIsBetter ? 1 : -1)
+      if (!metric.answer || base === candidate || !Number.isFinite(base)) return
+      const difference = (candidate - base) * (metric.higherIsBetter ? 1 : -1)
+      const gain = Number.isFinite(candidate) ? difference : -Number.MAX_VALUE
       const label = labelText(pair.base.label, data)
       keep({
         place,
