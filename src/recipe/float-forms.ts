@@ -5,7 +5,7 @@ import type { ChannelBlock, Target } from '../report/index.ts'
 import type { CandidateSpec } from './candidate.ts'
 import type { EvidenceCache } from './evidence/evidence-cache.ts'
 import { blockOn } from './evidence/processor.ts'
-import type { Meter } from './meter.ts'
+import type { Metered } from './meter.ts'
 import { proveEqual, proveEqualTo } from './prove-equal.ts'
 import { type ProvenTrail, provenTrail } from './proven-trail.ts'
 import { readWindows, type Spared, type WithoutSpare, withoutSpare } from './prune/spare.ts'
@@ -23,13 +23,10 @@ import { losslessTrail, unroundedTrail } from './simplify.ts'
 import { together } from './together.ts'
 import { digestAll, type LeftOut, type Trail } from './trail.ts'
 
-interface FloatFormsOptions {
+interface FloatFormsOptions extends Metered {
   readonly target: Target
   readonly seed: number
   readonly cache: EvidenceCache
-  readonly meter?: Meter | undefined
-  readonly signal?: AbortSignal | undefined
-  readonly onProgress?: ((text: string) => void) | undefined
 }
 
 /** Asks something of the original in a session that is open already, or is opened for it. */

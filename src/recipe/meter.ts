@@ -17,3 +17,13 @@ export type Meter = (work: Work) => (done: number, of: number) => void
 
 /** For whoever has all the time that it takes. */
 export const noMeter: Meter = () => () => {}
+
+/** How whoever began a piece of work hears of it, and ends it: an abort throws the signal's reason. */
+export interface Watched {
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ((text: string) => void) | undefined
+}
+
+export interface Metered extends Watched {
+  readonly meter?: Meter | undefined
+}

@@ -3,18 +3,17 @@ import { measureLatency } from '../evaluate/index.ts'
 import type { LatencyRatio, LatencyReport } from '../report/index.ts'
 import type { Built } from './candidate.ts'
 import type { EvidenceCache } from './evidence/evidence-cache.ts'
+import type { Watched } from './meter.ts'
 import type { RunsOn } from './runs-on.ts'
 
 /** To choose from, or to see again whether the chosen one holds: the second must not be the first one remembered. */
 export type TimingPurpose = 'choose' | 'confirm'
 
-interface TimingOptions {
+interface TimingOptions extends Watched {
   readonly purpose: TimingPurpose
   readonly threads: number
   readonly maxSeconds: number
   readonly cache: EvidenceCache
-  readonly signal?: AbortSignal | undefined
-  readonly onProgress?: ((text: string) => void) | undefined
 }
 
 /** The ratio to the original that its interval would confirm in a quiet moment. */

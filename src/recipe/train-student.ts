@@ -4,6 +4,7 @@ import { modelDigest } from '../onnx/index.ts'
 import { makeFolder, sha256, UserError } from '../platform/index.ts'
 import { canonicalJson, WHETSTONE_VERSION } from '../report/index.ts'
 import type { EvidenceCache } from './evidence/evidence-cache.ts'
+import type { Watched } from './meter.ts'
 import { cutLeastImportant } from './prune/removed-channels.ts'
 import type { Trail } from './trail.ts'
 import { channelsLeft, cutStudent } from './train/cut-student.ts'
@@ -20,7 +21,7 @@ export type StudentShape =
   | { readonly kind: 'pruned'; readonly macs: number }
   | { readonly kind: 'cut'; readonly width: number; readonly depth: number; readonly resolution: number }
 
-export interface TrainStudentOptions {
+export interface TrainStudentOptions extends Watched {
   /** Seconds that training may take; how many epochs that is, is kept with the state. */
   readonly seconds: number
   /** The most epochs (300; 30 where a whole model is tuned). */
@@ -31,8 +32,6 @@ export interface TrainStudentOptions {
   readonly cache: EvidenceCache
   /** What the model answered to these rows, by its digest: several students of it ask once. */
   readonly asked?: Map<string, TeacherAnswers>
-  readonly signal?: AbortSignal | undefined
-  readonly onProgress?: ((text: string) => void) | undefined
 }
 
 export interface Trained extends TrainedTrail {

@@ -5,13 +5,13 @@ import type { Model } from '../../ir/index.ts'
 import { modelDigest } from '../../onnx/index.ts'
 import { channelProbes } from '../../passes/index.ts'
 import type { ChannelsReport } from '../../report/index.ts'
-import { type Meter, noMeter } from '../meter.ts'
+import { type Metered, noMeter } from '../meter.ts'
 import { type EvidenceCache, noCache } from './evidence-cache.ts'
 
 /** Rows that channels are looked at on: means settle soon. */
 export const CHANNEL_ROWS = 16
 
-export interface ChannelsOptions {
+export interface ChannelsOptions extends Metered {
   /** Rows to look at, `CHANNEL_ROWS` at the most. */
   readonly samples?: number | undefined
   /** Rows that may be used; all unless said. */
@@ -19,9 +19,6 @@ export interface ChannelsOptions {
   /** Those that another measure takes along; measured here where it gives none. */
   readonly taken?: (() => Promise<ChannelsReport | null>) | undefined
   readonly cache?: EvidenceCache | undefined
-  readonly signal?: AbortSignal | undefined
-  readonly meter?: Meter | undefined
-  readonly onProgress?: ((text: string) => void) | undefined
 }
 
 /** What rows of `data` say about single channels of the values that static int8 may round. */

@@ -3,18 +3,14 @@ import { ortNode } from '../../engine/index.ts'
 import { type Moments, measureMoments } from '../../evaluate/index.ts'
 import type { Model } from '../../ir/index.ts'
 import { momentValues, type ReadWindows } from '../../passes/index.ts'
-
-export interface Observing {
-  readonly signal?: AbortSignal | undefined
-  readonly onProgress?: ((text: string) => void) | undefined
-}
+import type { Watched } from '../meter.ts'
 
 /** Moments of what the products of this model read on these rows, and of these windows. */
 export async function observeMoments(
   model: Model,
   data: Dataset,
   rows: readonly number[],
-  { windows, signal, onProgress: say }: Observing & { readonly windows?: readonly ReadWindows[] | undefined },
+  { windows, signal, onProgress: say }: Watched & { readonly windows?: readonly ReadWindows[] | undefined },
 ): Promise<Moments> {
   say?.('looking at what the products read')
   // In this process, as for ranges: inner values of every row would double the time on their way between two.

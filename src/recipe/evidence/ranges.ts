@@ -6,11 +6,11 @@ import { modelDigest } from '../../onnx/index.ts'
 import { calibrationValues, originsUnder } from '../../passes/index.ts'
 import type { CalibrationMethod, CalibrationReport, RangeMethod } from '../../report/index.ts'
 import { LEAN } from '../lean.ts'
-import { type Meter, noMeter } from '../meter.ts'
+import { type Metered, noMeter } from '../meter.ts'
 import { type EvidenceCache, noCache } from './evidence-cache.ts'
 import { sensitivityOf } from './sensitivity.ts'
 
-export interface RangeOptions {
+export interface RangeOptions extends Metered {
   /** Rows to calibrate on; `CALIBRATION_ROWS` unless said. */
   readonly samples?: number | undefined
   readonly indices?: readonly number[] | undefined
@@ -19,9 +19,6 @@ export interface RangeOptions {
   readonly cache?: EvidenceCache | undefined
   /** Processors that may be kept busy; 1 unless said. */
   readonly workers?: number | undefined
-  readonly signal?: AbortSignal | undefined
-  readonly meter?: Meter | undefined
-  readonly onProgress?: ((text: string) => void) | undefined
 }
 
 /** Methods that `least-noise` chooses from; entropy clips so much that it is hardly ever the best. */

@@ -6,7 +6,7 @@ import { modelDigest } from '../../onnx/index.ts'
 import { roundingProjections } from '../../passes/index.ts'
 import { UserError } from '../../platform/index.ts'
 import type { CalibrationReport, SensitivityReport } from '../../report/index.ts'
-import { type Meter, noMeter } from '../meter.ts'
+import { type Metered, noMeter } from '../meter.ts'
 import { type EvidenceCache, noCache } from './evidence-cache.ts'
 
 /**
@@ -15,7 +15,7 @@ import { type EvidenceCache, noCache } from './evidence-cache.ts'
  */
 export const NOISE_RUNS = 32
 
-interface SensitivityOptions {
+interface SensitivityOptions extends Metered {
   /** Rows that may be used; all unless said. */
   readonly indices?: readonly number[] | undefined
   /** Backward runs; `NOISE_RUNS` unless said. */
@@ -23,9 +23,6 @@ interface SensitivityOptions {
   readonly cache?: EvidenceCache | undefined
   /** Processors that may be kept busy; 1 unless said, no more than 2 are of use. The result does not depend on it. */
   readonly workers?: number | undefined
-  readonly signal?: AbortSignal | undefined
-  readonly meter?: Meter | undefined
-  readonly onProgress?: ((text: string) => void) | undefined
 }
 
 /**

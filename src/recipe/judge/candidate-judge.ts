@@ -5,14 +5,14 @@ import type { Model } from '../../ir/index.ts'
 import type { ComparisonReport, Target } from '../../report/index.ts'
 import type { Built } from '../candidate.ts'
 import type { EvidenceCache } from '../evidence/evidence-cache.ts'
-import { type Meter, noMeter } from '../meter.ts'
+import { type Metered, noMeter } from '../meter.ts'
 import type { RunsOn } from '../runs-on.ts'
 import type { Phase, RowsOf } from '../share-rows.ts'
 import { AnswerMemory, memoSession } from './memo-session.ts'
 import { nameModels } from './name-models.ts'
 import { inTwoProcesses } from './two-processes.ts'
 
-export interface JudgingOptions {
+export interface JudgingOptions extends Metered {
   readonly target: Target
   readonly margin: number
   readonly alpha: number
@@ -23,9 +23,6 @@ export interface JudgingOptions {
   readonly label?: string | undefined
   readonly slices?: readonly string[] | undefined
   readonly cache: EvidenceCache
-  readonly meter?: Meter | undefined
-  readonly signal?: AbortSignal | undefined
-  readonly onProgress?: ((text: string) => void) | undefined
 }
 
 /**

@@ -11,7 +11,7 @@ import {
   WINDOWS_PER_WEIGHT,
 } from '../../passes/index.ts'
 import type { Refusal } from '../../report/index.ts'
-import { type Meter, noMeter } from '../meter.ts'
+import { type Metered, noMeter } from '../meter.ts'
 import { losslessSteps } from '../simplify.ts'
 import { advanceAll, type Trail } from '../trail.ts'
 import { cutChannels } from '../train/cut-student.ts'
@@ -52,12 +52,9 @@ export interface Spared extends TrainedTrail {
 export async function readWindows(
   trail: Trail,
   data: Dataset,
-  options: {
+  options: Metered & {
     readonly indices: readonly number[]
     readonly seed: number
-    readonly meter?: Meter | undefined
-    readonly signal?: AbortSignal | undefined
-    readonly onProgress?: ((text: string) => void) | undefined
   },
 ): Promise<ReadWindows | null> {
   const indices = spreadRows(data, options.indices, ROWS)

@@ -6,12 +6,12 @@ import { blockModel, type RoundableWeights, reconstructionBlocks, withWeights } 
 import { UserError } from '../../platform/index.ts'
 import type { LearnedWeightsReport, TensorRef } from '../../report/index.ts'
 import type { Evidence } from '../../rewrite/index.ts'
-import { type Meter, noMeter } from '../meter.ts'
+import { type Metered, noMeter } from '../meter.ts'
 import { TensorStore } from '../tensor-refs.ts'
 import { readRows } from '../train/learning-rows.ts'
 import { DEFAULT_STEPS, judgingOf, learnBlock, nearestOf, type RowBatch, runBlock, tensorsOf } from './learned-block.ts'
 
-export interface LearnedRoundingOptions {
+export interface LearnedRoundingOptions extends Metered {
   /** The model with values rounded as the integer model will round them, where it will; the model itself unless said. */
   readonly rounded?: Model
   /** Rows to learn from: so many of `indices`, or of the set, spread over all of them (256). */
@@ -20,9 +20,6 @@ export interface LearnedRoundingOptions {
   /** Steps for each part of the model (500). */
   readonly steps?: number | undefined
   readonly seed?: number | undefined
-  readonly signal?: AbortSignal | undefined
-  readonly meter?: Meter | undefined
-  readonly onProgress?: ((text: string) => void) | undefined
 }
 
 /** Rows in a step; each block of the model sees the same ones together. */

@@ -6,13 +6,14 @@ import { compareKernels, namedAsFound } from '../../passes/index.ts'
 import { letOthersRun } from '../../platform/index.ts'
 import type { QuantizationReport, Report, Target } from '../../report/index.ts'
 import { LEAN } from '../lean.ts'
+import type { Watched } from '../meter.ts'
 import type { OpenSessions } from '../open-sessions.ts'
 import type { RunsOn } from '../runs-on.ts'
 import { samplesFor } from '../samples.ts'
 import { together } from '../together.ts'
 import { rowsForNoise } from './rows-for-noise.ts'
 
-export interface MeasureQuantizedOptions {
+export interface MeasureQuantizedOptions extends Watched {
   readonly data?: Dataset | undefined
   readonly target?: Target | undefined
   readonly seed?: number | undefined
@@ -20,8 +21,6 @@ export interface MeasureQuantizedOptions {
   readonly evidence?: readonly Report[] | undefined
   /** What this process shall do while the others run the models. */
   readonly meanwhile?: (() => void) | undefined
-  readonly signal?: AbortSignal | undefined
-  readonly onProgress?: ((text: string) => void) | undefined
 }
 
 export interface ReadKernels {

@@ -3,9 +3,10 @@ import type { RuntimeProcesses } from '../../engine/index.ts'
 import type { StaticInt8Options } from '../../passes/index.ts'
 import type { ChannelBlock, RangeMethod, Scheme, Target } from '../../report/index.ts'
 import type { EvidenceCache } from '../evidence/evidence-cache.ts'
+import type { Watched } from '../meter.ts'
 import type { WeightChoices } from './weight-choices.ts'
 
-export interface QuantizeOptions extends WeightChoices {
+export interface QuantizeOptions extends WeightChoices, Watched {
   readonly scheme: Scheme
   /** Sample rows; `static-int8` cannot do without. */
   readonly data?: Dataset | undefined
@@ -52,6 +53,4 @@ export interface QuantizeOptions extends WeightChoices {
   readonly simplify?: boolean | undefined
   readonly seed?: number | undefined
   readonly cache?: EvidenceCache | undefined
-  readonly signal?: AbortSignal | undefined
-  readonly onProgress?: ((text: string) => void) | undefined
 }

@@ -4,10 +4,10 @@ import type { Model } from '../../ir/index.ts'
 import { momentWindows, roundableBlocks, type WeightOptions } from '../../passes/index.ts'
 import { UserError } from '../../platform/index.ts'
 import type { Evidence } from '../../rewrite/index.ts'
-import { type Observing, observeMoments } from '../evidence/moments.ts'
-import type { Meter } from '../meter.ts'
+import { observeMoments } from '../evidence/moments.ts'
+import type { Watched } from '../meter.ts'
 import type { Step } from '../trail.ts'
-import { learnRoundings } from './learned-rounding.ts'
+import { type LearnedRoundingOptions, learnRoundings } from './learned-rounding.ts'
 import { judgedOf, nearest } from './nearest-step.ts'
 import type { WeightChoices } from './weight-choices.ts'
 
@@ -20,16 +20,7 @@ import type { WeightChoices } from './weight-choices.ts'
 export async function weightSteps(
   model: Model,
   step: Step,
-  options: WeightChoices & {
-    readonly data?: Dataset | undefined
-    readonly samples?: number | undefined
-    readonly indices?: readonly number[] | undefined
-    readonly seed?: number | undefined
-    readonly steps?: number | undefined
-    readonly signal?: AbortSignal | undefined
-    readonly meter?: Meter | undefined
-    readonly onProgress?: ((text: string) => void) | undefined
-  },
+  options: WeightChoices & Omit<LearnedRoundingOptions, 'rounded'> & { readonly data?: Dataset | undefined },
 ): Promise<readonly Step[]> {
   const { rounding } = options
   if (rounding !== 'gptq' && rounding !== 'awq' && rounding !== 'learned') return [step]
@@ -63,7 +54,7 @@ async function byOutputs(
   model: Model,
   step: Step,
   data: Dataset,
-  options: Observing & { readonly samples?: number | undefined; readonly indices?: readonly number[] | undefined },
+  options: Watched & { readonly samples?: number | undefined; readonly indices?: readonly number[] | undefined },
 ): Promise<Step> {
   const windows = momentWindows(model, step.options as WeightOptions)
   const rows = spreadRows(data, options.indices, options.samples ?? CALIBRATION_ROWS)
