@@ -1,5 +1,4 @@
 import {
-  type Attribute,
   elementCount,
   floatAttribute,
   fromNumbers,
@@ -216,8 +215,7 @@ function rebuilt(
   if (!allFinite(biasTensor)) return { refused: `the folded bias overflows ${dtype} or is not finite` }
   const inputs = [data, weightTensor ? editor.addConstant(weightTensor, node.inputs[1]!) : node.inputs[1]!]
   if (linear.bias || !isAllZeros(bias)) inputs.push(editor.addConstant(biasTensor, node.inputs[2] || `${output}_bias`))
-  const attributes: ReadonlyMap<string, Attribute> = node.attributes
-  return { ...node, attributes, inputs, outputs: [output] }
+  return { ...node, inputs, outputs: [output] }
 }
 
 function allFinite(tensor: Tensor): boolean {
