@@ -1,4 +1,5 @@
 import { intAttribute, makeNode, type Node, operatorName } from '../../../ir/index.ts'
+import { productChannels } from '../units/product-channels.ts'
 import { activationSlots, quantizeRules } from '../units/quantize-rules.ts'
 import type { StaticPlan } from './static-plan.ts'
 
@@ -9,13 +10,12 @@ import type { StaticPlan } from './static-plan.ts'
  * cost 2 ns a number, so they stand in front of a Gemm only where they must, and scales of channels cost nothing.
  */
 export function scalesApart(plan: StaticPlan, node: Node): number {
-  const weights = plan.facts.constant(node.inputs[1] ?? '')?.dims
-  if (!weights) return 0
+  const weight = plan.facts.constant(node.inputs[1] ?? '')
+  if (!weight) return 0
   const operator = operatorName(node)
-  if (operator === 'Conv') return weights[1]! * intAttribute(node, 'group', 1)
-  if (operator === 'ConvTranspose') return weights[0]!
-  if (operator !== 'Gemm' || intAttribute(node, 'transA', 0) !== 0 || !feedsCodes(plan, node.outputs[0]!)) return 0
-  return weights[intAttribute(node, 'transB', 0) === 0 ? 0 : 1]!
+  if (operator === 'ConvTranspose') return weight.dims[0]!
+  const isGemm = operator === 'Gemm' && intAttribute(node, 'transA', 0) === 0 && feedsCodes(plan, node.outputs[0]!)
+  return operator === 'Conv' || isGemm ? productChannels(node, weight)!.inputs : 0
 }
 
 /** Whether nothing but integer units read this float, at most behind a clamp, which the runtime makes part of codes. */

@@ -2,8 +2,9 @@
  * Dividing constants by scales, one a channel:
  *   Mul(a, c) / s = Mul(a, c / s)     MatMul(h, W) / s = MatMul(h, W / s), column by column
  */
-import { intAttribute, type Node, type Tensor, tensorOf, tensorValues } from '../../../ir/index.ts'
+import { type Node, type Tensor, tensorOf, tensorValues } from '../../../ir/index.ts'
 import type { GraphEditor } from '../../../rewrite/index.ts'
+import { productChannels } from '../units/product-channels.ts'
 
 /** Divides channels by as many scales, all above zero. */
 export type DivideChannels = (scales: Float32Array) => void
@@ -39,14 +40,11 @@ export function dividing(
 export function dividingColumns(product: Node, channels: Channels, editor: GraphEditor): DivideChannels | null {
   const [, weights = '', bias = ''] = product.inputs
   const weight = editor.constant(weights)
-  const turned = product.opType === 'Gemm' && intAttribute(product, 'transB', 0) !== 0
-  const depth = weight?.dims[turned ? 1 : 0]
-  if (weight?.dtype !== 'float32' || weight.dims.length !== 2 || !depth) return null
-  if (weight.dims[turned ? 0 : 1] !== channels.of || editor.consumers(weights).length > 1) return null
+  const between = weight?.dtype === 'float32' ? productChannels(product, weight) : undefined
+  if (between?.outputs !== channels.of || editor.consumers(weights).length > 1) return null
   if (bias !== '' && !isVector(product, 2, channels.of, editor)) return null
   return (scales) => {
-    const column = turned ? (i: number) => Math.floor(i / depth) : (i: number) => i % channels.of
-    const inputs = [product.inputs[0]!, divided(weights, column, channels, scales, editor)]
+    const inputs = [product.inputs[0]!, divided(weights, between.outputOf, channels, scales, editor)]
     if (bias !== '') inputs.push(divided(bias, (i) => i, channels, scales, editor))
     editor.replace(product, { ...product, inputs })
   }
