@@ -103,22 +103,10 @@ function scalesFor(
 
 /** What was seen of several values, as if they were one. */
 function together(all: readonly ObservedChannels[]): Pick<ObservedChannels, 'min' | 'max' | 'mean'> {
-  const over = (of: (one: ObservedChannels) => readonly number[], join: (numbers: readonly number[]) => number) =>
-    of(all[0]!).map((_, i) => join(all.map((one) => of(one)[i]!)))
-  return {
-    min: over(
-      ({ min }) => min,
-      (numbers) => Math.min(...numbers),
-    ),
-    max: over(
-      ({ max }) => max,
-      (numbers) => Math.max(...numbers),
-    ),
-    mean: over(
-      ({ mean }) => mean,
-      (numbers) => numbers.reduce((sum, one) => sum + one, 0) / numbers.length,
-    ),
-  }
+  const over = (key: 'min' | 'max' | 'mean', join: (...numbers: number[]) => number) =>
+    all[0]![key].map((_, i) => join(...all.map((one) => one[key][i]!)))
+  const mean = (...numbers: number[]) => numbers.reduce((sum, one) => sum + one, 0) / numbers.length
+  return { min: over('min', Math.min), max: over('max', Math.max), mean: over('mean', mean) }
 }
 
 /** Lets the products of a group read their values divided; gives how many values these are. */
