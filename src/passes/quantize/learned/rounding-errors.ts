@@ -14,11 +14,11 @@ import {
 import type { NoiseSource } from '../../../report/index.ts'
 import type { Evidence } from '../../../rewrite/index.ts'
 import { type Affine, UNIT } from '../affine.ts'
-import { channelAxis } from '../channel-axis.ts'
-import { quantizeChannels } from '../channel-weights.ts'
 import { QdqWriter } from '../static/qdq-writer.ts'
 import { planOf, type StaticInt8Options } from '../static/quantize-static-int8.ts'
 import type { StaticPlan } from '../static/static-plan.ts'
+import { weightLayout, weightsAsTheyStand } from '../static/weights-ahead.ts'
+import { mostCode } from '../units/plan-options.ts'
 import { keepsCodes, standIn } from '../units/unit.ts'
 
 /** A rounding, the value that it changes, and the value that holds by how much. */
@@ -95,12 +95,10 @@ class Errors {
     if (this.#done.has(at)) return
     this.#done.add(at)
     const values = tensorValues(weight) as Float32Array
-    const axis = channelAxis(node, weight)
-    const stacked = node.opType === 'MatMul' && weight.dims.length > 2
-    const { codes, scales } = quantizeChannels(values, stacked ? [1, values.length] : weight.dims, stacked ? 0 : axis, {
-      balanced: this.#plan.balanceSums && !stacked && node.opType !== 'ConvTranspose',
-    })
-    const inner = stacked ? values.length : elementCount(weight.dims.slice(axis + 1))
+    const layout = weightLayout(node, weight)
+    const rounding = { balanced: this.#plan.balanceSums && layout.inOrder, most: mostCode(this.#plan) }
+    const { codes, scales } = weightsAsTheyStand(weight, layout, rounding)
+    const inner = elementCount(layout.dims.slice(layout.axis + 1))
     const error = values.map((value, i) => codes[i]! * scales[Math.floor(i / inner) % scales.length]! - value)
     const name = this.#writer.constant(tensorOf('float32', weight.dims, error), `${at}_error`)
     const source = { kind: 'node', name: nodeLabel(node) } as const

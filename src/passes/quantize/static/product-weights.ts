@@ -30,16 +30,13 @@ export function productWeights(
   weight: Tensor,
   { values, scaled, atLeast, pairSafe, reached }: Weights,
 ): ChannelWeights {
-  const { dims, axis } = weightLayout(node, weight)
+  const { dims, axis, inOrder } = weightLayout(node, weight)
   const most = mostCode(plan)
-  const oneScale = node.opType === 'MatMul' && weight.dims.length > 2
-  // Its kernel pairs what lies far apart here.
-  const turned = node.opType === 'ConvTranspose'
   // Depthwise kernels widen before they multiply.
   const widens = node.opType === 'Conv' && isDepthwise(node, weight)
   const mayLeave = pairSafe && 2 * most > MOST_PAIR && !widens
-  const pairs = mayLeave ? (oneScale || turned ? 'any' : 'neighbours') : undefined
-  const balanced = plan.balanceSums && !oneScale && !turned
+  const pairs = mayLeave ? (inOrder ? 'neighbours' : 'any') : undefined
+  const balanced = plan.balanceSums && inOrder
   // What is known of weights holds for them as they stand; a bias or a kernel may ask for more than it knew of.
   const asTheyStand = scaled === values && !pairs
   const learned = asTheyStand ? plan.learned.get(node.inputs[1]!) : undefined

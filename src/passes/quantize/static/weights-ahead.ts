@@ -16,12 +16,16 @@ import type { NodeFacts } from '../units/quantize-rules.ts'
 interface WeightLayout {
   readonly dims: readonly number[]
   readonly axis: number
+  /** Whether kernels add up the weights of a channel in the order in which they lie here. */
+  readonly inOrder: boolean
 }
 
 /** One scale an output channel; one for all of the weights where a MatMul has several matrices. */
 export function weightLayout(node: Node, weight: Tensor): WeightLayout {
-  if (node.opType !== 'MatMul' || weight.dims.length <= 2) return { dims: weight.dims, axis: channelAxis(node, weight) }
-  return { dims: [1, elementCount(weight.dims)], axis: 0 }
+  const { dims } = weight
+  if (node.opType === 'MatMul' && dims.length > 2) return { dims: [1, elementCount(dims)], axis: 0, inOrder: false }
+  // The kernel of a ConvTranspose pairs what lies far apart here.
+  return { dims, axis: channelAxis(node, weight), inOrder: node.opType !== 'ConvTranspose' }
 }
 
 interface Rounding {
@@ -37,16 +41,12 @@ interface KnownWeights extends ChannelWeights {
 /** A weight never changes, and every calibration and placement asks for the same codes of it. */
 const known = new WeakMap<Tensor, Map<string, KnownWeights>>()
 
-/**
- * What `quantizeChannels` makes of a weight as it stands, made once; undefined where the lower bounds of the scales ask
- * for other codes.
- */
-export function weightsOnce(
+/** What `quantizeChannels` makes of a weight as it stands, made once. */
+export function weightsAsTheyStand(
   weight: Tensor,
-  { dims, axis }: WeightLayout,
+  { dims, axis }: Pick<WeightLayout, 'dims' | 'axis'>,
   { balanced, most }: Rounding,
-  atLeast: ArrayLike<number> = [],
-): ChannelWeights | undefined {
+): KnownWeights {
   const key = [axis, dims.length, balanced, most].join(' ')
   let codes = known.get(weight)
   if (!codes) known.set(weight, (codes = new Map()))
@@ -56,8 +56,18 @@ export function weightsOnce(
     own = { ...quantizeChannels(values, dims, axis, { balanced, most }), largest: magnitudes(values, dims, axis) }
     codes.set(key, own)
   }
-  const { largest, ...made } = own
-  return largest.every((size, c) => (atLeast[c] ?? 0) <= size / most) ? made : undefined
+  return own
+}
+
+/** The same; undefined where lower bounds of the scales, one a channel, ask for other codes. */
+export function weightsOnce(
+  weight: Tensor,
+  layout: Pick<WeightLayout, 'dims' | 'axis'>,
+  rounding: Rounding,
+  atLeast: ArrayLike<number> = [],
+): ChannelWeights | undefined {
+  const { largest, ...made } = weightsAsTheyStand(weight, layout, rounding)
+  return largest.every((size, c) => (atLeast[c] ?? 0) <= size / rounding.most) ? made : undefined
 }
 
 /**
@@ -71,8 +81,7 @@ export function* weightsAhead(model: Model, facts: NodeFacts, options: PlanOptio
     const weight = facts.constant(node.inputs[1] ?? '')
     if (weight?.dtype !== 'float32' || weight.dims.length < 2 || floatAttribute(node, 'alpha', 1) !== 1) continue
     const layout = weightLayout(node, weight)
-    const balanced = balances(options) && layout.dims === weight.dims
-    weightsOnce(weight, layout, { balanced, most })
+    weightsAsTheyStand(weight, layout, { balanced: balances(options) && layout.inOrder, most })
     yield
   }
 }
