@@ -4,7 +4,7 @@ import { type LeftOut, startTrail, type Trail } from '../trail.ts'
 import { forIntegers } from './float-form-choice.ts'
 import { provePortable } from './portable.ts'
 import type { QuantizeOptions } from './quantize-options.ts'
-import { smoothed } from './smooth.ts'
+import { outliersDivided, smoothed } from './smooth.ts'
 
 /** The float model that a quantization begins with. */
 export interface FloatStart {
@@ -39,10 +39,10 @@ export async function floatStart(
 
 /** With outlier channels moved into weights where that was asked for; it looks at rows when `free` says that it may. */
 export async function smoothedWhereAsked(float: Trail, options: QuantizeOptions, free: Promise<void>): Promise<Trail> {
-  const { scheme, data, smooth, divideOutliers } = options
-  const outliers = scheme === 'dynamic-int8' && divideOutliers ? 'outliers' : undefined
-  const alpha = scheme === 'static-int8' ? smooth : outliers
-  if (!data || alpha === undefined) return float
+  const { scheme, data, smooth: alpha, divideOutliers } = options
+  const smooths = scheme === 'static-int8' && alpha !== undefined
+  const divides = scheme === 'dynamic-int8' && divideOutliers
+  if (!data || !(smooths || divides)) return float
   await free
-  return smoothed(float, data, { ...options, alpha })
+  return smooths ? smoothed(float, data, { ...options, alpha }) : outliersDivided(float, data, options)
 }

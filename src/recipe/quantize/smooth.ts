@@ -2,10 +2,14 @@ import type { Dataset } from '../../data/index.ts'
 import { type ChannelsOptions, channelsOf } from '../evidence/channels.ts'
 import { advance, type Trail } from '../trail.ts'
 
-interface SmoothedOptions extends ChannelsOptions {
+interface EasedOptions extends ChannelsOptions {
+  /** Products that stay as they are. */
+  readonly keepFloat?: readonly string[] | undefined
+}
+
+interface SmoothedOptions extends EasedOptions {
   /** How much of the difficulty moves from activations into weights, 0 … 1; see `smoothInputs`. */
   readonly alpha: number
-  readonly keepFloat?: readonly string[] | undefined
 }
 
 /**
@@ -18,12 +22,17 @@ export async function smoothed(
   { alpha, keepFloat, ...looked }: SmoothedOptions,
 ): Promise<Trail> {
   const evidence = [{ report: await channelsOf(trail.model, data, looked) }]
-  const options = { alpha, ...(keepFloat?.length ? { keepFloat } : {}) }
-  return advance(trail, { pass: 'smoothInputs', options, evidence })
+  return advance(trail, { pass: 'smoothInputs', options: { alpha, ...kept(keepFloat) }, evidence })
 }
 
 /** The same function with channels that stand out brought down to others, for integers taken in each run; see `divideOutliers`. */
-export async function outliersDivided(trail: Trail, data: Dataset, looked: ChannelsOptions): Promise<Trail> {
+export async function outliersDivided(
+  trail: Trail,
+  data: Dataset,
+  { keepFloat, ...looked }: EasedOptions,
+): Promise<Trail> {
   const evidence = [{ report: await channelsOf(trail.model, data, looked) }]
-  return advance(trail, { pass: 'divideOutliers', options: {}, evidence })
+  return advance(trail, { pass: 'divideOutliers', options: kept(keepFloat), evidence })
 }
+
+const kept = (keepFloat: EasedOptions['keepFloat']) => (keepFloat?.length ? { keepFloat } : {})
