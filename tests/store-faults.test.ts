@@ -13,6 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { killRun } from '../bench/store-kills.ts'
@@ -20,6 +21,8 @@ import { tensorOf } from '../src/ir/index.ts'
 import { readModel, writeModel } from '../src/onnx/index.ts'
 import { findModel, openStore, readPrivateKey, readPublicKey, type Store, type Version } from '../src/store/index.ts'
 import { bytesBlob, openLayout } from '../src/store/layout.ts'
+import { assemble, publish } from '../src/store/put.ts'
+import type { Repository } from '../src/store/repository.ts'
 import { startRegistry, type TestRegistry } from './registry-kit.ts'
 import { comparisonOf, keyFiles, modelFile, newFolder, putImage } from './store-kit.ts'
 
@@ -271,6 +274,32 @@ describe('several at once', () => {
     await Promise.all([...pushes, ...sweeps])
     expect((await store.list('digits')).flatMap(({ tags }) => tags).sort()).toEqual(models.map((_, i) => `v${i}`))
     expect((await store.verify(null)).sound).toBe(true)
+  })
+
+  test('a version that a collection takes before it has its tag is written again', async () => {
+    const place = newFolder()
+    const store = openStore(place)
+    const artefact = await assemble('digits', { model }, await readPrivateKey(keys.secret))
+    const layout = openLayout(join(place, 'digits'), 'digits')
+    let sweeps = 0
+    const unlucky = new Proxy(layout, {
+      get(_, key: keyof Repository) {
+        const value = layout[key] as unknown
+        if (key !== 'setTag') return typeof value === 'function' ? value.bind(layout) : value
+        return async (...tag: Parameters<Repository['setTag']>) => {
+          await sleep(2)
+          if (sweeps++ === 0) await store.collect({ untagged: true, graceMs: 0 })
+          await layout.setTag(...tag)
+        }
+      },
+    })
+    await publish(unlucky, artefact, { tag: 'v1' })
+    expect(sweeps).toBe(2)
+    const { digest, signatures } = await store.resolve('digits:v1')
+    expect([digest, signatures.length]).toEqual([artefact.manifest.descriptor.digest, 1])
+    expect((await store.verify(null)).sound).toBe(true)
+    // A tag that names something else is still refused.
+    await expect(publish(unlucky, artefact, { tag: 'v1', expect: null })).rejects.toMatchObject({ code: 'busy' })
   })
 
   test('two processes push to one name', PATIENCE, async () => {

@@ -1,6 +1,6 @@
 import { bytesBlob } from './layout.ts'
 import { MEDIA, parseManifest } from './oci.ts'
-import { type Blob, type Repository, writeAll } from './repository.ts'
+import { type Blob, type Repository, writeAll, writeTagged } from './repository.ts'
 import type { Store } from './store.ts'
 import type { Version } from './version.ts'
 
@@ -10,10 +10,11 @@ import type { Version } from './version.ts'
 export async function copyVersion(version: Version, from: Store, to: Store, tags: readonly string[]): Promise<void> {
   const source = from.repository(version.name)
   const target = to.repository(version.name)
-  await copyManifest(source, target, version.digest, MEDIA.model)
-  for (const { digest } of await source.referrers(version.digest))
-    await copyManifest(source, target, digest, MEDIA.bundle)
-  for (const tag of tags) await target.setTag(tag, version.digest)
+  await writeTagged(target, version.digest, tags, async () => {
+    await copyManifest(source, target, version.digest, MEDIA.model)
+    for (const { digest } of await source.referrers(version.digest))
+      await copyManifest(source, target, digest, MEDIA.bundle)
+  })
 }
 
 async function copyManifest(

@@ -10,7 +10,7 @@ import { checkEvidence, summarize } from './evidence.ts'
 import { bytesBlob, fileBlob } from './layout.ts'
 import { explain, type Lineage, NO_LINEAGE } from './lineage.ts'
 import { type Descriptor, hexOf, MEDIA, NOTE } from './oci.ts'
-import { type Blob, type Repository, writeAll } from './repository.ts'
+import { type Blob, type Repository, writeAll, writeTagged } from './repository.ts'
 import { externalLocations, type Finding, scanFiles, scanModel } from './scan.ts'
 import { type PrivateKey, signStatement } from './sign.ts'
 import { evaluationStatement, modelStatement } from './statements.ts'
@@ -123,10 +123,11 @@ export async function assemble(name: string, input: PutInput, sign?: PrivateKey)
  * Writes an artefact so that readers see nothing of it until all of it is there.
  */
 export async function publish(repository: Repository, artefact: Artefact, options: PutOptions): Promise<void> {
-  for (const { blobs, manifest } of [artefact, ...artefact.signatures]) await writeAll(repository, blobs, manifest)
-  // The tag at the very end: whoever resolves it finds the signatures too.
   const { tag, expect } = options
-  if (tag !== undefined) await repository.setTag(tag, artefact.manifest.descriptor.digest, expect)
+  const write = async () => {
+    for (const { blobs, manifest } of [artefact, ...artefact.signatures]) await writeAll(repository, blobs, manifest)
+  }
+  await writeTagged(repository, artefact.manifest.descriptor.digest, tag === undefined ? [] : [tag], write, expect)
 }
 
 /** A manifest that refers to the version that it signs, as OCI 1.1 lays out referrers. */

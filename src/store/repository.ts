@@ -1,3 +1,4 @@
+import { UserError } from '../platform/index.ts'
 import type { Descriptor } from './oci.ts'
 
 /** Bytes that can be read more than once, with their descriptor; a piece may be overwritten once the next is asked for. */
@@ -57,7 +58,7 @@ export class Missing extends Error {
   }
 }
 
-/** A collection without grace may take the same blob again; not for ever. */
+/** A collection without grace may take the same thing again; not for ever. */
 const MOST_ATTEMPTS = 20
 
 /**
@@ -72,6 +73,29 @@ export async function writeAll(repository: Repository, blobs: readonly Blob[], m
       return await repository.publish(manifest, { needs })
     } catch (error) {
       if (!(error instanceof Missing) || attempt === MOST_ATTEMPTS) throw error
+    }
+  }
+}
+
+/**
+ * Does `write`, which writes a version and its signatures, then sets the tags: whoever resolves one finds the signatures
+ * too. Before it has a tag a collection may take a version, one that was here before above all: it is written again then.
+ */
+export async function writeTagged(
+  repository: Repository,
+  digest: string,
+  tags: readonly string[],
+  write: () => Promise<void>,
+  expect?: string | null,
+): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    await write()
+    try {
+      for (const tag of tags) await repository.setTag(tag, digest, expect)
+      return
+    } catch (error) {
+      const gone = error instanceof UserError && error.code === 'missing-file'
+      if (!gone || attempt === MOST_ATTEMPTS) throw error
     }
   }
 }
