@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -21,6 +22,7 @@ import { tensorOf } from '../src/ir/index.ts'
 import { readModel, writeModel } from '../src/onnx/index.ts'
 import { findModel, openStore, readPrivateKey, readPublicKey, type Store, type Version } from '../src/store/index.ts'
 import { bytesBlob, openLayout } from '../src/store/layout.ts'
+import { whileOthersWait } from '../src/store/layout-index.ts'
 import { assemble, publish } from '../src/store/put.ts'
 import type { Repository } from '../src/store/repository.ts'
 import { startRegistry, type TestRegistry } from './registry-kit.ts'
@@ -300,6 +302,20 @@ describe('several at once', () => {
     expect((await store.verify(null)).sound).toBe(true)
     // A tag that names something else is still refused.
     await expect(publish(unlucky, artefact, { tag: 'v1', expect: null })).rejects.toMatchObject({ code: 'busy' })
+  })
+
+  test('a collection of untagged versions waits for what another one has half taken', async () => {
+    const { store, version, place } = await signedStore()
+    const blob = blobPath(place, version.digest)
+    const collecting = await whileOthersWait(join(place, 'digits'), async () => {
+      renameSync(blob, `${blob}.away`)
+      const begun = store.collect({ untagged: true, graceMs: 0 })
+      begun.catch(() => {})
+      await sleep(50)
+      renameSync(`${blob}.away`, blob)
+      return [begun] as const
+    })
+    expect((await collecting[0]).kept.versions).toBe(1)
   })
 
   test('two processes push to one name', PATIENCE, async () => {

@@ -147,22 +147,26 @@ async function unneeded(
   return goes
 }
 
-/** Versions of any name that a tagged version descends from, at any distance. */
+/** Versions of any name that a tagged version descends from, at any distance. Each name is looked at while nobody changes it. */
 async function ancestorsOf(folder: string, names: readonly string[]): Promise<ReadonlySet<string>> {
   const parents = new Map<string, string>()
   const pending: string[] = []
+  const lookAt = async (repository: Repository, { digest }: Descriptor) => {
+    const { bytes } = (await repository.manifest(digest))!
+    if (isForeign(bytes, digest)) return
+    const layer = parseManifest(bytes, digest).layers.find(({ mediaType }) => mediaType === MEDIA.lineage)
+    const parent = layer && parseLineage(await readAll(repository, layer), digest).parent?.version
+    if (parent) parents.set(digest, parent)
+  }
   for (const name of names) {
     const repository = openLayout(join(folder, ...name.split('/')), name)
-    for (const entry of readIndex(repository.where).manifests) {
-      if (entry.artifactType === MEDIA.bundle) continue
-      if (tagOf(entry) !== undefined) pending.push(entry.digest)
-      const { bytes } = (await repository.manifest(entry.digest))!
-      if (isForeign(bytes, entry.digest)) continue
-      const layer = parseManifest(bytes, entry.digest).layers.find(({ mediaType }) => mediaType === MEDIA.lineage)
-      if (!layer) continue
-      const parent = parseLineage(await readAll(repository, layer), entry.digest).parent?.version
-      if (parent) parents.set(entry.digest, parent)
-    }
+    await whileOthersWait(repository.where, async () => {
+      for (const entry of readIndex(repository.where).manifests) {
+        if (entry.artifactType === MEDIA.bundle) continue
+        if (tagOf(entry) !== undefined) pending.push(entry.digest)
+        await lookAt(repository, entry)
+      }
+    })
   }
   const found = new Set<string>()
   for (let digest = pending.pop(); digest !== undefined; digest = pending.pop()) {
