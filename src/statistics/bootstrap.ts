@@ -76,7 +76,9 @@ export function bootstrap(input: BootstrapInput): BootstrapResult {
   const { acceleration, effectiveUnits, oneMore } = jackknife(units, statistic)
   const at = (p: number) => {
     const z = bias + normalQuantile(p)
-    return quantile(draws, normalCdf(bias + z / (1 - acceleration * z)))
+    const straight = 1 - acceleration * z
+    // Farther out the correction turns round; all draws are on this side there.
+    return quantile(draws, straight > 0 ? normalCdf(bias + z / straight) : z > 0 ? 1 : 0)
   }
   const variance = squaredDeviations(draws) / Math.max(1, resamples - 1)
   return {

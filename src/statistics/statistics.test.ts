@@ -299,6 +299,15 @@ describe('bootstrap', () => {
     expect(() => pairedBootstrap({ base: [], candidate: [], seed: 1 })).toThrow(/at least one row/)
     expect(() => pairedBootstrap({ base: [1], candidate: [], seed: 1 })).toThrow(RangeError)
   })
+  test('a bound farther out lies farther out, however skewed the differences are', () => {
+    for (const far of [-1000, 1000]) {
+      const candidate = Array.from({ length: 60 }, (_, i) => (i === 7 ? far : (i % 5) - 2))
+      const { boundAt } = pairedBootstrap({ base: candidate.map(() => 0), candidate, seed: 3 })
+      const levels = [1e-15, 1e-12, 1e-9, 1e-6, 1e-3, 0.05, 0.5]
+      const bounds = [...levels, ...levels.toReversed().map((level) => 1 - level)].map(boundAt)
+      expect(bounds).toEqual(bounds.toSorted((a, b) => a - b))
+    }
+  })
 })
 
 test('DeLong equals its definition', () => {
