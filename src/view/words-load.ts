@@ -27,15 +27,15 @@ export function loadLine({ path, load, p99Ms }: LatencyOf): string {
   if (!load) return ''
   if (load.qps === 0) return `${path}: no rate keeps p99 under ${ms(load.maxP99Ms)}`
   const asked = `${load.qps >= 100 ? count(Math.round(load.qps)) : load.qps.toPrecision(3)} queries a second, busy ${percent(load.utilization, 0)} of the time: p99 ${ms(p99Ms)}`
-  const kept =
-    load.maxP99Ms === null
-      ? ''
-      : load.valid === true
-        ? `, under ${ms(load.maxP99Ms)} at 99 % confidence`
-        : load.valid === false
-          ? `, over the limit of ${ms(load.maxP99Ms)}`
-          : `, too few queries to vouch for ${ms(load.maxP99Ms)}`
-  return `${path}: ${asked}${kept} (${plural(load.queries, 'query', 'queries')})`
+  return `${path}: ${asked}${keptText(load, p99Ms)} (${plural(load.queries, 'query', 'queries')})`
+}
+
+/** Whether a limit was kept: under it here is not under it for sure, where too many of the queries were over. */
+function keptText({ maxP99Ms, valid }: NonNullable<LatencyOf['load']>, p99Ms: number): string {
+  if (maxP99Ms === null) return ''
+  if (valid === true) return `, under ${ms(maxP99Ms)} at 99 % confidence`
+  if (valid === null) return `, too few queries to vouch for ${ms(maxP99Ms)}`
+  return p99Ms > maxP99Ms ? `, over the limit of ${ms(maxP99Ms)}` : `, not under ${ms(maxP99Ms)} at 99 % confidence`
 }
 
 /** When what was spent on a model is earned back, a line for each model and machine. */

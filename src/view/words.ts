@@ -17,11 +17,12 @@ export function bytes(value: number | null | undefined): string {
   const units = ['B', 'KB', 'MB', 'GB', 'TB']
   let scaled = value
   let unit = 0
-  while (scaled >= 1000 && unit < units.length - 1) {
+  // 999,600 would be written as 1000 KB.
+  while (Math.round(scaled) >= 1000 && unit < units.length - 1) {
     scaled /= 1000
     unit++
   }
-  return `${unit === 0 || scaled >= 100 ? scaled.toFixed(0) : scaled.toFixed(1)} ${units[unit]}`
+  return `${unit === 0 || scaled >= 99.95 ? scaled.toFixed(0) : scaled.toFixed(1)} ${units[unit]}`
 }
 
 /** 0.1234 → `12.3 %`. */
