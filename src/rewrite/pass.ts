@@ -19,6 +19,12 @@ export interface PassResult {
   readonly report: PassRun
 }
 
+/** What a pass gives that has nothing to do with any part of this model, for this reason. */
+export const refusedWhole = (model: Model, id: string, reason: string, options?: object): PassResult => ({
+  model,
+  report: { id, applied: 0, refused: [{ node: model.graph.name || 'graph', reason }], ...(options && { options }) },
+})
+
 /**
  * A transformation of a model. `run` never executes the model: ranges, sensitivities, timings reach it as evidence,
  * so the same model, options and evidence give the same bytes.

@@ -22,7 +22,7 @@ import {
   tensorOf,
   tensorValues,
 } from '../../ir/index.ts'
-import type { Pass } from '../../rewrite/index.ts'
+import { type Pass, refusedWhole } from '../../rewrite/index.ts'
 
 /** What the nodes, names and sizes of one tensor take in a file, about; below it, nothing is saved. */
 const OVERHEAD_BYTES = 1000
@@ -33,10 +33,8 @@ export const storeSparseWeights: Pass = {
   run(model) {
     const { id } = this
     const opset = model.opsets.get('') ?? 1
-    if (opset < 18) {
-      const reason = `operator set ${opset} has no BitwiseAnd; upgrade the model to 18 or newer first`
-      return { model, report: { id, applied: 0, refused: [{ node: model.graph.name || 'graph', reason }] } }
-    }
+    if (opset < 18)
+      return refusedWhole(model, id, `operator set ${opset} has no BitwiseAnd; upgrade the model to 18 or newer first`)
     const { graph } = model
     const fed = new Set([...graph.inputs, ...graph.outputs].map(({ name }) => name))
     const taken = new Set(graphNames(graph))

@@ -16,7 +16,7 @@ import {
   type ValueInfo,
   type ValueType,
 } from '../../ir/index.ts'
-import { type PassResult, withGraph } from '../../rewrite/index.ts'
+import { type PassResult, refusedWhole, withGraph } from '../../rewrite/index.ts'
 import { castsTo, castTo } from './casts.ts'
 import { renamed } from './renamed.ts'
 
@@ -31,10 +31,7 @@ export function inFloat32(
   holds: (tensor: Tensor) => boolean = () => true,
 ): PassResult {
   const reason = obstacle(model, types, holds)
-  if (reason !== null) {
-    const refused = [{ node: model.graph.name || 'graph', reason }]
-    return { model, report: { id, applied: 0, refused } }
-  }
+  if (reason !== null) return refusedWhole(model, id, reason)
   const rewriting = new Rewriting(model, types)
   const graph = rewriting.border(model.graph)
   const { applied } = rewriting

@@ -24,6 +24,7 @@ import {
   perGraph,
   type Rule,
   type RuleContext,
+  refusedWhole,
   runRules,
 } from '../../../rewrite/index.ts'
 import { dropUnread } from '../drop-unread.ts'
@@ -71,7 +72,7 @@ export const quantizeDynamicInt8: Pass<DynamicInt8Options> = {
     const opset = model.opsets.get('') ?? 1
     if (opset < 11) {
       const reason = `operator set ${opset} has no DynamicQuantizeLinear; upgrade the model to 11 or newer first`
-      return { model, report: { id, applied: 0, refused: [{ node: model.graph.name || 'graph', reason }], options } }
+      return refusedWhole(model, id, reason, options)
     }
     const products: string[] = []
     const planned: Record<string, number> = {}

@@ -32,7 +32,7 @@ import {
   type Target,
   text,
 } from '../../../report/index.ts'
-import type { Evidence, Pass, PassResult } from '../../../rewrite/index.ts'
+import { type Evidence, type Pass, type PassResult, refusedWhole } from '../../../rewrite/index.ts'
 import { keptAsAsked } from '../kept-as-asked.ts'
 import { learnedWeightsOf } from '../learned-weights.ts'
 import { withStoredTables } from '../stored-tables.ts'
@@ -65,14 +65,11 @@ export const quantizeStaticInt8: Pass<StaticInt8Options> = {
   run(model, options, evidence): PassResult {
     const opset = model.opsets.get('') ?? 1
     const base = { id: 'quantizeStaticInt8', options }
-    if (opset < 13) {
-      const reason = `operator set ${opset} has no per-channel scales; upgrade the model to 13 or newer first`
-      return { model, report: { ...base, applied: 0, refused: [{ node: model.graph.name || 'graph', reason }] } }
-    }
-    if (options.weightBits === 4 && opset < 21) {
-      const reason = `operator set ${opset} has no int4 to store weights in; upgrade the model to 21 or newer first`
-      return { model, report: { ...base, applied: 0, refused: [{ node: model.graph.name || 'graph', reason }] } }
-    }
+    const refuse = (reason: string) => refusedWhole(model, base.id, reason, options)
+    if (opset < 13)
+      return refuse(`operator set ${opset} has no per-channel scales; upgrade the model to 13 or newer first`)
+    if (options.weightBits === 4 && opset < 21)
+      return refuse(`operator set ${opset} has no int4 to store weights in; upgrade the model to 21 or newer first`)
     const portable = options.target === 'portable'
     // What holds for all codes holds for those that were seen.
     const seen = options.within16 === 'seen' && !portable

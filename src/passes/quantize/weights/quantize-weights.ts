@@ -21,6 +21,7 @@ import {
   perGraph,
   type Rule,
   type RuleOutcome,
+  refusedWhole,
   runRules,
 } from '../../../rewrite/index.ts'
 import { rangeOf } from '../affine.ts'
@@ -97,10 +98,7 @@ export const quantizeWeights: Pass<WeightOptions> = {
   }),
   run(model, options, evidence, map): PassResult | Promise<PassResult> {
     const refusal = refusalOf(options, evidence) ?? refuseOpset(model, options)
-    if (refusal) {
-      const refused = [{ node: model.graph.name || 'graph', reason: refusal }]
-      return { model, report: { id: 'quantizeWeights', applied: 0, refused, options } }
-    }
+    if (refusal) return refusedWhole(model, 'quantizeWeights', refusal, options)
     const blocks = blockOptions(options, evidence)
     const windows = options.rounding === 'gptq' ? windowMoments(evidence) : undefined
     if (!map || storesProducts(options)) return coded(model, options, blocks, windows, new Map())

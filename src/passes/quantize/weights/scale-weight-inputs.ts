@@ -10,7 +10,7 @@
  */
 import { inferTypes, type NumericArray, nodeLabel } from '../../../ir/index.ts'
 import { boolean, exactly, oneOf, optional } from '../../../report/index.ts'
-import { GraphEditor, outputPower, type Pass, type PassResult } from '../../../rewrite/index.ts'
+import { GraphEditor, outputPower, type Pass, type PassResult, refusedWhole } from '../../../rewrite/index.ts'
 import { dropUnread } from '../drop-unread.ts'
 import { KEEP_FLOAT, KEPT, keptAsAsked } from '../kept-as-asked.ts'
 import { type InputMoments, inputMoments } from '../moments.ts'
@@ -47,10 +47,8 @@ export const scaleWeightInputs: Pass<ScaleInputsOptions> = {
     const id = 'scaleWeightInputs'
     const observed = inputMoments(evidence)
     const refused: { node: string; reason: string }[] = []
-    if (observed.size === 0) {
-      const reason = 'no moments of the products’ inputs are among the evidence'
-      return { model, report: { id, applied: 0, refused: [{ node: model.graph.name || 'graph', reason }], options } }
-    }
+    if (observed.size === 0)
+      return refusedWhole(model, id, 'no moments of the products’ inputs are among the evidence', options)
     const editor = new GraphEditor(model.graph)
     const types = inferTypes(model)
     const kept = keptAsAsked(options.keepFloat)
