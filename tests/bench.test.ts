@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { benchVerb } from '../src/cli/bench.ts'
 import { parse } from '../src/cli/parse.ts'
+import { modelDigest, readModel } from '../src/onnx/index.ts'
 import { UserError } from '../src/platform/index.ts'
 import { Bench, CLASSIFIER } from './command.ts'
 import { reportIn } from './schema.ts'
@@ -26,7 +27,9 @@ test('server, with prices and a page', async () => {
   expect([ended.code, ended.stderr.includes('wrote load.html')]).toEqual([0, true])
   const report = reportIn(ended.stdout, 'latency')
   expect(report).toMatchObject({ scenario: 'server', threads: 1, batch: 1, queryRows: 1 })
+  const digest = modelDigest(await readModel(model))
   for (const entry of report.models) {
+    expect(entry.digest).toBe(digest)
     expect(entry.load).toMatchObject({ qps: 200, maxP99Ms: null })
     expect(entry.percentiles!.length).toBeGreaterThan(0)
     expect(entry.p99Ms).toBeGreaterThanOrEqual(entry.p50Ms)

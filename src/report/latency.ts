@@ -3,6 +3,7 @@ import { type Infer, integer, list, nullable, number, object, optional, pair, re
 
 const latencyOf = object({
   path: text,
+  digest: optional(text),
   p50Ms: number,
   p90Ms: number,
   p99Ms: number,

@@ -16,6 +16,7 @@ import {
   stoppingBound,
 } from '../../evaluate/index.ts'
 import type { Model } from '../../ir/index.ts'
+import { modelDigest, readModel } from '../../onnx/index.ts'
 import { checkChoice, UserError } from '../../platform/index.ts'
 import type { LatencyOf, LatencyReport, SweepPoint, Target } from '../../report/index.ts'
 import { type RunsOn, runsOn } from '../runs-on.ts'
@@ -78,6 +79,7 @@ export async function bench(
   checkChoice('scenario', scenario, Object.keys(SCENARIOS))
   const place = await placeOf(options)
   const inputs = await inputsFor(models, place, options)
+  const digests = options.open ? [] : await Promise.all(models.map(digestOf))
   const query = queryOf(inputs, scenario, models[0]!.label)
   const pins = pinning(place, threads)
   const open: OpenSubject = (subject, count = threads, instance = 0) =>
@@ -91,6 +93,7 @@ export async function bench(
       : await benchExtras(models, report.models, query.feeds, query.rows, { open, prices, threads })
   const measured = report.models.map((model, i) => ({
     ...model,
+    ...(digests[i] === undefined ? {} : { digest: digests[i] }),
     ...(samples[i]!.length > 0 ? { ...tailOf(samples[i]!, scenario), ...extras?.[i] } : {}),
   }))
   const swept = options.sweep
@@ -135,6 +138,17 @@ export async function bench(
       },
     ),
     warnings: [...rehearsed(options.stall), ...report.warnings, ...untimed, ...pins.warnings(), ...shortRuns(measured)],
+  }
+}
+
+/** Of a model, or of what a path leads to; undefined where the runtime alone can read that. */
+async function digestOf({ model }: LatencySubject): Promise<string | undefined> {
+  if (typeof model !== 'string') return modelDigest(model)
+  try {
+    return modelDigest(await readModel(model))
+  } catch (error) {
+    if (error instanceof UserError) return undefined
+    throw error
   }
 }
 
