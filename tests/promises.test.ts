@@ -78,8 +78,10 @@ const PASS: ComparisonReport = {
   warnings: [],
 }
 
+/** The machine is slower the more models there are to time, so that no two timings are of one pace. */
 function timings(ids: readonly string[], ratio: Script['ratio']): LatencyReport {
   const middle = (id: string) => (id === 'original' ? 1 : Math.sqrt(ratio(id)[0] * ratio(id)[1]))
+  const ms = (id: string) => ids.length * middle(id)
   return {
     kind: 'latency',
     version: 1,
@@ -90,9 +92,9 @@ function timings(ids: readonly string[], ratio: Script['ratio']): LatencyReport 
     runtime: 'scripted',
     models: ids.map((id) => ({
       path: id,
-      p50Ms: middle(id),
-      p90Ms: middle(id),
-      p99Ms: 2 * middle(id),
+      p50Ms: ms(id),
+      p90Ms: ms(id),
+      p99Ms: 2 * ms(id),
       throughput: 1,
       loadMs: 1,
       peakRssBytes: 1e6,
@@ -142,6 +144,20 @@ describe('never slower', () => {
     expect(alone.map(({ ids }) => ids)).toEqual([['original', report.chosen.id]])
     const keys = asked.map((key) => JSON.stringify(key))
     expect(keys.filter((key, i) => keys.indexOf(key) !== i)).toEqual([])
+  })
+
+  test('a candidate is told to be faster with fewer milliseconds, however slow the machine was when it was timed', async () => {
+    const { report } = await run({
+      ratio: (id) => (id === 'lossless' ? [0.5, 0.6] : [0.8, 0.9]),
+      comparison: () => ({}),
+    })
+    const timed = report.candidates.filter(({ id, ratio }) => ratio && id !== report.chosen.id)
+    expect(timed.length).toBeGreaterThan(0)
+    for (const { p50Ms, p99Ms, speedup } of report.candidates)
+      if (speedup) {
+        expect(p50Ms! * speedup).toBeCloseTo(report.baseline.p50Ms, 9)
+        expect(p99Ms).toBeCloseTo(2 * p50Ms!, 9)
+      }
   })
 
   test('where only the lossless one is not slower, it is handed out', async () => {

@@ -25,6 +25,10 @@ const candidateResult = object({
   /** One line that a person reads: "lossless, then static int8 products only, full ranges". */
   recipe: text,
   bytes: nullable(integer),
+  /**
+   * Its ratio times the original's of `baseline`: what it took when the machine was as fast as then. Of `p99Ms` likewise,
+   * but for what is handed out, which was timed in one run with that original.
+   */
   p50Ms: nullable(number),
   /** Median of original / candidate, interleaved; above 1 is faster. */
   speedup: nullable(number),

@@ -9,6 +9,7 @@ import { brokenLimit } from './goal.ts'
 import { limitsOf, reasonWithLimits } from './limits.ts'
 import type { Optimized, ResolvedOptions } from './options.ts'
 import type { Pool } from './pool.ts'
+import { atPaceOf } from './same-pace.ts'
 import { sentenceOf } from './sentence.ts'
 import { originalResult, usable } from './trial.ts'
 
@@ -45,7 +46,10 @@ async function reportFrom(findings: Findings, chosen: Built | null): Promise<Opt
   const baseline = pool.baseline!
   const original = originalResult(bench.original, baseline)
   const front = frontOf(trials.map(({ result }) => result).filter(usable), chosen ? null : original)
-  const marked = (result: CandidateResult) => ({ ...result, onFront: front.has(result.id) })
+  const marked = (result: CandidateResult) => ({
+    ...atPaceOf(baseline, result, result.id === choice.id),
+    onFront: front.has(result.id),
+  })
   const candidates = trials.map(({ result }) => marked(result))
   const handedOut = candidates.find((candidate) => candidate.id === choice.id) ?? original
   const rough = roughSpeed(handedOut)

@@ -76,8 +76,7 @@ function pointsOf(report: OptimizationReport): readonly Point[] {
     return [
       {
         id: candidate.id,
-        // Beside the original of its own run: what was timed last may have met a slower machine.
-        x: candidate.ratio ? candidate.ratio.median * report.baseline.p50Ms : candidate.p50Ms,
+        x: candidate.p50Ms,
         y: candidate.bytes,
         tone,
         front: candidate.onFront,
