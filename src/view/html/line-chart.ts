@@ -1,5 +1,6 @@
+import { axes } from './axes.ts'
 import { html, type Markup } from './markup.ts'
-import { CHART_WIDTH, linearTicks, scaleOf } from './scale.ts'
+import { CHART_WIDTH, scaleOf } from './scale.ts'
 
 type Point = readonly [x: number, y: number]
 
@@ -51,9 +52,7 @@ export function lineChart(series: readonly ChartSeries[], words: ChartWords): Ma
   )
   return html`<figure>
 <svg viewBox="0 0 ${CHART_WIDTH} ${height}" role="img" aria-label="${words.label}">
-${linearTicks(x.domain).map((tick) => html`<line x1="${x.at(tick)}" x2="${x.at(tick)}" y1="${top}" y2="${bottom}" stroke="var(--line)"/><text class="s" x="${x.at(tick)}" y="${bottom + 18}" text-anchor="middle">${Number(tick.toPrecision(3))}</text>`)}
-${linearTicks(y.domain).map((tick) => html`<line x1="${AREA.left}" x2="${CHART_WIDTH - AREA.right}" y1="${y.at(tick)}" y2="${y.at(tick)}" stroke="var(--line)"/><text class="s" x="${AREA.left - 8}" y="${y.at(tick) + 4}" text-anchor="end">${Number(tick.toPrecision(3))}</text>`)}
-<text class="s" x="${(AREA.left + CHART_WIDTH - AREA.right) / 2}" y="${height - 8}" text-anchor="middle">${words.x}</text>
+${axes(x, y, { ...AREA, top, bottom }, { x: words.x })}
 <text class="s" x="${AREA.left}" y="${top - 10}">${words.y}</text>
 ${named.map(({ name, tone }, i) => html`<line x1="${AREA.left}" x2="${AREA.left + 32}" y1="${12 + i * ROW}" y2="${12 + i * ROW}" stroke="var(--${tone})" stroke-width="2.5" stroke-dasharray="${DASHES[i % DASHES.length]}"/><text x="${AREA.left + 40}" y="${16 + i * ROW}">${name}</text>`)}
 ${limit !== null && html`<line x1="${x.at(limit)}" x2="${x.at(limit)}" y1="${top}" y2="${bottom}" stroke="var(--bad)" stroke-width="2"/>`}

@@ -1,8 +1,9 @@
 import type { OptimizationReport } from '../../report/index.ts'
 import { bytes, ms } from '../words.ts'
+import { axes } from './axes.ts'
 import { labelPlaces, type Place } from './label-places.ts'
 import { html, type Markup } from './markup.ts'
-import { CHART_WIDTH, linearTicks, scaleOf } from './scale.ts'
+import { CHART_WIDTH, scaleOf } from './scale.ts'
 
 const HEIGHT = 380
 const AREA = { left: 76, right: 24, top: 20, bottom: 48 }
@@ -20,13 +21,14 @@ interface Point {
 export function paretoChart(report: OptimizationReport): Markup {
   const points = pointsOf(report)
   if (points.length < 2) return html``
+  const bottom = HEIGHT - AREA.bottom
   const x = scaleOf(
     points.map((point) => point.x),
     [AREA.left, CHART_WIDTH - AREA.right],
   )
   const y = scaleOf(
     points.map((point) => point.y),
-    [HEIGHT - AREA.bottom, AREA.top],
+    [bottom, AREA.top],
   )
   const front = points.filter((point) => point.front).sort((a, b) => a.x - b.x)
   const dots = points.map((point) => ({ ...point, px: x.at(point.x), py: y.at(point.y) }))
@@ -41,9 +43,7 @@ export function paretoChart(report: OptimizationReport): Markup {
   const best = points.find((point) => point.chosen)
   return html`<figure>
 <svg viewBox="0 0 ${CHART_WIDTH} ${HEIGHT}" role="img" aria-label="Latency against size of ${points.length} candidates${best ? `; the chosen one takes ${ms(best.x)} and ${bytes(best.y)}` : ''}">
-${linearTicks(x.domain).map((tick) => html`<line x1="${x.at(tick)}" x2="${x.at(tick)}" y1="${AREA.top}" y2="${HEIGHT - AREA.bottom}" stroke="var(--line)"/><text class="s" x="${x.at(tick)}" y="${HEIGHT - AREA.bottom + 18}" text-anchor="middle">${Number(tick.toPrecision(3))}</text>`)}
-${linearTicks(y.domain).map((tick) => html`<line x1="${AREA.left}" x2="${CHART_WIDTH - AREA.right}" y1="${y.at(tick)}" y2="${y.at(tick)}" stroke="var(--line)"/><text class="s" x="${AREA.left - 8}" y="${y.at(tick) + 4}" text-anchor="end">${bytes(tick)}</text>`)}
-<text class="s" x="${(AREA.left + CHART_WIDTH - AREA.right) / 2}" y="${HEIGHT - 8}" text-anchor="middle">median latency in ms (left is faster)</text>
+${axes(x, y, { ...AREA, bottom }, { x: 'median latency in ms (left is faster)', y: bytes })}
 ${front.length > 1 && html`<polyline fill="none" stroke="var(--accent)" stroke-width="2" stroke-dasharray="5 4" points="${front.map((point) => `${x.at(point.x)},${y.at(point.y)}`).join(' ')}"/>`}
 ${dots.map((dot) => html`<circle cx="${dot.px}" cy="${dot.py}" r="${dot.chosen ? 8 : 5}" fill="var(--${dot.tone})" stroke="${dot.chosen ? 'var(--ink)' : 'var(--card)'}" stroke-width="${dot.chosen ? 2 : 1}"><title>${dot.id}: ${ms(dot.x)}, ${bytes(dot.y)}</title></circle>`)}
 ${labels.map((label: Place) => html`<text x="${label.x}" y="${label.y}" text-anchor="${label.anchor}">${label.text}</text>`)}
