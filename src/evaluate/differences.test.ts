@@ -144,3 +144,13 @@ test('a row of huge numbers decides what all rows keep together, not what most o
   same.add({ y: value('float64', new Float64Array([2, 0])) }, { y: value('float64', new Float64Array([2, 0])) })
   expect(same.outputs()).toEqual([{ name: 'y', sqnrDb: null, maxAbs: 0 }])
 })
+
+test('a row with another number of elements is noise as large as it is itself, wherever it stands', () => {
+  const of = (...data: readonly number[]) => ({ y: value('float32', Float32Array.from(data)) })
+  const decibels = (odd: number) => {
+    const seen = differences()
+    for (let row = 0; row < 10; row++) seen.add(of(3, 4), row === odd ? of(3, 4, 3, 4) : of(3, 4))
+    return seen.outputs()[0]!.sqnrDb
+  }
+  expect([0, 5, 9].map(decibels)).toEqual([10, 10, 10])
+})

@@ -124,8 +124,10 @@ function addOutput(sums: Sums, base: TensorValue, candidate: TensorValue): { ide
   const y = numbersOf(candidate)
   // Another number of elements (boxes found, say) has no distance: it counts as all noise.
   if (x.length !== y.length) {
-    for (let i = 0; i < x.length; i++) if (Number.isFinite(x[i]!)) sums.signal += x[i]! ** 2
-    sums.noise += Math.max(1, sums.signal)
+    let signal = 0
+    for (let i = 0; i < x.length; i++) if (Number.isFinite(x[i]!)) signal += x[i]! ** 2
+    sums.signal += signal
+    sums.noise += Math.max(1, signal)
     return { identical: false, broken: false }
   }
   const { signal, noise, maxAbs, identical, broken } = finiteSums(x, y) ?? carefulSums(x, y)
