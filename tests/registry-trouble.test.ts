@@ -157,3 +157,20 @@ test('a refusal in the middle of an upload leaves no line open', async () => {
   const busy = () => Object.keys(globalAgent.sockets).filter((line) => line.includes(new URL(proxy.url).host))
   await expect.poll(busy, { timeout: 3000 }).toEqual([])
 })
+
+test('a write that is led elsewhere was not done, and is not said to be', async () => {
+  const { version } = await store.put('digits', { model: fresh() })
+  const location = 'https://elsewhere.example/v2/'
+  const works: readonly [RegExp, () => Promise<unknown>][] = [
+    [/^PUT .*manifests/, () => store.tag('digits', 'there', version.digest)],
+    [/^PUT .*blobs/, () => store.put('digits', { model: fresh() })],
+  ]
+  for (const [writes, work] of works) {
+    proxy.trouble = (what) => (writes.test(what) ? { status: 308, headers: { location } } : undefined)
+    await expect(work()).rejects.toMatchObject({
+      code: 'bad-data',
+      message: 'the registry answers 308 to PUT',
+      hint: `it leads to ${location}: if that is the registry, name its address`,
+    })
+  }
+})

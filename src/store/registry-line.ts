@@ -25,7 +25,7 @@ export class Line {
     this.origin = origin
   }
 
-  /** Answers below 400, and the ones in `also`; others are UserErrors that say what the registry said. */
+  /** Answers below 300, and the ones in `also`; others are UserErrors that say what the registry said. */
   async call(path: string | URL, call: Omit<Call, 'url'>, also: readonly number[] = []): Promise<Answer> {
     const url = new URL(path, this.origin)
     const send = () => this.#send(url, call)
@@ -76,7 +76,7 @@ export class Line {
         if (open) {
           if (open.from > from) onward()
           const ended = await this.#send(ending(open, digest), (sent = put(open.from)))
-          if (ended.status < 400 || inTrouble(ended.status)) return ended
+          if (ended.status < 300 || inTrouble(ended.status)) return ended
           // It cannot put the pieces together.
           discard(ended)
         }
@@ -150,12 +150,14 @@ export const isWhole = ({ status, headers }: Answer, size: number): boolean =>
   status === 200 && Number(headers['content-length'] ?? size) === size
 
 async function accepted(answer: Answer, call: Omit<Call, 'url'>, also: readonly number[] = []): Promise<Answer> {
-  if (answer.status < 400 || also.includes(answer.status)) return answer
+  // Where reads are led elsewhere they have gone there; a write that is led elsewhere was not done.
+  if (answer.status < 300 || also.includes(answer.status)) return answer
   throw await problem(answer, call)
 }
 
 async function problem(answer: Answer, { method }: Omit<Call, 'url'>): Promise<UserError> {
   const { status, url } = answer
+  const { location } = answer.headers
   if (status === 401 || status === 403) {
     discard(answer)
     return refused(url, status)
@@ -171,7 +173,9 @@ async function problem(answer: Answer, { method }: Omit<Call, 'url'>): Promise<U
       where: url.href,
       hint: busy
         ? `it has a problem of its own: repeat ${later}; nothing half-made is visible`
-        : 'check that this is an OCI registry',
+        : status < 400 && location !== undefined
+          ? `it leads to ${location}: if that is the registry, name its address`
+          : 'check that this is an OCI registry',
     },
   )
 }
