@@ -8,7 +8,8 @@ const pushedAt = (iso: string | null) => (iso === null ? '–' : minute(iso))
 /** What a version is, where it comes from, and the evidence that it carries. */
 export function version(report: VersionReport, style: Style): string {
   const names = report.tags.length > 0 ? report.tags.map((tag) => `${report.name}:${tag}`).join(', ') : report.name
-  const done = { show: '', push: 'pushed ', pull: 'pulled ', tag: 'tagged ' }[report.action]
+  const tagged = report.tags.length > 0 ? 'now tagged ' : 'without a tag now: '
+  const done = { show: '', push: 'pushed ', pull: 'pulled ', tag: tagged }[report.action]
   return [
     `${done}${paint('bold', names, style)}  ${bytes(report.model.bytes)}`,
     `version    ${report.digest}`,
