@@ -3,7 +3,7 @@ import { modelWith, randomValue, rangesOf } from '../../../tests/quantize-kit.ts
 import { ortNode } from '../../engine/index.ts'
 import type { Model } from '../../ir/index.ts'
 import { costProbes, slopesAsRun, unitCosts } from '../../passes/index.ts'
-import { kernelCosts } from './kernel-costs.ts'
+import { kernelCosts, kernelWork } from './kernel-costs.ts'
 
 test('a product is found among the kernels where the runtime fuses it with its bias, and with what follows', async () => {
   const model = modelWith(
@@ -62,3 +62,9 @@ test('borders have their price in a model that changes layouts more often in flo
   // Windows of 3×3 pay in integers on any machine; reading a float and writing a byte takes longer than this on any.
   expect(borderNs).toBeGreaterThan(0.01)
 }, 60_000)
+
+test('of a model that takes long a run, kernels are looked at fewer times', () => {
+  expect(kernelWork(20)).toEqual({ opens: 9, runs: 108 })
+  expect(kernelWork(90)).toEqual({ opens: 9, runs: 63 })
+  expect(kernelWork(170)).toEqual({ opens: 6, runs: 18 })
+})

@@ -24,6 +24,9 @@ const MOST = 0.5
 const MOST_RUNS = 12
 const FEWEST_RUNS = 5
 const PROFILE_MS = 600
+/** Of a model that takes so long a run, as few turns, and as many runs as show a kernel's own time, tell as much. */
+const LONG_RUN_MS = 100
+const RUNS_OF_LONG = 3
 /**
  * Of a profile, the times that a tenth of the runs did not take longer than, not the medians: another process stretches
  * most runs of a busy moment, and not the kernels of both sides alike. On two cores with 20 processes that wanted them,
@@ -31,10 +34,12 @@ const PROFILE_MS = 600
  * each of four (1.17).
  */
 const QUICK = 0.1
-const runsOf = (runMs: number) => Math.min(MOST_RUNS, Math.max(FEWEST_RUNS, Math.ceil(PROFILE_MS / runMs)))
+const runsOf = (runMs: number) =>
+  runMs >= LONG_RUN_MS ? RUNS_OF_LONG : Math.min(MOST_RUNS, Math.max(FEWEST_RUNS, Math.ceil(PROFILE_MS / runMs)))
+const turnsOf = (runMs: number) => (runMs >= LONG_RUN_MS ? FEW_TURNS : TURNS)
 
 /** How often costs open a model and run it, in float or integers or both, where nothing is known of its kernels. */
-export const kernelWork = (runMs: number) => ({ opens: 3 * TURNS, runs: 3 * TURNS * runsOf(runMs) })
+export const kernelWork = (runMs: number) => ({ opens: 3 * turnsOf(runMs), runs: 3 * turnsOf(runMs) * runsOf(runMs) })
 
 interface CostOptions {
   readonly threads?: number | undefined
@@ -80,7 +85,7 @@ export async function kernelCosts(
     const remembered: CostsReport = { ...base, nodes: memory.nodes }
     if (memory.unknown === 0 && memory.borderNs !== undefined) return { ...remembered, borderNs: memory.borderNs }
     if (memory.unknown === 0 && !borderProbe(probes, ranges, remembered)) return remembered
-    const turns = memory.unknown <= (1 - MOST) * signatures.size ? FEW_TURNS : TURNS
+    const turns = memory.unknown <= (1 - MOST) * signatures.size ? FEW_TURNS : turnsOf(runMs)
     const runs = runsOf(runMs)
     const run = { float: await slopesAsRun(probes.float), integer: probes.integer }
     const seen: { float: ProfileReport[]; integer: ProfileReport[] } = { float: [], integer: [] }
