@@ -59,6 +59,9 @@ test('time for the proof is kept from the start, and kept again from what rows t
   // Never so much that nothing is left to prove.
   budget.keepForProof(1e6, { answering: 0, judging: 0.1 })
   expect(budget.left).toBeCloseTo(120 - 10 - 48 - 97 * 0.05)
+  // Rows that are too few to prove anything tell of noise, of which some tell as much.
+  budget.keepForProof(1e6, { answering: 0, judging: 0.1, canProve: false })
+  expect(budget.left).toBeCloseTo(120 - 10 - 18 - 97 * 0.05)
 })
 
 test('time for the report is kept as well, a tenth at the most, and the proof may go beyond the time by half of it', () => {

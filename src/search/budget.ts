@@ -1,7 +1,8 @@
 import type { Meter, Work } from '../recipe/index.ts'
 
-/** Most of the time that is kept for the proof. */
+/** Most of the time that is kept for the proof; where all rows are too few for one, they tell of noise, and some as much. */
 const MOST_KEPT = 0.4
+const MOST_KEPT_FOR_NOISE = 0.15
 /** Finalists that the time must be enough for, beside the lossless model. */
 export const FEWEST_FINALISTS = 2
 /** What the last timing, of the chosen model alone, may take of the time. */
@@ -74,6 +75,7 @@ export class Budget {
   readonly #leftOut: string[] = []
   #granted: number | null = null
   #proofRows = 0
+  #mostKept = MOST_KEPT
   /** Seconds that the original takes for each of them. */
   #answering = 0
   #nothingBehind = false
@@ -115,14 +117,20 @@ export class Budget {
 
   /**
    * From now on time is kept for proofs on so many rows, each of which the original answers once in `answering` seconds
-   * and which to judge is thought to take `judging` seconds until it shows, and so many for what is told in the end.
+   * and which to judge is thought to take `judging` seconds until it shows, and so many for what is told in the end;
+   * `canProve` tells whether so many rows prove anything where no answer changes.
    */
   keepForProof(
     rows: number,
-    { answering, judging }: { readonly answering: number; readonly judging: number },
+    {
+      answering,
+      judging,
+      canProve = true,
+    }: { readonly answering: number; readonly judging: number; readonly canProve?: boolean },
     closing = 0,
   ): void {
     this.#proofRows = rows
+    this.#mostKept = canProve ? MOST_KEPT : MOST_KEPT_FOR_NOISE
     this.#answering = answering
     this.#telling = closing
     this.#assumed.set('judging', judging)
@@ -155,7 +163,9 @@ export class Budget {
   get left(): number {
     const proofs = this.#nothingBehind ? 1 : 1 + FEWEST_FINALISTS
     const proving = this.#proofRows * (this.#answering + proofs * this.rate('judging'))
-    return this.seconds * (1 - CONFIRMING) - this.#closing - Math.min(MOST_KEPT * this.seconds, proving) - this.elapsed
+    return (
+      this.seconds * (1 - CONFIRMING) - this.#closing - Math.min(this.#mostKept * this.seconds, proving) - this.elapsed
+    )
   }
 
   /** Seconds that one refinement may take. */

@@ -72,7 +72,9 @@ class Optimization {
     const answering = bench.seen.runMs / 1000 / bench.processes
     // Two models answer each row.
     const costs = { answering, judging: 2 * answering }
-    this.#budget.keepForProof(bench.rows.prove.indices.length, costs, closingSeconds(bench.seen))
+    const proofRows = bench.rows.prove.indices.length
+    const canProve = bench.canProve(proofRows)
+    this.#budget.keepForProof(proofRows, { ...costs, canProve }, closingSeconds(bench.seen))
     const say = (text: string) => onProgress?.(text)
     this.#pool = new Pool(bench, goalWithLimits(this.#options), this.#budget, say, workers)
     this.#pool.warnings.push(...warnings)
