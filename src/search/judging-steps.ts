@@ -34,6 +34,16 @@ export class JudgingSteps {
     return this.#rungs
   }
 
+  /** Whether rows take so long that the first step is one of few. */
+  get rowsAreSlow(): boolean {
+    return this.rungs[0]! < FIRST_RUNG
+  }
+
+  /** Seconds that judging so many candidates on the first rows takes, by what rows took so far. */
+  seconds(candidates: number): number {
+    return candidates * this.#rowsUpTo(0) * this.#budget.rate('judging')
+  }
+
   /** Whether there is time to judge so many candidates on the first rows. */
   affords(candidates: number): boolean {
     const { left } = this.#budget

@@ -7,14 +7,17 @@ import type { Trial } from './trial.ts'
 
 /** Decibels of candidates with the same kernels; a few tenths move as more rows are seen. */
 const DECIBELS: Readonly<Record<string, number>> = { minmax: 33.6, percentile: 31.5, mse: 34.8, noisy: 20 }
+/** Nobody else has these kernels. */
+const APART: Readonly<Record<string, number>> = { nearly: 24.5 }
 
 /** A pool over a bench whose rows cost a second each, with so many seconds in all. */
-async function poolOf(seconds: number, kept: ReadonlySet<string> = new Set()) {
+async function poolOf(seconds: number, kept: ReadonlySet<string> = new Set(), grade: 'close' | null = 'close') {
   let ms = 0
   const budget = new Budget(seconds * 1000, () => ms)
   const judged: string[] = []
   const bench = {
     rows: { select: { indices: Array(2000).fill(0) }, prove: { indices: [] } },
+    seen: { openMs: 0, runMs: 0 },
     original: { digest: 'original', bytes: 100 },
     build: async (spec: { id: string; words: string }) => ({
       ...{ spec, digest: spec.words, bytes: 50, planned: {}, float: [] },
@@ -28,9 +31,9 @@ async function poolOf(seconds: number, kept: ReadonlySet<string> = new Set()) {
         tick(done, rows)
       }
       return {
-        ...{ verdict: 'inconclusive', grade: 'close', n: rows, metric: 'agreement', agreement: null },
+        ...{ verdict: 'inconclusive', grade, n: rows, metric: 'agreement', agreement: null },
         ...{ base: { value: null }, candidate: { value: null } },
-        outputs: [{ sqnrDb: DECIBELS[spec.id]! - 10 / rows }],
+        outputs: [{ sqnrDb: (DECIBELS[spec.id] ?? APART[spec.id])! - 10 / rows }],
       }
     },
   }
@@ -71,6 +74,36 @@ test('what an earlier search has judged is used, however little time is left', a
   await climbing.pool.climb(climbing.pool.get('mse'))
   expect(climbing.judged).toEqual(['mse 64', 'mse 256'])
   expect(climbing.budget.warning).toMatch(/more than 256 selection rows for mse/)
+})
+
+test('what lacks much is not judged on more rows, and where rows are slow, nothing that is not close', async () => {
+  const judged = async (id: string, seconds: number, grade: 'close' | null) => {
+    const search = await poolOf(seconds, new Set(), grade)
+    const trial = (await search.pool.build({ id, words: id })) ?? search.pool.get(id)
+    await search.pool.climb(trial)
+    return search.judged
+  }
+  expect(await judged('noisy', 1e6, null)).toEqual(['noisy 64'])
+  expect(await judged('nearly', 1e6, null)).toEqual(['nearly 64', 'nearly 256', 'nearly 1024'])
+  expect(await judged('nearly', 200, null)).toEqual(['nearly 16'])
+  // Where answers agree, it may be handed out all the same.
+  expect(await judged('noisy', 1e6, 'close')).toHaveLength(3)
+})
+
+test('of a timing, what models take to open and to warm up is a part, but never more than half', async () => {
+  const granted: number[] = []
+  const { pool, trials } = await poolOf(1e6)
+  const bench = pool.bench as unknown as Record<string, unknown>
+  bench.time = async (_: unknown, seconds: number) => {
+    granted.push(seconds)
+    return { models: [], ratios: [] }
+  }
+  for (const runMs of [0, 100, 10_000]) {
+    bench.seen = { openMs: 100, runMs }
+    await pool.time([trials[0]!], 8).catch(() => {})
+  }
+  // Two models, each opened twice with three runs in front.
+  expect(granted).toEqual([8 - 2 * 0.2, 8 - 2 * (0.2 + 0.6), 4])
 })
 
 test('of placements that take the same time the quieter one is refined first, were its file larger', async () => {

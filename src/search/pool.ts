@@ -8,6 +8,7 @@ import {
   type Workbench,
 } from '../recipe/index.ts'
 import type { ComparisonReport, LatencyReport, OptimizationReport } from '../report/index.ts'
+import { mayPass } from './assurance.ts'
 import { Baseline } from './baseline.ts'
 import type { Budget } from './budget.ts'
 import { brokenByOriginal, fitsGoal, type Original, whyHopeless } from './gain.ts'
@@ -16,7 +17,19 @@ import { halve } from './halve.ts'
 import { JudgingSteps } from './judging-steps.ts'
 import { byPreference, type Standing, worthMore } from './preference.ts'
 import { sideBySide } from './side-by-side.ts'
-import { firstResult, hasOtherBase, isWorse, quietestFirst, secure, type Trial, timedOf } from './trial.ts'
+import { openedSeconds, warmSeconds } from './time-estimates.ts'
+import {
+  decibelsMissing,
+  FAR_DECIBELS,
+  firstResult,
+  hasOtherBase,
+  isWorse,
+  quietestFirst,
+  secure,
+  type Trial,
+  timedOf,
+  usable,
+} from './trial.ts'
 
 /** The candidates of a search, by id, and what may be done with them: build, time, judge, ask for the figure. */
 export class Pool {
@@ -134,7 +147,8 @@ export class Pool {
     if (trials.length === 0 && this.baseline) return null
     const report = await this.bench.time(
       trials.map((trial) => trial.built),
-      maxSeconds,
+      // Nobody counts how long models take to open and to warm up before they are timed.
+      Math.max(maxSeconds / 2, maxSeconds - warmSeconds(this.bench.seen, trials.length + 1)),
       purpose,
     )
     this.#baseline.timed(report.models[0]!, purpose)
@@ -198,19 +212,36 @@ export class Pool {
     return this.#steps.affordsJudging(trials, step)
   }
 
+  /** Seconds that building so many candidates of known evidence and judging them on the first rows takes. */
+  firstRowsSeconds(candidates: number): number {
+    return candidates * openedSeconds(this.bench.seen) + this.#steps.seconds(candidates)
+  }
+
   async judgeFirstRows(trial: Trial): Promise<void> {
     await this.#steps.goOnFrom([trial])
     return this.judge(trial, this.#steps.rungs[0])
   }
 
-  /** Judges on more and more selection rows, for as long as there is time and these do not show that it is worse. */
+  /**
+   * Judges on more and more selection rows, for as long as there is time and these do not show that it is worse, or too
+   * loud to be handed out.
+   */
   async climb(trial: Trial): Promise<void> {
     await this.#steps.goOnFrom([trial])
     for (const [step, rows] of this.#steps.rungs.entries()) {
       if (step > 0 && !(await this.affordsJudging([trial], step))) return this.#steps.endsAt(step, [trial])
       await this.judge(trial, rows)
-      if (isWorse(trial)) return
+      if (isWorse(trial) || this.#tooLoud(trial)) return
     }
+  }
+
+  /**
+   * Whether more rows would only tell how loud it is: where they are quick, noise that is near enough may still turn out
+   * to be of a few rows.
+   */
+  #tooLoud(trial: Trial): boolean {
+    if (usable(trial.result) || mayPass(this.odds(trial))) return false
+    return this.#steps.rowsAreSlow || decibelsMissing(trial) >= FAR_DECIBELS
   }
 
   /** Judges candidates side by side, each by itself. */

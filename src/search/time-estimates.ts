@@ -19,6 +19,19 @@ export function lookingSeconds({ openMs, runMs }: Workbench['seen'], models: num
   return (opens * openMs + runs * runMs) / 1000
 }
 
+/** Runs of each model that show whether it is warm, and generations of processes that a short timing takes. */
+const WARMING = { opens: 2, runs: 2 * 3 } as const
+
+/** Seconds that so many models take to be opened and warm in front of a timing that is short. */
+export const warmSeconds = ({ openMs, runMs }: Workbench['seen'], models: number): number =>
+  (models * (WARMING.opens * openMs + WARMING.runs * runMs)) / 1000
+
+/** How often a candidate is opened until it was judged once: to read its kernels, and in two processes that judge it. */
+const OPENED = 3
+
+/** Seconds that this takes of each. */
+export const openedSeconds = ({ openMs }: Workbench['seen']): number => (OPENED * openMs) / 1000
+
 /** Sessions that ranges and channels are read with, and how many times as long as a plain run each of their runs takes. */
 const READING = { opens: 2, runs: 2 * 2 } as const
 

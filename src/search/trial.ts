@@ -120,6 +120,9 @@ export function decibelsMissing(trial: Trial): number {
   return Math.max(0, CLOSE_DB + RESERVE_DB - decibels)
 }
 
+/** Decibels that more rows, other ranges and conversions under a scale a channel seldom bring. */
+export const FAR_DECIBELS = 4
+
 /** Differences of noise, in decibels, that other rows may undo. */
 const SAME_DB = 0.5
 
