@@ -2,7 +2,7 @@ import { type CandidateSpec, NOISE_RUNS } from '../recipe/index.ts'
 import { type Budget, quarteredWithin, TooLong } from './budget.ts'
 import { withNoise } from './plan.ts'
 import type { Pool } from './pool.ts'
-import { followingSeconds, mixingSeconds } from './time-estimates.ts'
+import { followingSeconds, lookingSeconds, mixingSeconds } from './time-estimates.ts'
 import type { Trial } from './trial.ts'
 
 /** A budget of noise that holds everything, for what a candidate as it is would be foretold. */
@@ -11,6 +11,8 @@ const UNLIMITED = 1e9
 const FEWEST_NOISE_RUNS = 8
 /** Share of what is left that mixing may take where kernels are timed for it: what they tell must be built and judged. */
 const BY_KERNELS = 3 / 4
+/** Mixtures that are built and judged at the least for what kernels tell to be worth it. */
+const MIXTURES = 2
 
 /**
  * Makes mixtures of float and integers as well as there is time for: how many runs tell what roundings do, and whether
@@ -22,6 +24,8 @@ export class MixtureBuilder {
   readonly #wholes = new Map<Trial, CandidateSpec>()
   /** Runs that there is time for; what did not fit once is not tried again. */
   #noiseRuns: number | undefined
+  /** Whether what roundings do was followed already. */
+  #followed = false
   /** Whether the time that float saves is what kernels take here; else formulas must do. */
   #measuredCosts: boolean | undefined
 
@@ -49,17 +53,30 @@ export class MixtureBuilder {
 
   /** The mixture of a budget of noise, before it is built. */
   specOf(whole: CandidateSpec, budget: number): CandidateSpec {
-    const { seen } = this.#pool.bench
-    const { refining, left } = this.#budget
     if (this.#measuredCosts === undefined) {
-      const byKernels = mixingSeconds(seen, FEWEST_NOISE_RUNS, true)
-      this.#measuredCosts = this.#costsAreSeen || byKernels <= BY_KERNELS * left
+      this.#measuredCosts = this.#costsAreSeen || this.#byKernels <= BY_KERNELS * this.#budget.left
       if (!this.#measuredCosts) this.#budget.leaveOut('mixtures by what kernels take here')
     }
+    return this.#specOf(whole, budget, this.#measuredCosts)
+  }
+
+  #specOf(whole: CandidateSpec, budget: number, measuredCosts: boolean): CandidateSpec {
+    const { seen } = this.#pool.bench
+    const { refining } = this.#budget
     const fitting = () => quarteredWithin(NOISE_RUNS, refining / followingSeconds(seen, 1), FEWEST_NOISE_RUNS)
     const runs = this.#noiseRuns ?? this.#inRuns(fitting())
-    const mixture = withNoise(whole, budget, this.#measuredCosts)
+    const mixture = withNoise(whole, budget, measuredCosts)
     return runs < NOISE_RUNS ? { ...mixture, noiseRuns: runs } : mixture
+  }
+
+  /**
+   * Seconds that mixing takes where kernels are timed for it: once what roundings do is known, just that, and what it takes
+   * to build and judge the first mixtures by what rows took so far.
+   */
+  get #byKernels(): number {
+    const { seen } = this.#pool.bench
+    if (!this.#followed) return mixingSeconds(seen, FEWEST_NOISE_RUNS, true)
+    return lookingSeconds(seen, 0, true) + this.#pool.firstRowsSeconds(MIXTURES)
   }
 
   /**
@@ -69,13 +86,13 @@ export class MixtureBuilder {
   async foretold(whole: CandidateSpec, what: string): Promise<number | null> {
     const { bench } = this.#pool
     while (this.#pool.affords(1)) {
-      const mixture = this.specOf(whole, UNLIMITED)
+      // By measured costs more may be integer than the candidate has, such as probabilities: not its own noise.
+      const mixture = this.#specOf(whole, UNLIMITED, whole.measuredCosts ?? false)
       const runs = mixture.noiseRuns ?? NOISE_RUNS
       const built = await this.#budget.granting(this.#budget.refining, () => bench.build(mixture))
       if (!(built instanceof TooLong)) {
-        if ((whole.measuredCosts ?? false) === mixture.measuredCosts) return built.expectedNoise
-        // By measured costs more may be integer than the candidate has, such as probabilities: not its own noise.
-        return (await bench.build({ ...mixture, measuredCosts: false })).expectedNoise
+        this.#followed = true
+        return built.expectedNoise
       }
       const fewer = quarteredWithin(NOISE_RUNS, runs * built.share, FEWEST_NOISE_RUNS)
       if (built.work !== 'roundings' || fewer >= runs) break
