@@ -56,6 +56,7 @@ function searchOf({ pass, quieter, close = 0.98, rows = 9, spentMs = 0 }: Seen) 
     inOrder: (trials: readonly Trial[]) => trials,
     inOrderOfPromise: (trials: readonly Trial[]) => trials,
     affords: () => true,
+    firstRowsSeconds: () => 0,
     affordsJudging: async () => true,
     secure: () => true,
     odds: (trial: Trial) => ({ pass: isMixture(trial) ? quieter : pass, close }),
@@ -106,7 +107,13 @@ test('where few rows say that the noise holds, a quieter mixture stands by, howe
 })
 
 /** Placements by id, the fastest first, with what their outputs keep on the selection rows. */
-function searchAmong(placements: Readonly<Record<string, number>>, secureId?: string, spentMs = 0, runMs = 0.01) {
+function searchAmong(
+  placements: Readonly<Record<string, number>>,
+  secureId?: string,
+  spentMs = 0,
+  runMs = 0.01,
+  rowMs = 0,
+) {
   const asked: string[] = []
   const decibelsOf = (spec: CandidateSpec) =>
     Object.entries(placements).find(([id]) => spec.id.startsWith(`${id}-`))?.[1]
@@ -143,6 +150,7 @@ function searchAmong(placements: Readonly<Record<string, number>>, secureId?: st
     // A tenth more of the time with each placement.
     figure: ({ built: { spec } }: Trial) => 0.5 * 1.1 ** placed.findIndex(({ built }) => built.spec === spec),
     affords: () => true,
+    firstRowsSeconds: (candidates: number) => (candidates * 4 * rowMs) / 1000,
     affordsJudging: async () => true,
     secure,
     odds: () => ({ pass: 0.95, close: 0.98 }),
@@ -225,14 +233,20 @@ test('with less than half of the time left one calibration is enough, and mixtur
 })
 
 test('where a slow model lacks much, its mixture comes before refinements that might take the time for it', async () => {
-  const first = async (decibels: number, runMs: number) => {
-    const { asked, leftOut, settle } = searchAmong({ 'int8-typical': decibels }, undefined, 0.6 * MINUTE, runMs)
+  const first = async (decibels: number, runMs: number, rowMs = 1000) => {
+    const { asked, leftOut, settle } = searchAmong({ 'int8-typical': decibels }, undefined, 0.6 * MINUTE, runMs, rowMs)
     await settle()
     return { asked: asked[0], leftOut: leftOut() ?? '' }
   }
   const slow = await first(20, 60)
   expect(slow.asked).toMatch(/^int8-typical-minmax-quiet/)
-  expect(slow.leftOut).toContain('ranges and channels of int8-typical-minmax before float in it')
+  expect(slow.leftOut).toContain('other ranges of int8-typical-minmax before float in it')
+  expect(slow.leftOut).toContain('equalised channels of int8-typical-minmax before float in it')
+  // Equalised channels ask for no more than a few rows, which take next to no time here.
+  const looked = await first(20, 60, 60)
+  expect(looked.asked).toBe('int8-typical-minmax-equal0.5 int8-typical-minmax-equal1')
+  expect(looked.leftOut).toContain('other ranges of')
+  expect(looked.leftOut).not.toContain('equalised channels of')
   // What ranges may bring is enough, or the mixture takes little time.
   for (const [decibels, runMs] of [
     [24, 60],

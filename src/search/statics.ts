@@ -7,15 +7,24 @@ import type { Mixtures } from './mixtures.ts'
 import { calibrationSpecs, equalisedSpecs, smoothedSpec } from './plan.ts'
 import type { Pool } from './pool.ts'
 import { rounded } from './rounded.ts'
-import { decibelsMissing, isPlainStatic, isQuiet, isStatic, isWorse, quietestFirst, type Trial } from './trial.ts'
+import {
+  decibelsMissing,
+  FAR_DECIBELS,
+  isPlainStatic,
+  isQuiet,
+  isStatic,
+  isWorse,
+  quietestFirst,
+  type Trial,
+} from './trial.ts'
 
 /**
  * What a decibel less noise costs of the goal's figure, by float in places: 1 to 7 % of the time on detectors and
  * recognisers of text.
  */
 const DECIBEL = 0.04
-/** What conversions under a scale a channel must bring to be worth their time. */
-const FAR_DECIBELS = 4
+/** Share of what is left that looking at equalised channels may take where a mixture will be wanted all the same. */
+const LOOKING = 1 / 4
 /** So many of those that are not secure are timed in the end. */
 const LIKELY_TIMED = 2
 /**
@@ -57,7 +66,10 @@ export class Statics {
     const open: Trial[] = []
     // Of placements that take the same time, as far as a clock can tell, the quieter one is worth the time first.
     await this.#refineWhereWorthIt(pool.inOrderOfPromise(placements), async (first) => {
-      const calibrated = await this.#unlessMixedNow(first, first, () => this.#calibrated(first))
+      const calibrated = await this.#unlessMixedNow(first, first, () => this.#calibrated(first), {
+        what: 'other ranges',
+        seconds: this.#budget.refining,
+      })
       if (pool.secure(calibrated) && isQuiet(calibrated))
         await this.#mixtures.timed(await this.#mixtures.insured(calibrated))
       else open.push(calibrated)
@@ -133,13 +145,19 @@ export class Statics {
   }
 
   /**
-   * What a refinement of this one gives; `otherwise`, and told, where nothing but float in places is likely to keep it
-   * quiet, and a refinement before that might take the time for it.
+   * What a refinement of this one gives, which takes so many seconds; `otherwise`, and told, where nothing but float in
+   * places is likely to keep it quiet, and a refinement before that might take the time for it.
    */
-  async #unlessMixedNow<T>(trial: Trial, otherwise: T, refine: () => Promise<T>): Promise<T> {
-    const { left, refining } = this.#budget
-    if (decibelsMissing(trial) < FAR_DECIBELS || left - refining >= this.#mixtures.seconds) return refine()
-    this.#budget.leaveOut(`ranges and channels of ${trial.built.spec.id} before float in it`)
+  async #unlessMixedNow<T>(
+    trial: Trial,
+    otherwise: T,
+    refine: () => Promise<T>,
+    { what, seconds }: { readonly what: string; readonly seconds: number },
+  ): Promise<T> {
+    const { left } = this.#budget
+    const little = seconds <= LOOKING * left
+    if (little || decibelsMissing(trial) < FAR_DECIBELS || left - seconds >= this.#mixtures.seconds) return refine()
+    this.#budget.leaveOut(`${what} of ${trial.built.spec.id} before float in it`)
     return otherwise
   }
 
@@ -152,7 +170,10 @@ export class Statics {
       const equalised =
         this.#equalisingHelps === false
           ? []
-          : await this.#unlessMixedNow(calibrated, [], () => this.#equalised(calibrated))
+          : await this.#unlessMixedNow(calibrated, [], () => this.#equalised(calibrated), {
+              what: 'equalised channels',
+              seconds: pool.firstRowsSeconds(equalisedSpecs(calibrated.built.spec).length),
+            })
       const held = equalised.filter((trial) => pool.secure(trial))
       // Where it was nearly enough, the rest takes less in float.
       const added = held.length > 0 ? held : await this.#mixtures.of(farQuieter(equalised, calibrated))
