@@ -44,5 +44,6 @@ test('kernels are timed for a mixture only where time is left behind them to fol
   expect(await byKernels(5)).toMatchObject({ left: 25, measuredCosts: true })
   // What roundings do is known: two mixtures on their first rows take a second.
   expect(await byKernels(19, true)).toMatchObject({ left: 11, measuredCosts: true })
-  expect(await byKernels(24, true)).toMatchObject({ left: 6, measuredCosts: false })
+  expect(await byKernels(24, true)).toMatchObject({ left: 6, measuredCosts: true })
+  expect(await byKernels(26, true)).toMatchObject({ left: 4, measuredCosts: false })
 })

@@ -9,7 +9,10 @@ import type { Trial } from './trial.ts'
 const UNLIMITED = 1e9
 /** The fewest runs that still tell what roundings do: each to ±50 %. */
 const FEWEST_NOISE_RUNS = 8
-/** Share of what is left that mixing may take where kernels are timed for it: what they tell must be built and judged. */
+/**
+ * Share of what is left that mixing may take where kernels are timed for it and roundings are not followed yet, which may
+ * take longer: what kernels tell must be built and judged.
+ */
 const BY_KERNELS = 3 / 4
 /** Mixtures that are built and judged at the least for what kernels tell to be worth it. */
 const MIXTURES = 2
@@ -54,7 +57,7 @@ export class MixtureBuilder {
   /** The mixture of a budget of noise, before it is built. */
   specOf(whole: CandidateSpec, budget: number): CandidateSpec {
     if (this.#measuredCosts === undefined) {
-      this.#measuredCosts = this.#costsAreSeen || this.#byKernels <= BY_KERNELS * this.#budget.left
+      this.#measuredCosts = this.#costsAreSeen || this.#byKernels <= this.#budget.left
       if (!this.#measuredCosts) this.#budget.leaveOut('mixtures by what kernels take here')
     }
     return this.#specOf(whole, budget, this.#measuredCosts)
@@ -70,12 +73,12 @@ export class MixtureBuilder {
   }
 
   /**
-   * Seconds that mixing takes where kernels are timed for it: once what roundings do is known, just that, and what it takes
+   * Seconds that must be left for mixing where kernels are timed for it: once what roundings do is known, just that, and what it takes
    * to build and judge the first mixtures by what rows took so far.
    */
   get #byKernels(): number {
     const { seen } = this.#pool.bench
-    if (!this.#followed) return mixingSeconds(seen, FEWEST_NOISE_RUNS, true)
+    if (!this.#followed) return mixingSeconds(seen, FEWEST_NOISE_RUNS, true) / BY_KERNELS
     return lookingSeconds(seen, 0, true) + this.#pool.firstRowsSeconds(MIXTURES)
   }
 
