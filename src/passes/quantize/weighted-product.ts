@@ -35,6 +35,12 @@ export const weightsKey = ({ source, turned, factor }: Pick<WeightedProduct, 'so
 /** Products of fewer weights than this cost more in conversions than their multiplications save. */
 export const FEWEST_WEIGHTS = 4096
 
+/** Why weights gain nothing by codes, or have none; undefined where they may be coded. */
+export function refuseWeights(values: Float32Array): string | undefined {
+  if (values.length < FEWEST_WEIGHTS) return `${values.length} weights are too few to gain`
+  return rangeOf(values) ? undefined : 'its weights are not finite'
+}
+
 /** The product behind a MatMul or Gemm, or why it is none that integers can do. */
 export function weightedProduct(node: Node, editor: GraphEditor): WeightedProduct | { refused: string } {
   if (!['MatMul', 'Gemm'].includes(operatorName(node))) return { refused: `${node.opType} is no product of matrices` }
@@ -44,8 +50,8 @@ export function weightedProduct(node: Node, editor: GraphEditor): WeightedProduc
   if (weight.dtype !== 'float32') return { refused: `its weights are ${weight.dtype}` }
   if (weight.dims.length !== 2) return { refused: `its weights have ${weight.dims.length} dimensions, not two` }
   const values = tensorValues(weight) as Float32Array
-  if (values.length < FEWEST_WEIGHTS) return { refused: `${values.length} weights are too few to gain` }
-  if (!rangeOf(values)) return { refused: 'its weights are not finite' }
+  const refused = refuseWeights(values)
+  if (refused !== undefined) return { refused }
   const [first, second] = weight.dims as [number, number]
   if (node.opType === 'MatMul') return { values, rows: first, columns: second, source, turned: false, factor: 1 }
   if (intAttribute(node, 'transA', 0) !== 0) return { refused: 'its input is transposed' }

@@ -1,5 +1,6 @@
 import { type GraphIndex, hasNestedGraphs, type Node, nodeLabel, operatorName } from '../../../ir/index.ts'
 import type { Refusal } from '../../../report/index.ts'
+import { KEPT } from '../kept-as-asked.ts'
 import type { UnitCost } from '../placement/kernel-costs.ts'
 import type { PlanContext } from '../units/plan-context.ts'
 import type { ObservedRange, PlanOptions } from '../units/plan-options.ts'
@@ -31,7 +32,7 @@ export function refuseUnit(
   },
   context: PlanContext,
 ): UnitRefusal | undefined {
-  if (isNamed(unit, keep)) return { reason: 'kept in float as asked', apart: true }
+  if (isNamed(unit, keep)) return { reason: KEPT.refused, apart: true }
   // The runtime may make integer kernels of what lies between products nonetheless: there it costs less so.
   if (context.options.placement === 'products' && unit.rule.kind !== 'product')
     return { reason: 'only products are quantized', apart: false }

@@ -24,14 +24,13 @@ import {
   refusedWhole,
   runRules,
 } from '../../../rewrite/index.ts'
-import { rangeOf } from '../affine.ts'
 import { dropUnread } from '../drop-unread.ts'
 import { EINSUM_STAYS } from '../einsum-stays.ts'
 import { KEEP_FLOAT, KEPT, keptAsAsked } from '../kept-as-asked.ts'
 import { learnedWeightsOf } from '../learned-weights.ts'
 import { inputMoments, type WindowMoments, windowMoments } from '../moments.ts'
 import { StoredWeights, storable, storeAsIntegers, storeTurnedTable } from '../stored-weights.ts'
-import { FEWEST_WEIGHTS, type WeightedProduct, weightsKey, withBias } from '../weighted-product.ts'
+import { FEWEST_WEIGHTS, refuseWeights, type WeightedProduct, weightsKey, withBias } from '../weighted-product.ts'
 import { type ReadWindows, readWindows } from '../window-codes.ts'
 import type { BlockCodes } from './block-codes.ts'
 import { GROUPS, USUAL_BLOCK } from './block-grid.ts'
@@ -276,7 +275,7 @@ function shareTable(node: Node, editor: GraphEditor, coding: Coding): RuleOutcom
   const tensor = editor.constant(table)!
   const [columns, rows] = tensor.dims as [number, number]
   const values = tensorValues(tensor) as Float32Array
-  if (values.length < FEWEST_WEIGHTS || !rangeOf(values)) return { refused: 'its table is small or not finite' }
+  if (refuseWeights(values) !== undefined) return { refused: 'its table is small or not finite' }
   const weights = { values: transposedMatrix(values, columns, rows), rows, columns }
   const key = weightsKey({ source: table, turned: true, factor: 1 })
   const coded = coding.stores(editor).blocksOf(key, weights, table, editor)

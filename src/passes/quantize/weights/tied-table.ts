@@ -12,8 +12,7 @@ import {
   transposedMatrix,
 } from '../../../ir/index.ts'
 import type { GraphEditor } from '../../../rewrite/index.ts'
-import { rangeOf } from '../affine.ts'
-import { FEWEST_WEIGHTS, type WeightedProduct, weightedProduct } from '../weighted-product.ts'
+import { refuseWeights, type WeightedProduct, weightedProduct } from '../weighted-product.ts'
 import { blockWithin } from './block-grid.ts'
 import type { StoredBlocks } from './block-store.ts'
 
@@ -27,8 +26,8 @@ export function sourcedProduct(node: Node, editor: GraphEditor): WeightedProduct
     if (table?.dtype === 'float32' && table.dims.length === 2 && perm[0] === 1) {
       const [columns, rows] = table.dims as [number, number]
       const values = tensorValues(table) as Float32Array
-      if (values.length < FEWEST_WEIGHTS) return { refused: `${values.length} weights are too few to gain` }
-      if (!rangeOf(values)) return { refused: 'its weights are not finite' }
+      const refused = refuseWeights(values)
+      if (refused !== undefined) return { refused }
       const turned = transposedMatrix(values, columns, rows)
       return { values: turned, rows, columns, source: maker.inputs[0]!, turned: true, factor: 1 }
     }
