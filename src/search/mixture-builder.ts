@@ -73,8 +73,8 @@ export class MixtureBuilder {
   }
 
   /**
-   * Seconds that must be left for mixing where kernels are timed for it: once what roundings do is known, just that, and what it takes
-   * to build and judge the first mixtures by what rows took so far.
+   * Seconds that must be left for mixing where kernels are timed for it: once what roundings do is known, just that, and
+   * what it takes to build and judge the first mixtures by what rows took so far.
    */
   get #byKernels(): number {
     const { seen } = this.#pool.bench
