@@ -25,11 +25,11 @@ const FIRST_MS = 50
 const LAST_MS = 30_000
 const STABLE_MS = 60_000
 
-/** Rejects when the signal is given, or was. */
-function abortOf(signal: AbortSignal): Promise<never> {
+/** Rejects when the signal is given, or was; listens no longer when `over` is. */
+function abortOf(signal: AbortSignal, over: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     if (signal.aborted) reject(signal.reason)
-    else signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    else signal.addEventListener('abort', () => reject(signal.reason), { once: true, signal: over })
   })
 }
 
@@ -86,6 +86,7 @@ export class ModelProcess {
       ...(given ? { digest: given } : {}),
       signal: this.#stopped.signal,
     })
+    const prepared = new AbortController()
     try {
       const { digest } = lanes.model
       this.#replaced = this.#loaded !== null && digest !== this.#loaded
@@ -95,7 +96,8 @@ export class ModelProcess {
           hint: `load it, so that it is rehearsed (POST /v2/repository/models/${this.#label}/load), or put the old file back`,
         })
       const limited = limitRuns(lanes, this.#runLimitMs, this.#label)
-      const open = await Promise.race([prepare(limited.lanes), limited.hung, abortOf(this.#stopped.signal)])
+      const stopped = abortOf(this.#stopped.signal, prepared.signal)
+      const open = await Promise.race([prepare(limited.lanes), limited.hung, stopped])
       this.#loaded = digest
       this.#lanes = lanes
       const born = performance.now()
@@ -105,6 +107,8 @@ export class ModelProcess {
     } catch (error) {
       await lanes.stop()
       throw error
+    } finally {
+      prepared.abort()
     }
   }
 
