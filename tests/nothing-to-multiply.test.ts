@@ -29,7 +29,7 @@ async function searched(body: string) {
 
 test('where nothing can become integer no ranges are read and no channels are missed, and the report says why', async () => {
   const said = await searched('m = ReduceMean<keepdims = 1>(i) y = Tanh(m)')
-  expect(said).toContain('static int8 was not tried: there is no convolution, product or LSTM')
+  expect(said).toContain('static int8 was not tried: there is no convolution, product or recurrent layer')
   expect(said).not.toMatch(/int8-|spare/)
 }, 60_000)
 

@@ -32,7 +32,7 @@ interface FloatFormsOptions extends Metered {
 /** Asks something of the original in a session that is open already, or is opened for it. */
 export type LendOriginal = <T>(ask: (session: Session) => Promise<T>) => Promise<T>
 
-const PRODUCTS: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'MatMul', 'Gemm', 'LSTM'])
+const PRODUCTS: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'MatMul', 'Gemm', 'GRU', 'LSTM'])
 
 /** The float models that the candidates of a search are made of: the lossless one, trained ones, and some with fewer channels. */
 export class FloatForms {

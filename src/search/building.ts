@@ -53,7 +53,9 @@ export class Building {
     if (!calibrating) warnings.push('static int8 was not tried: there is no row to calibrate on')
     const products = await bench.hasProducts()
     if (!products)
-      warnings.push('static int8 was not tried: there is no convolution, product or LSTM outside of branches and loops')
+      warnings.push(
+        'static int8 was not tried: there is no convolution, product or recurrent layer outside of branches and loops',
+      )
     const small = goal.name === 'size' || goal.maxBytes !== undefined
     // From histograms of a few rows every other choice is at hand; extremes alone are quicker, but of many rows.
     const recurrent = hasRecurrent(layers)

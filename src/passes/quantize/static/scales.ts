@@ -26,7 +26,5 @@ export function scaledCodes({ scale, zeroPoint }: Affine, unit: Unit, facts: Nod
 /** The positive number that a unit multiplies one value by, if that is all that it does. */
 function scaleOf(unit: Unit, facts: NodeFacts): number | undefined {
   const number = operatorName(unit.node) === 'Mul' ? numberBeside(unit, facts) : undefined
-  // A number of more axes than the value would give it more.
-  const rank = facts.shape?.(unit.reads[0]!)?.length ?? 0
-  return number && number.value > 0 && number.axes <= rank ? number.value : undefined
+  return number !== undefined && number > 0 ? number : undefined
 }

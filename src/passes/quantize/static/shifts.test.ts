@@ -48,6 +48,19 @@ test.each([
   }
 })
 
+test('a number of more axes than the value gives it more, and is added', async () => {
+  const model = modelWith(
+    'g (float[1,8,12] x) => (float y) <float[1,1,1,1] l = {0.4}> { h = Relu(x)  z = Add(h, l)  y = Conv(z, w) }',
+    { w: [4, 1, 1, 1] },
+  )
+  const feeds = { x: randomValue([1, 8, 12], 3) }
+  const evidence = [{ report: await rangesOf(model, feeds) }]
+  const { model: after } = await quantizeStaticInt8.run(model, everywhere, evidence)
+  const [exact, integers] = [await runOnce(model, feeds), await runOnce(after, feeds)]
+  expect(integers.y!.dims).toEqual([1, 4, 8, 12])
+  expect(decibels(exact.y!, integers.y!)).toBeGreaterThan(30)
+})
+
 test('who reads floats has the sum itself', async () => {
   const { kernels, noise } = await quantized(
     `a = Conv(x, w, b)  h = Relu(a)  z = Add(h, l)  p = Conv<pads = [1,1,1,1]>(z, v, b)

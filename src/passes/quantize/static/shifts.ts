@@ -39,7 +39,7 @@ export function withShifts(
 
 /** The number that a unit adds to one value, if that is all that it does. */
 export const shiftOf = (unit: Unit, facts: NodeFacts): number | undefined =>
-  unit.node.opType === 'Add' ? numberBeside(unit, facts)?.value : undefined
+  unit.node.opType === 'Add' ? numberBeside(unit, facts) : undefined
 
 /** Ranges in which what becomes zero by a shift has a code, where somebody pads with it. */
 export function withRoomForZeros<R extends Range>(
