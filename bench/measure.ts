@@ -120,12 +120,9 @@ async function contestantsOf(
   for (const scheme of ['static', 'static-unprepared', 'dynamic'] as const) {
     const name = `python ${scheme}` as const
     const out = join(folder, 'python')
-    const python = await pythonQuantizer(scheme, one.path, feeds, out)
-    const failed = python
-      ? python.result.steps[scheme]?.failed
-      : 'Debian packages python3-onnx and python3-onnxruntime are not installed'
-    files.push(failed ? { name, path: null, failed } : { name, path: join(out, `${scheme}.onnx`) })
-    if (python && !failed) processes.push(processOf(name, python.run))
+    const { run, failed } = await pythonQuantizer(scheme, one.path, feeds, out)
+    files.push(failed === null ? { name, path: join(out, `${scheme}.onnx`) } : { name, path: null, failed })
+    if (failed === null) processes.push(processOf(name, run))
   }
   const sim = await onnxsim(one.path, join(folder, 'onnxsim.onnx'))
   files.push(

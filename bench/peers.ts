@@ -159,9 +159,17 @@ interface PythonResult {
   readonly steps: Readonly<Record<string, { readonly seconds?: number; readonly failed?: string }>>
 }
 
+interface PythonRun {
+  readonly run: ProcessRun
+  /** Whether PyTorch was loaded. */
+  readonly torch: boolean
+  /** Why there is no file; null where there is one. */
+  readonly failed: string | null
+}
+
 /**
- * Whether Debian's python3-onnx and python3-onnxruntime are there is told by the run: null where they are not. The tool
- * loads PyTorch where it finds it and has no use for it: here it does so only `withTorch`.
+ * The Python tool on the same rows. It loads PyTorch where it finds it and has no use for it: here it does so only
+ * `withTorch`.
  */
 export async function pythonQuantizer(
   scheme: 'static' | 'static-unprepared' | 'dynamic',
@@ -169,7 +177,7 @@ export async function pythonQuantizer(
   feeds: string,
   out: string,
   { watched = true, withTorch = false }: { readonly watched?: boolean; readonly withTorch?: boolean } = {},
-): Promise<{ run: ProcessRun; result: PythonResult } | null> {
+): Promise<PythonRun> {
   mkdirSync(out, { recursive: true })
   // In its own folder: where shape inference fails, the tool leaves a model of its own in the current one.
   const script = join(ROOT, 'bench/peers/ort_quantize.py')
@@ -179,8 +187,15 @@ export async function pythonQuantizer(
     ...(withTorch ? { env: { WITH_TORCH: '1' } } : {}),
   })
   const line = run.stdout.trim().split('\n').at(-1)
-  return run.failed || !line ? null : { run, result: JSON.parse(line) }
+  if (run.failed !== null || !line) return { run, torch: false, failed: whyNot(run.failed ?? 'it said nothing') }
+  const { torch, steps }: PythonResult = JSON.parse(line)
+  return { run, torch, failed: steps[scheme]?.failed ?? null }
 }
+
+const whyNot = (failed: string) =>
+  failed.includes('No module named') || failed.startsWith('exit null')
+    ? `Debian packages python3-onnx and python3-onnxruntime are not installed (${failed})`
+    : failed
 
 /**
  * Our static quantization of the same model on the same rows, as a user starts it for the first time: what the command

@@ -40,11 +40,10 @@ async function compared(one: Case): Promise<string> {
       const runs = [ours]
       for (const withTorch of names.length > 1 || round === 0 ? [false, true] : [false]) {
         const python = await pythonQuantizer('static', one.path, feeds, join(folder, 'python'), { watched, withTorch })
-        if (!python) return `${one.id}: Debian packages python3-onnx and python3-onnxruntime are not installed`
-        const failed = python.result.steps.static?.failed ?? ours.failed
-        if (failed) return `${one.id}: ${failed}`
+        const failed = python.failed ?? ours.failed
+        if (failed !== null) return `${one.id}: ${failed}`
         runs.push(python.run)
-        if (python.result.torch) names = ['Python', 'Python with PyTorch']
+        if (python.torch) names = ['Python', 'Python with PyTorch']
       }
       turns.push({ runs, watched })
     }
