@@ -37,8 +37,11 @@ export async function floatStart(
   return { float, provable: unrounded === 'none' ? float : lossless, unrounded }
 }
 
-/** With outlier channels moved into weights where that was asked for; it looks at rows when `free` says that it may. */
-export async function smoothedWhereAsked(float: Trail, options: QuantizeOptions, free: Promise<void>): Promise<Trail> {
+/**
+ * With outlier channels moved into weights, or divided in front of products, where that was asked for; it looks at rows
+ * when `free` says that it may.
+ */
+export async function easedWhereAsked(float: Trail, options: QuantizeOptions, free: Promise<void>): Promise<Trail> {
   const { scheme, data, smooth: alpha, divideOutliers } = options
   const smooths = scheme === 'static-int8' && alpha !== undefined
   const divides = scheme === 'dynamic-int8' && divideOutliers

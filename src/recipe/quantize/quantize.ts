@@ -12,7 +12,7 @@ import type { SampleOptions } from '../samples.ts'
 import { readyFor } from '../simplify.ts'
 import { together } from '../together.ts'
 import { type LeftOut, sizeOf, type Trail } from '../trail.ts'
-import { floatStart, smoothedWhereAsked } from './float-start.ts'
+import { easedWhereAsked, floatStart } from './float-start.ts'
 import { goneFromFloat } from './keep-float.ts'
 import { lazyTimeIn } from './lazy-parts.ts'
 import { type Damage, measureDamage, type ReadKernels, readKernels } from './measure-quantized.ts'
@@ -99,7 +99,7 @@ async function quantizeIn(
   proof?.catch(() => {})
   const free = closeAnswered(sessions, original, proof)
   free.catch(() => {})
-  const start = await readyFor(await smoothedWhereAsked(float, options, free), options)
+  const start = await readyFor(await easedWhereAsked(float, options, free), options)
   const [, evidence] = await together(
     proof,
     scheme === 'static-int8' ? staticEvidence(sessions, start.model, options, free, proof) : [],
