@@ -47,9 +47,15 @@ export class AuditLog {
     } catch (error) {
       throw explainSystemError(error, path, 'write')
     }
-    const { entries, last } = verifyAuditLog(path)
-    this.#n = entries
-    this.#last = last
+    try {
+      const { entries, last } = verifyAuditLog(path)
+      this.#n = entries
+      this.#last = last
+    } catch (error) {
+      // Nobody gets the log, so that nobody could close it.
+      this.close()
+      throw error
+    }
   }
 
   /** @throws UserError where the line cannot be written, as on a full disk: then nothing of it is there. */

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -108,6 +108,15 @@ describe('the audit log', () => {
     return path
   }
 
+  const openFiles = () =>
+    readdirSync('/proc/self/fd').flatMap((fd) => {
+      try {
+        return [readlinkSync(`/proc/self/fd/${fd}`)]
+      } catch {
+        return [] // The one that the folder was read through.
+      }
+    })
+
   test('goes on where it ended', () => {
     const path = written('audit.jsonl')
     const again = new AuditLog(path)
@@ -161,6 +170,7 @@ describe('the audit log', () => {
     writeFileSync(path, change(readFileSync(path, 'utf8')))
     expect(() => verifyAuditLog(path)).toThrow(where)
     expect(() => new AuditLog(path)).toThrow(where)
+    if (process.platform === 'linux') expect(openFiles()).not.toContain(path)
   })
 })
 
