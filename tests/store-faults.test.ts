@@ -100,8 +100,14 @@ describe('what was changed in a folder', () => {
   test('a missing blob, a changed manifest, a changed signature', async () => {
     const missing = await signedStore()
     rmSync(blobPath(missing.place, missing.version.files[0]!.descriptor.digest))
-    expect((await missing.store.verify('digits:v1')).versions[0]!.problems).toEqual([
-      expect.stringMatching(/^model\.onnx: the blob sha256:\w+ is missing$/),
+    const [found] = (await missing.store.verify('digits:v1')).versions
+    expect(found!.problems).toEqual([expect.stringMatching(/^model\.onnx: the blob sha256:\w+ is missing$/)])
+    expect(found!.blobs.filter(({ state }) => state !== 'intact')).toMatchObject([
+      { path: 'model.onnx', state: 'missing' },
+    ])
+    rmSync(blobPath(missing.place, missing.version.digest))
+    expect((await missing.store.verify(`digits@${missing.version.digest}`)).versions[0]!.blobs).toMatchObject([
+      { path: 'manifest', state: 'missing' },
     ])
     const changed = await signedStore()
     appendFileSync(blobPath(changed.place, changed.version.digest), ' ')

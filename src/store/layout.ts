@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { explainSystemError, FileSource, readChunks, sha256Stream, UserError, writeAtomic } from '../platform/index.ts'
 import { changeIndex, isLayout, type LayoutIndex, makeBlobFolder, readIndex, tagOf } from './layout-index.ts'
-import { type Descriptor, damaged, hexOf, isDigest, MEDIA, NOTE, parseManifest } from './oci.ts'
+import { type Descriptor, hexOf, isDigest, MEDIA, NOTE, NotHeld, parseManifest } from './oci.ts'
 import {
   type Blob,
   type Entry,
@@ -47,7 +47,7 @@ class Layout implements Repository {
 
   async *read(descriptor: Descriptor): AsyncGenerator<Uint8Array> {
     const path = this.blobPath(descriptor.digest)
-    if (!existsSync(path)) throw damaged(`the blob ${descriptor.digest} is missing`, path)
+    if (!existsSync(path)) throw new NotHeld(`the blob ${descriptor.digest}`, path)
     yield* checked(readChunks(path), descriptor, path)
   }
 
@@ -56,7 +56,7 @@ class Layout implements Repository {
     const entry = manifests.find((item) => (isDigest(reference) ? item.digest : tagOf(item)) === reference)
     if (!entry) return undefined
     const path = this.blobPath(entry.digest)
-    if (!existsSync(path)) throw damaged(`the manifest ${entry.digest} is missing`, path)
+    if (!existsSync(path)) throw new NotHeld(`the manifest ${entry.digest}`, path)
     const bytes = new Uint8Array(readFileSync(path))
     if (digestOf(bytes) !== entry.digest) throw tampered(entry.digest, path)
     return { digest: entry.digest, bytes }

@@ -133,6 +133,13 @@ export function notAModel(type: unknown, where: string): UserError {
   })
 }
 
+/** A blob, or a manifest, that is listed and not there. */
+export class NotHeld extends UserError {
+  constructor(what: string, where: string, hint = 'restore it from a copy, or push the version again') {
+    super('bad-data', `${what} is missing`, { where, hint })
+  }
+}
+
 /** What a store holds that nobody's tool can have written whole. */
 export function damaged(
   what: string,

@@ -9,6 +9,7 @@ import {
   isDigest,
   MEDIA,
   MOST_MANIFEST_BYTES,
+  NotHeld,
   parseDescriptor,
   parseJson,
   referencesIn,
@@ -123,10 +124,7 @@ class RegistryRepository implements Repository {
     const answer = await this.#line.call(`${this.#path}/blobs/${digest}`, { method: 'GET', headers }, [404])
     if (answer.status !== 404) return answer
     discard(answer)
-    throw new UserError('bad-data', `the blob ${digest} is missing`, {
-      where: this.where,
-      hint: 'push the version again',
-    })
+    throw new NotHeld(`the blob ${digest}`, this.where, 'push the version again')
   }
 
   async manifest(reference: string): Promise<StoredManifest | undefined> {

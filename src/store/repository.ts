@@ -33,7 +33,10 @@ export interface Repository {
   /** Whether the blob is there, whole: its digest is checked where that costs no network. */
   holds(descriptor: Descriptor): Promise<boolean>
   write(blob: Blob): Promise<void>
-  /** The blob piece by piece. UserError `bad-data` at the end where the bytes have another digest, naming the blob. */
+  /**
+   * The blob piece by piece. UserError `bad-data`, naming the blob: `NotHeld` where it is not there; at the end where the
+   * bytes have another digest.
+   */
   read(descriptor: Descriptor): AsyncIterable<Uint8Array>
   /** A manifest by tag or digest, its digest checked; undefined where there is none. */
   manifest(reference: string): Promise<StoredManifest | undefined>

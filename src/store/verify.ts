@@ -2,7 +2,7 @@ import { readModel } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { VerificationReport } from '../report/index.ts'
 import { explain, type Lineage } from './lineage.ts'
-import { type Descriptor, hexOf, NOTE, parseManifest } from './oci.ts'
+import { type Descriptor, hexOf, NOTE, NotHeld, parseManifest } from './oci.ts'
 import { parseReference } from './reference.ts'
 import type { Entry, Repository } from './repository.ts'
 import { type Finding, scanModel } from './scan.ts'
@@ -130,7 +130,7 @@ async function checkBlobs(repository: Repository, digest: string, problems: stri
   }
   try {
     const stored = await repository.manifest(digest)
-    if (!stored) throw new UserError('missing-file', `the manifest ${digest} is missing`)
+    if (!stored) throw new NotHeld(`the manifest ${digest}`, repository.where)
     const { config, layers } = parseManifest(stored.bytes, `${repository.where}@${digest}`)
     checks.push({ path: 'manifest', digest, bytes: stored.bytes.byteLength, state: 'intact' })
     await check('config', config)
@@ -142,7 +142,7 @@ async function checkBlobs(repository: Repository, digest: string, problems: stri
     }
   } catch (error) {
     problems.push(textOf(error))
-    if (checks.length === 0) checks.push({ path: 'manifest', digest, bytes: 0, state: 'changed' })
+    if (checks.length === 0) checks.push({ path: 'manifest', digest, bytes: 0, state: whyNot(error) })
   }
   return checks
 }
@@ -153,9 +153,11 @@ async function stateOf(repository: Repository, descriptor: Descriptor): Promise<
     return 'intact'
   } catch (error) {
     if (!(error instanceof UserError) || error.code !== 'bad-data') throw error
-    return error.message.includes('missing') ? 'missing' : 'changed'
+    return whyNot(error)
   }
 }
+
+const whyNot = (error: unknown) => (error instanceof NotHeld ? 'missing' : 'changed')
 
 /** Who signed what: the signature itself, and whether it speaks of the files that this version has. */
 function checkSignature(
