@@ -170,6 +170,21 @@ test('a value that is not finite, or that nobody makes, is left out with its rea
   await session.close()
 })
 
+test('an infinity of an output that becomes another number is noise without end; inside the model it is none', async () => {
+  const before = modelWith('g (float[1,4] x) => (float y) { a = Log(x) y = Neg(a) }', {})
+  const after = modelWith('g (float[1,4] x) => (float y) { b = Log(x) a = Abs(b) y = Neg(a) }', {})
+  const feeds = [{ x: { dtype: 'float32', dims: [1, 4], data: Float32Array.of(0, 3, 3, 3) } as const }]
+  const [base, candidate] = [await ortNode.open(before), await ortNode.open(after)]
+  const { sqnrDb, layers } = await measureLayers(async () => base, candidate, before, after, feeds)
+  expect(sqnrDb).toBe(-300)
+  expect(layers.map(({ value, sqnrDb }) => [value, sqnrDb])).toEqual([
+    ['y', -300],
+    ['a', null],
+  ])
+  await base.close()
+  await candidate.close()
+})
+
 test('layers: the noise is found where it comes in; sensitivity: the node that hurts stands first', async () => {
   const before = modelWith('g (float[1,8,12,12] x) => (float y) { a = Conv(x, w) b = Conv(a, v) y = Conv(b, u) }', {
     w: [8, 8, 3, 3],

@@ -8,11 +8,17 @@ const value = (dtype: 'float32' | 'float64', data: Float32Array | Float64Array):
   data,
 })
 
+const { NaN: nan, POSITIVE_INFINITY: inf } = Number
+
 /** What the sums are, element by element. */
 function expected(pairs: readonly (readonly [number, number])[]) {
   let [signal, noise, maxAbs] = [0, 0, 0]
   for (const [a, b] of pairs) {
-    if (!Number.isFinite(a) || (!Number.isFinite(b) && a !== b)) continue
+    if (Number.isNaN(a) || (a === b && !Number.isFinite(a))) continue
+    if (!Number.isFinite(a) || !Number.isFinite(b)) {
+      noise = inf
+      continue
+    }
     signal += a * a
     noise += (a - b) ** 2
     maxAbs = Math.max(maxAbs, Math.abs(a - b))
@@ -22,7 +28,6 @@ function expected(pairs: readonly (readonly [number, number])[]) {
   return { sqnrDb, maxAbs }
 }
 
-const { NaN: nan, POSITIVE_INFINITY: inf } = Number
 const ordinary = Array.from({ length: 40 }, (_, i): [number, number] => [Math.sin(i), Math.sin(i) + (i % 3) / 64])
 const cases: readonly (readonly [string, (readonly [number, number])[], { identical: boolean; broken: boolean }])[] = [
   ['ordinary numbers', ordinary, { identical: false, broken: false }],
@@ -70,10 +75,17 @@ const cases: readonly (readonly [string, (readonly [number, number])[], { identi
   ],
   ['NaN where the baseline has a number', [...ordinary, [1, nan], [2, 3]], { identical: false, broken: true }],
   [
+    'a number where the baseline has infinity',
+    [
+      [inf, 2],
+      [1, 1],
+    ],
+    { identical: false, broken: false },
+  ],
+  [
     'a number where the baseline has none',
     [
       [nan, 1],
-      [inf, 2],
       [5, 4],
       [1, 1],
     ],

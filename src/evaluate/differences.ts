@@ -156,7 +156,10 @@ function finiteSums(x: ArrayLike<number>, y: ArrayLike<number>): Distance | null
   return { signal, noise, maxAbs, identical: maxAbs === 0, broken: false }
 }
 
-/** Elements that are not finite count for no distance. */
+/**
+ * Where the baseline holds NaN nobody knows a distance. Between an infinity and anything else there is one without end,
+ * and so there is from a number to NaN: by the rest alone such a value would seem as near as one that is identical.
+ */
 function carefulSums(x: ArrayLike<number>, y: ArrayLike<number>): Distance {
   let [signal, noise, maxAbs, identical, broken] = [0, 0, 0, true, false]
   for (let i = 0; i < x.length; i++) {
@@ -174,10 +177,11 @@ function carefulSums(x: ArrayLike<number>, y: ArrayLike<number>): Distance {
       const distance = Math.abs(a - b)
       if (distance > maxAbs) maxAbs = distance
       identical = false
-    } else if (finiteA) {
-      broken = true
+    } else if (!(Number.isNaN(a) && Number.isNaN(b))) {
+      broken ||= finiteA
       identical = false
-    } else if (!(Number.isNaN(a) && Number.isNaN(b))) identical = false
+      if (!Number.isNaN(a)) noise = Number.POSITIVE_INFINITY
+    }
   }
   return { signal, noise, maxAbs, identical, broken }
 }

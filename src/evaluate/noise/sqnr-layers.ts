@@ -49,7 +49,7 @@ export async function measureLayers(
     await pair?.close()
     const base = await openBase()
     const ports = left.filter((name) => outputs.includes(name))
-    for (const [name, tally] of await compareValues(base, candidate, ports, feeds)) tallies.set(name, tally)
+    for (const [name, tally] of await compareValues(base, candidate, ports, feeds, 'count')) tallies.set(name, tally)
     const inner = left.filter((name) => !outputs.includes(name))
     for (const group of inner.length > 0 ? await fewGroups(base, first, inner, GROUP_BYTES) : []) {
       // The candidate may hand out fewer values than the original can.
@@ -134,8 +134,9 @@ async function compareValues(
   candidate: Session,
   names: readonly string[],
   feeds: readonly Feeds[],
+  infinities?: 'count',
 ): Promise<Map<string, NoiseTally>> {
-  const tallies = new Map(names.map((name) => [name, new NoiseTally()]))
+  const tallies = new Map(names.map((name) => [name, new NoiseTally(infinities)]))
   if (names.length === 0) return tallies
   for (const row of feeds) {
     const [left, right] = await Promise.all([base.run(row, names), candidate.run(row, names)])

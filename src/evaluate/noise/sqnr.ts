@@ -11,7 +11,20 @@ export class NoiseTally {
   #noise = 0
   #seen = false
 
-  /** Adds one pair of values; pairs of other types or sizes are left out, non-finite elements are noise of full size. */
+  readonly #infinitiesCount: boolean
+
+  /**
+   * @param infinities Whether an infinite element that becomes anything else is noise without end, as of an answer. Inside
+   * a model it is none: where a mask is, −∞ and −10⁴ say the same.
+   */
+  constructor(infinities: 'count' | 'are passed over' = 'are passed over') {
+    this.#infinitiesCount = infinities === 'count'
+  }
+
+  /**
+   * Adds one pair of values; pairs of other types or sizes are left out, elements that are not finite any more are noise
+   * of full size.
+   */
   add(reference: TensorValue | undefined, value: TensorValue | undefined): void {
     if (!reference || !value || !isFloating(reference.dtype) || !isFloating(value.dtype)) return
     const [a, b] = [floatsOf(reference), floatsOf(value)]
@@ -20,7 +33,10 @@ export class NoiseTally {
     for (let i = 0; i < a.length; i++) {
       const x = a[i]!
       const difference = x - b[i]!
-      if (x - x !== 0) continue
+      if (x - x !== 0) {
+        if (this.#infinitiesCount && !Number.isNaN(x) && x !== b[i]) noise = Number.POSITIVE_INFINITY
+        continue
+      }
       signal += x * x
       noise += difference - difference === 0 ? difference * difference : x * x + 1
     }
