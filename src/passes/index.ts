@@ -68,6 +68,7 @@ export {
   codeBlocks,
   compareKernels,
   costProbes,
+  endedUnder,
   GROUPS,
   hardCodes,
   momentValues,

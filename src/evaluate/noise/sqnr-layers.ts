@@ -26,7 +26,7 @@ const GROUP_BYTES = 2 ** 25
  * quantization loses accuracy. Both models as a pair compare them where they are; what the pair cannot tell is fetched,
  * in groups under a byte budget, and only for that is the first model opened alone. `feeds` are a handful of rows; all of
  * them pass through the pair once, and once a group through both models. The pair, if there is one, compares
- * `comparedValues`, and is closed where the first model takes its place.
+ * `comparedValues`, and is closed where the first model takes its place. Inner values `apart` are not compared.
  */
 export async function measureLayers(
   openBase: () => Promise<Session>,
@@ -35,11 +35,12 @@ export async function measureLayers(
   after: Model,
   feeds: readonly Feeds[],
   pairing: Promise<ModelPair | null> = Promise.resolve(null),
+  apart: ReadonlySet<string> = NONE,
 ): Promise<LayersResult> {
   const first = feeds[0]
   if (!first) return { sqnrDb: null, layers: [] }
   const outputs = candidate.outputs.map((output) => output.name)
-  const makers = sharedValues(before, after)
+  const makers = sharedValues(before, after, apart)
   const wanted = [...new Set([...outputs, ...makers.keys()])]
   const pair = await pairing
   const tallies = new Map(await compareInside(pair, wanted, feeds))
@@ -67,17 +68,19 @@ export async function measureLayers(
   return { sqnrDb: decibels.length > 0 ? Math.min(...decibels) : null, layers }
 }
 
-/** The values that `measureLayers` compares: the outputs, and what a node makes in both models. */
-export function comparedValues(before: Model, after: Model): readonly string[] {
-  return [...new Set([...after.graph.outputs.map(({ name }) => name), ...sharedValues(before, after).keys()])]
+/** The values that `measureLayers` compares: the outputs, and what a node makes in both models, but for those `apart`. */
+export function comparedValues(before: Model, after: Model, apart: ReadonlySet<string> = NONE): readonly string[] {
+  return [...new Set([...after.graph.outputs.map(({ name }) => name), ...sharedValues(before, after, apart).keys()])]
 }
 
+const NONE: ReadonlySet<string> = new Set()
+
 /** Values that a node makes in both models, with the node that makes them in the first. */
-function sharedValues(before: Model, after: Model): ReadonlyMap<string, Node> {
+function sharedValues(before: Model, after: Model, apart: ReadonlySet<string>): ReadonlyMap<string, Node> {
   const made = new Set(after.graph.nodes.flatMap((node) => node.outputs))
   const shared = new Map<string, Node>()
   for (const node of before.graph.nodes)
-    for (const name of node.outputs) if (name !== '' && made.has(name)) shared.set(name, node)
+    for (const name of node.outputs) if (name !== '' && made.has(name) && !apart.has(name)) shared.set(name, node)
   return shared
 }
 

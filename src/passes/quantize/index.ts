@@ -24,6 +24,7 @@ export {
   calibrationChannels,
   calibrationValues,
   codeAhead,
+  endedUnder,
   originsUnder,
   quantizeStaticInt8,
   type StaticInt8Options,

@@ -2,7 +2,7 @@ import { type Dataset, spreadRows } from '../../data/index.ts'
 import { type Feeds, openPair, ortNode, type Session } from '../../engine/index.ts'
 import { comparedValues, feedsFrom, measureBatchInvariance, measureLayers } from '../../evaluate/index.ts'
 import { allNodes, type Model } from '../../ir/index.ts'
-import { compareKernels, namedAsFound } from '../../passes/index.ts'
+import { compareKernels, endedUnder, namedAsFound } from '../../passes/index.ts'
 import { letOthersRun } from '../../platform/index.ts'
 import type { QuantizationReport, Report, Target } from '../../report/index.ts'
 import { LEAN } from '../lean.ts'
@@ -82,6 +82,20 @@ function neighboursAmong(evidence: readonly Report[]): number {
 }
 const MANY = 2 ** 22
 
+/**
+ * Values in codes that end where nothing behind them tells any more apart, as in front of a Relu what is negative: held
+ * against the float ones they would seem the noisiest, and what is lost shows in the value behind.
+ */
+function cutShort(before: Model, after: Model, evidence: readonly Report[]): ReadonlySet<string> {
+  const ranges = evidence.find((report) => report.kind === 'calibration')
+  if (!ranges) return new Set()
+  const ended = endedUnder(before, ranges)
+  const coded = after.graph.nodes
+    .filter(({ opType }) => opType === 'DequantizeLinear')
+    .flatMap(({ outputs }) => outputs)
+  return new Set(coded.filter((name) => ended.has(name)))
+}
+
 /** Rows beside the `few` that are looked at in any case, so that there are `wanted` where the set has them. */
 async function moreRows(session: Session, data: Dataset, wanted: number, few: number): Promise<readonly Feeds[]> {
   const known = new Set(spreadRows(data, undefined, LOOKED_AT))
@@ -107,7 +121,8 @@ export async function measureDamage(
   const { processes } = sessions
   // One session with both models in it is at hand where their kernels are those of this runtime. It takes longest to
   // load, so it comes first, and is on its way before the other model is encoded.
-  const names = comparedValues(before, after)
+  const apart = cutShort(before, after, evidence)
+  const names = comparedValues(before, after, apart)
   const pairing = target === 'web' ? Promise.resolve(null) : openPair(before, after, names, { processes })
   sessions.start(pairing)
   await letOthersRun()
@@ -121,7 +136,7 @@ export async function measureDamage(
   const looked = [...few, ...more]
   const openBase = () => sessions.start(place.open(before, LEAN, { processes }))
   const measuring = together(
-    measureLayers(openBase, candidate, before, after, looked, pairing),
+    measureLayers(openBase, candidate, before, after, looked, pairing, apart),
     measureBatchInvariance(candidate, rowsTogether),
   )
   measuring.catch(() => {})

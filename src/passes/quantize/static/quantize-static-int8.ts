@@ -41,7 +41,7 @@ import { type NodeFacts, quantizeRules } from '../units/quantize-rules.ts'
 import { channelsFrom, costsFrom, rangesFrom, sensitivityFrom } from './evidence.ts'
 import { insertQdq } from './insert-qdq.ts'
 import { type ChannelPlace, channelPlaces, valuesToCalibrate } from './observed-values.ts'
-import { planStatic, roundingOrigins, type StaticPlan } from './static-plan.ts'
+import { endedValues, planStatic, roundingOrigins, type StaticPlan } from './static-plan.ts'
 import { weightsAhead } from './weights-ahead.ts'
 
 export interface StaticInt8Options extends PlanOptions {
@@ -123,6 +123,11 @@ function takenIn({ covered }: StaticPlan, keepFloat: readonly string[]): readonl
 /** The value that has the rounding of each value under these ranges: see `roundingOrigins`. */
 export function originsUnder(model: Model, { ranges }: CalibrationReport): (name: string) => string {
   return roundingOrigins(model.graph, factsFor(model), new Map(Object.entries(ranges)))
+}
+
+/** The values whose codes end before they do under these ranges: see `endedValues`. */
+export function endedUnder(model: Model, { ranges }: CalibrationReport): ReadonlySet<string> {
+  return endedValues(model.graph, factsFor(model), new Map(Object.entries(ranges)))
 }
 
 /** What is known of nodes without running them. */

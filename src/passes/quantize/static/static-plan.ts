@@ -152,6 +152,20 @@ export function roundingOrigins(
   return originsIn(contextOf(graph, facts, seen, {}).context)
 }
 
+/** The values whose codes end before they do, since nothing behind them tells apart what lies beyond: see `tellingRanges`. */
+export function endedValues(
+  graph: Graph,
+  facts: NodeFacts,
+  seen: ReadonlyMap<string, ObservedRange>,
+): ReadonlySet<string> {
+  const { ranges } = contextOf(graph, facts, seen, {}).context
+  const ended = ([name, { min, max }]: readonly [string, ObservedRange]) => {
+    const range = ranges.get(name)
+    return range !== undefined && (range.min > min || range.max < max)
+  }
+  return new Set([...seen].filter(ended).map(([name]) => name))
+}
+
 /** As it was when roundings were measured: with every unit that could be an integer kernel. */
 function originsIn(context: PlanContext): (name: string) => string {
   const { index, facts, ranges } = context
