@@ -38,7 +38,7 @@ export async function quantizedTrail(
 
 async function stepsOf(model: Model, evidence: readonly Report[], options: QuantizeOptions): Promise<readonly Step[]> {
   const [own, ...repairs] = quantizeSteps(options, evidence)
-  if (options.scheme.startsWith('weight')) return lazyWeightSteps(model, own, options)
+  if (options.scheme.startsWith('weight')) return [...(await lazyWeightSteps(model, own, options)), ...repairs]
   if (!learnsRoundings(options)) return [own, ...repairs]
   return [await lazyLearnedRoundings(model, own, { ...options, data: options.data! }), ...repairs]
 }
