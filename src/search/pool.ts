@@ -289,7 +289,8 @@ export class Pool {
   }
 
   noteNotNeeded(trial: Trial, better: Trial): void {
-    const why = `${better.built.spec.id} is as good or better in the goal, and looks safe`
+    // Of that moment: a later timing may tell otherwise of both.
+    const why = `${better.built.spec.id} was as good or better in the goal by then, and looked safe`
     if (trial.comparison) this.note(trial, `judged on ${trial.comparison.n} rows only: ${why}`)
     else this.noteNotJudged(trial, why)
   }
