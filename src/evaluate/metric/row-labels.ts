@@ -18,11 +18,18 @@ export function labelText(label: RowLabel | undefined, data: Dataset): string | 
   return typeof label === 'string' ? label : null
 }
 
-/** @throws UserError `bad-data` for an empty cell, a null or NaN: that is no label, whatever the metric. */
-export function requireLabel(label: RowLabel | undefined, row: number): void {
+/**
+ * @param without What is done with rows of which none has a label.
+ * @throws UserError `bad-data` for an empty cell, a null or NaN: that is no label, whatever the metric.
+ */
+export function requireLabel(
+  label: RowLabel | undefined,
+  row: number,
+  without = 'agreement with the base model is judged',
+): void {
   if (!Number.isNaN(label) && label !== '') return
   throw new UserError('bad-data', `row ${row} (counted from 0) has no label: it is empty or NaN`, {
     where: `row ${row}`,
-    hint: 'give it one or leave the row out; without any labels, agreement with the base model is judged',
+    hint: `give it one or leave the row out; without any labels, ${without}`,
   })
 }

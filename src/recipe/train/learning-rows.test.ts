@@ -13,6 +13,9 @@ test('a row without a label is named as such, and a label beyond the classes wit
     return undefined
   }
   expect(await learned(0, 2)).toEqual(BigInt64Array.of(0n, 2n))
-  await expect(learned(0, Number.NaN)).rejects.toThrow('row 1 (counted from 0) has no label: it is empty or NaN')
+  await expect(learned(0, Number.NaN)).rejects.toMatchObject({
+    message: 'row 1 (counted from 0) has no label: it is empty or NaN',
+    hint: expect.stringMatching(/without any labels, .* learned$/),
+  })
   await expect(learned(0, 3)).rejects.toThrow('the label 3 of row 1 is none of 3 classes')
 })

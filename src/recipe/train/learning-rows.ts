@@ -160,7 +160,7 @@ export function labelsOf(
 ): TensorValue {
   const values = part.columns[field]!.data
   const labels = BigInt64Array.from(part.indices, (row, i) => {
-    requireLabel(values[i] as number | string, row)
+    requireLabel(values[i] as number | string, row, 'the given model’s own answers are learned')
     const label = Number(values[i])
     if (!Number.isInteger(label) || label < 0 || label >= classes)
       throw new UserError('bad-data', `the label ${String(values[i])} of row ${row} is none of ${classes} classes`, {
