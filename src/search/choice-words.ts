@@ -17,12 +17,12 @@ export interface ProofRows {
   readonly fewer?: { readonly rows: number; readonly of: number } | undefined
 }
 
-/** Why the original is handed out where there is no finalist. `unsafe` is what the selection rows did not allow. */
+/** Why the original is handed out, which the sentence of the report says, where there is no finalist. `unsafe` is what the selection rows did not allow. */
 export function nobodyToProve(untried: string | undefined, unsafe: string | undefined): string {
-  if (untried !== undefined) return `${untried}: the original is handed out. Give it more time (--time).`
+  if (untried !== undefined) return `${untried}. Give it more time (--time).`
   return unsafe === undefined
     ? 'No candidate was measured to be better without being slower.'
-    : `${unsafe} gains, but on the selection rows neither it nor any other such candidate stayed close enough to the original, which is handed out.`
+    : `${unsafe} gains, but on the selection rows neither it nor any other such candidate stayed close enough to the original.`
 }
 
 /** Why a proven finalist is handed out. `stopped` is the one better in the goal that ended the sequence. */
@@ -43,13 +43,13 @@ export function provenBest(
 /** Why the original is handed out where nothing that gains was proven and what is close is not asked for. */
 export function onlyProvenAsked(proofs: readonly Proven[], rows: ProofRows): string {
   const open = proofs.find(({ proof }) => proof.verdict === 'inconclusive')
-  return `Nothing could be proven with ${given(rows)}, and only proven models were asked for: the original is handed out.${foundWorse(proofs)}${wanted(open?.proof, rows)}`
+  return `Nothing could be proven with ${given(rows)}, and only proven models were asked for.${foundWorse(proofs)}${wanted(open?.proof, rows)}`
 }
 
 /** Why the original is handed out where no finalist is close either. */
 export function nothingClose(proofs: readonly Proven[], rows: ProofRows): string {
   const lost = foundWorse(proofs) || wanted(proofs[0]?.proof, rows)
-  return `Nothing could be proven with ${given(rows)}, and none of the candidates that were tried on the proof rows stayed close enough: the original is handed out.${lost}`
+  return `Nothing could be proven with ${given(rows)}, and none of the candidates that were tried on the proof rows stayed close enough.${lost}`
 }
 
 /** Why a close finalist is handed out; the first line says what would settle it. `idle` is the one that was proven and gains nothing. */

@@ -99,7 +99,7 @@ test('who asked for proven models alone is told how many rows prove one', async 
     const finalists = { sequence, shared: false, standby: [], reserve: [] }
     return (await chooseByProof(finalists, async () => few, { provenOnly: true, ...more })).reason
   }
-  const asked = 'only proven models were asked for: the original is handed out.'
+  const asked = 'only proven models were asked for.'
   expect(await reason({})).toContain(`${asked} About 268 rows to prove on, 536 in all, would settle it.`)
   expect(await reason({ apart: true })).toContain(`${asked} About 268 rows would settle it.`)
   expect(await reason({ fewer: { rows: 40, of: 1200 } })).toContain(`${asked} More time (--time)`)

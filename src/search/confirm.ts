@@ -1,7 +1,6 @@
 import { type Budget, CONFIRMING } from './budget.ts'
 import type { Proven } from './choice-words.ts'
 import type { Choice } from './choose.ts'
-import { disturbanceWarning } from './disturbed.ts'
 import { whyNotWorthIt } from './lossless-worth.ts'
 import type { Pool } from './pool.ts'
 
@@ -18,16 +17,14 @@ export async function confirm(pool: Pool, budget: Budget, choice: Choice): Promi
     if (why === null && pool.fitsGoal(trial))
       return failed.length === 0 ? choice : { ...choice, ...next, reason: unconfirmed(failed, next) }
     pool.note(trial, `not confirmed when timed again alone: ${why ?? 'not better in the goal'}`)
-    const disturbed = disturbanceWarning([trial])
-    if (disturbed) pool.warnings.push(disturbed)
     failed.push(next.id)
   }
   return failed.length === 0 ? choice : { ranked: [], id: 'original', proof: null, reason: unconfirmed(failed, null) }
 }
 
 const unconfirmed = (failed: readonly string[], next: Proven | null) =>
-  `${failed.join(', ')} ${failed.length > 1 ? 'were' : 'was'} not confirmed to be better when timed again alone, so ${
+  `${failed.join(', ')} ${failed.length > 1 ? 'were' : 'was'} not confirmed to be better when timed again alone${
     next
-      ? `${next.id}, the next best that ${next.proof.verdict === 'pass' ? 'passed' : 'stays close'},`
-      : 'the original'
-  } is handed out.`
+      ? `, so ${next.id}, the next best that ${next.proof.verdict === 'pass' ? 'passed' : 'stays close'}, is handed out`
+      : ''
+  }.`

@@ -6,16 +6,30 @@ import type { Trial } from './trial.ts'
 const trial = (id: string, median: number, ci: readonly [number, number] | null) =>
   ({ built: { spec: { id } }, result: { ratio: ci && { other: id, median, ci } } }) as unknown as Trial
 
+const warningOf = (trials: readonly Trial[], chosen = 'int8-chosen', lossless?: Trial) =>
+  disturbanceWarning({ trials, lossless }, chosen)
+
 test('a report names what looked far faster than the timings could show, and nothing else', () => {
   const settled = [
     trial('int8-far', 0.4, [0.38, 0.43]),
     trial('int8-like', 0.97, [0.9, 1.1]),
     trial('int8-untimed', 1, null),
   ]
-  expect(disturbanceWarning(settled)).toBeNull()
-  const warning = disturbanceWarning([...settled, trial('int8-hidden', 0.56, [0.3, 1.24])])
+  expect(warningOf(settled)).toBeNull()
+  const warning = warningOf([...settled, trial('int8-hidden', 0.56, [0.3, 1.24])])
   expect(warning).toContain("int8-hidden (0.30 to 1.24 of the original's time)")
   for (const id of ['int8-far', 'int8-like', 'int8-untimed']) expect(warning).not.toContain(id)
+})
+
+test('all that is open is told in one warning, without what is handed out, and the lossless model only beside the original', () => {
+  const lossless = trial('lossless', 0.6, [0.44, 1.1])
+  const trials = [lossless, trial('int8-one', 0.56, [0.3, 1.24]), trial('int8-other', 0.5, [0.2, 1.3])]
+  const named = (chosen: string) =>
+    warningOf(trials, chosen, lossless)!
+      .match(/\S+ \(/g)!
+      .map((id) => id.slice(0, -2))
+  expect(named('original')).toEqual(['lossless', 'int8-one', 'int8-other'])
+  expect(named('int8-one')).toEqual(['int8-other'])
 })
 
 test('slower within the error is no disturbance', () => {
@@ -26,9 +40,9 @@ test('slower within the error is no disturbance', () => {
 test('an interval that spans far apart says nothing, on whichever side of the original it lies', () => {
   expect(undecided({ other: 'a', median: 4.5, ci: [1.09, 9.25] } as never)).toBe(true)
   expect(undecided({ other: 'a', median: 4.5, ci: [4.3, 4.9] } as never)).toBe(false)
-  expect(disturbanceWarning([trial('int8-open', 1.4, [0.8, 9.25])])).toContain('int8-open')
+  expect(warningOf([trial('int8-open', 1.4, [0.8, 9.25])])).toContain('int8-open')
   const oneSided = [trial('int8-slow', 4.5, [1.09, 9.25]), trial('int8-fast', 0.5, [0.3, 0.8])]
-  expect(disturbanceWarning(oneSided)).toBeNull()
+  expect(warningOf(oneSided)).toBeNull()
 })
 
 test('of what is handed out the report says where its speed is known only roughly', () => {

@@ -1,11 +1,18 @@
 import { undecided } from '../recipe/index.ts'
 import type { CandidateResult } from '../report/index.ts'
+import type { Pool } from './pool.ts'
 import { timesOf } from './sentence.ts'
-import type { Trial } from './trial.ts'
 
-/** What the timings could not settle because something else ran meanwhile, in one sentence; null where they did. */
-export function disturbanceWarning(trials: readonly Trial[]): string | null {
-  const open = trials.flatMap(({ built, result: { ratio } }) =>
+/**
+ * What the last timing of each could not settle because something else ran meanwhile, in one sentence; null where they
+ * did. How fast the lossless model is matters where nothing better than the original is handed out.
+ */
+export function disturbanceWarning(
+  { trials, lossless }: Pick<Pool, 'trials' | 'lossless'>,
+  chosen: string,
+): string | null {
+  const left = trials.filter((trial) => trial.built.spec.id !== chosen && (trial !== lossless || chosen === 'original'))
+  const open = left.flatMap(({ built, result: { ratio } }) =>
     ratio && undecided(ratio) && ratio.ci[0] < 1 && ratio.ci[1] >= 1
       ? [`${built.spec.id} (${ratio.ci.map((end) => end.toFixed(2)).join(' to ')} of the original's time)`]
       : [],

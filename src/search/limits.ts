@@ -13,7 +13,7 @@ export function reasonWithLimits(goal: Goal, trials: readonly Trial[], reason: s
   const over = trials.filter(({ result }) => brokenLimit(goal, result) !== null).length
   if (over > 0 && over === trials.length)
     return `No candidate keeps the limits that were asked for, and ${
-      broken === null ? 'the original, which is handed out, does' : `neither does the original: ${broken}`
+      broken === null ? 'the original does' : `neither does the original: ${broken}`
     }.`
   const some = over > 0 ? ` ${over} of ${trials.length} candidates were over a limit.` : ''
   return `${reason}${some}${broken === null ? '' : ` The original does not keep the limits: ${broken}.`}`

@@ -149,8 +149,6 @@ class Optimization {
       if (seconds > 0) await pool.time([trial], seconds)
       else this.#budget.leaveOut(timingAgain(trial.built.spec.id))
     }
-    const disturbed = disturbanceWarning(trials.filter((trial) => trial !== pool.lossless))
-    if (disturbed) pool.warnings.push(disturbed)
   }
 
   /** Students of the model, timed and judged: half of the time in all is theirs. */
@@ -174,7 +172,9 @@ class Optimization {
     if (!pool.baseline) await pool.time([], this.#budget.timing(5))
     const { late } = this.#budget
     if (late) this.#budget.leaveOut('where the time goes inside of the models')
-    pool.warnings.push(...[this.#budget.overrun, this.#budget.warning].filter((told) => told !== null))
+    // By the last timing of each: what a later one settled is no longer open.
+    const told = [disturbanceWarning(pool, choice.id), this.#budget.overrun, this.#budget.warning]
+    pool.warnings.push(...told.filter((one) => one !== null))
     if (choice.proof && pool.baseline!.metric === null) pool.noteMetric(choice.proof)
     if (pool.baseline!.metric === null && this.#haveScores) await pool.scoreOriginal()
     return reportOn({
