@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Browser, findChromium, startChromium } from '../src/engine/ort-node-chromium.ts'
-import type { OptimizationReport } from '../src/report/index.ts'
+import type { LatencyReport, OptimizationReport } from '../src/report/index.ts'
 import { renderHtml } from '../src/view/index.ts'
 
 /** A name as exporters make them, without a place to break it. */
@@ -30,6 +30,23 @@ const report = {
   ],
 } as unknown as OptimizationReport
 
+const timed = (path: string) => ({
+  ...{ path, p50Ms: 0.44, p90Ms: 2.95, p99Ms: 12.7, throughput: 846, loadMs: 13.6, firstMs: 4.36, peakRssBytes: 3.5e6 },
+  percentiles: [0.9, 0.99].map((percentile) => ({ percentile, ms: 12.7, ci: [8.74, 22.6] })),
+  runs: 960,
+})
+const machine = { name: 'AWS c5.2xlarge', perHour: 0.34, cores: 8, source: 'a guide of its maker', asOf: '2024-01' }
+const load = {
+  ...{ kind: 'latency', version: 1, scenario: 'single-stream', threads: 1, batch: 1, cpu: 'a processor', runtime: 'r' },
+  models: ['model.onnx', 'int8.onnx'].map(timed),
+  ratios: [],
+  warnings: [],
+  costs: {
+    ...{ currency: 'USD', assumes: 'a core there is as fast as one here', machines: [machine] },
+    perMillion: ['model.onnx', 'int8.onnx'].map((path) => ({ path, machine: machine.name, amount: 0.014 })),
+  },
+} as unknown as LatencyReport
+
 describe.skipIf(findChromium() === null)('in a browser', () => {
   let browser: Browser
   beforeAll(async () => {
@@ -58,5 +75,24 @@ describe.skipIf(findChromium() === null)('in a browser', () => {
     expect(found.right).toBeLessThanOrEqual(width)
     // What was done to a candidate is read as sentences, not as a column of words.
     expect(found.first).toBeGreaterThan(150)
+  })
+
+  test('figures beside each other cover one another as little as they are out of sight', async () => {
+    const tab = await browser.openTab('about:blank')
+    const measure = `new Promise((resolve) => {
+      const frame = document.createElement('iframe')
+      frame.style = 'width:390px;height:900px;border:0'
+      frame.srcdoc = ${JSON.stringify(renderHtml(load))}
+      frame.onload = () => {
+        const boxes = [...frame.contentDocument.querySelectorAll('.scroll, td')]
+        const cut = boxes.filter((box) => box.scrollWidth > box.clientWidth)
+        resolve({ boxes: boxes.length, cut: cut.map(({ textContent }) => textContent) })
+      }
+      document.body.append(frame)
+    })`
+    const found = (await tab.evaluate(measure, 'measuring a page')) as { boxes: number; cut: readonly string[] }
+    await tab.close()
+    expect(found.boxes).toBeGreaterThan(20)
+    expect(found.cut).toEqual([])
   })
 })

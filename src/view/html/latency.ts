@@ -160,6 +160,9 @@ ${table(
     })),
   ],
   found.machines,
+  undefined,
+  // Beside the words on a machine there is no room for amounts.
+  true,
 )}
 <p class="soft">If ${found.assumes}.</p>
 ${list(breakEvenLines(report))}`

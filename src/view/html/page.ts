@@ -35,15 +35,16 @@ interface TableColumn<Row> {
 /** Tables of more columns show each row as a card on a phone, its cells under their heads, so that none is out of sight. */
 const MOST_ON_A_PHONE = 4
 
-/** A table that scrolls sideways where it is too wide, by keys too, so it has a name; `rowClass` names the style of a row. */
+/** A table that scrolls sideways where it is too wide, by keys too, so it has a name; `rowClass` names the style of a row, `asCards` says what a phone shows. */
 export function table<Row>(
   columns: readonly TableColumn<Row>[],
   rows: readonly Row[],
   rowClass: (row: Row) => string = () => '',
+  asCards = columns.length > MOST_ON_A_PHONE,
 ): Markup {
   const side = (column: TableColumn<Row>) => (column.numeric ? 'n' : '')
   const heads = columns.flatMap(({ head }) => head || [])
-  const cards = columns.length > MOST_ON_A_PHONE ? 'cards-of-rows' : ''
+  const cards = asCards ? 'cards-of-rows' : ''
   return html`<div class="scroll ${cards}" tabindex="0" role="group" aria-label="Table of ${heads.join(', ')}"><table>
 <thead><tr>${columns.map((column) => html`<th scope="col" class="${side(column)}">${column.head}</th>`)}</tr></thead>
 <tbody>${rows.map((row) => html`<tr class="${rowClass(row)}">${columns.map((column) => html`<td class="${side(column)}" data-head="${column.head}">${column.cell(row)}</td>`)}</tr>`)}</tbody>
