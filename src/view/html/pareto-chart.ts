@@ -45,11 +45,26 @@ export function paretoChart(report: OptimizationReport): Markup {
 <svg viewBox="0 0 ${CHART_WIDTH} ${HEIGHT}" role="img" aria-label="Latency against size of ${points.length} candidates${best ? `; the chosen one takes ${ms(best.x)} and ${bytes(best.y)}` : ''}">
 ${axes(x, y, { ...AREA, bottom }, { x: 'median latency in ms (left is faster)', y: bytes })}
 ${front.length > 1 && html`<polyline fill="none" stroke="var(--accent)" stroke-width="2" stroke-dasharray="5 4" points="${front.map((point) => `${x.at(point.x)},${y.at(point.y)}`).join(' ')}"/>`}
-${dots.map((dot) => html`<circle cx="${dot.px}" cy="${dot.py}" r="${dot.chosen ? 8 : 5}" fill="var(--${dot.tone})" stroke="${dot.chosen ? 'var(--ink)' : 'var(--card)'}" stroke-width="${dot.chosen ? 2 : 1}"><title>${dot.id}: ${ms(dot.x)}, ${bytes(dot.y)}</title></circle>`)}
+${dots.map((dot) => mark(dot, dot.px, dot.py))}
 ${labels.map((label: Place) => html`<text x="${label.x}" y="${label.y}" text-anchor="${label.anchor}">${label.text}</text>`)}
 </svg>
-<figcaption>Every candidate that was built and timed, at the original's time by its ratio to that. Green passed, blue is close but not provable with these rows, amber is undecided, red regressed, grey was not judged. The large dot is the one handed out; the dashed line joins those that nothing beats in both directions.</figcaption>
+<figcaption>Every candidate that was built and timed, at the original's time by its ratio to that. Circles (green) passed, squares (blue) are close but not provable with these rows, triangles (amber) are undecided, crosses (red) regressed, rings (grey) were not judged; the diamond is the original. The large mark is what is handed out; the dashed line joins those that nothing beats in both directions.</figcaption>
 </figure>`
+}
+
+/** The mark of a verdict, drawn within one unit around the point: it tells the verdict without its colour. */
+const CIRCLE = 'M-1,0A1,1 0 1 1 1,0A1,1 0 1 1 -1,0Z'
+const SHAPES: Readonly<Record<string, string>> = {
+  ink: 'M0,-1.2 1.2,0 0,1.2 -1.2,0Z',
+  close: 'M-0.9,-0.9H0.9V0.9H-0.9Z',
+  warn: 'M0,-1.1 1.1,0.9H-1.1Z',
+  bad: 'M-1.1,-0.7 -0.7,-1.1 0,-0.4 0.7,-1.1 1.1,-0.7 0.4,0 1.1,0.7 0.7,1.1 0,0.4 -0.7,1.1 -1.1,0.7 -0.4,0Z',
+}
+
+function mark({ id, x, y, tone, chosen }: Point, px: number, py: number): Markup {
+  const ring = tone === 'bar'
+  const stroke = chosen ? 'ink' : ring ? 'bar' : 'card'
+  return html`<path d="${SHAPES[tone] ?? CIRCLE}" transform="translate(${px} ${py}) scale(${chosen ? 8 : ring ? 4 : 5})" vector-effect="non-scaling-stroke" fill="var(--${ring ? 'card' : tone})" stroke="var(--${stroke})" stroke-width="${chosen || ring ? 2 : 1}"><title>${id}: ${ms(x)}, ${bytes(y)}</title></path>`
 }
 
 function pointsOf(report: OptimizationReport): readonly Point[] {
