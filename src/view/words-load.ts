@@ -54,11 +54,13 @@ export function breakEvenLines(report: LatencyReport): readonly string[] {
   })
 }
 
-/** What an answer takes, a line for each model that it is known of. */
+/** What an answer takes, a line for each model that it is known of, and behind them, once, how it is known. */
 export function energyLines(report: LatencyReport): readonly string[] {
-  return report.models.flatMap(({ path, energy }) =>
-    energy ? [`${path}: ${joules(energy.joulesPerAnswer)} an answer (${energy.how})`] : [],
-  )
+  const known = report.models.flatMap(({ path, energy }) => (energy ? [{ path, ...energy }] : []))
+  return [
+    ...known.map(({ path, joulesPerAnswer }) => `${path}: ${joules(joulesPerAnswer)} an answer`),
+    ...new Set(known.map(({ how }) => how)),
+  ]
 }
 
 function joules(value: number): string {

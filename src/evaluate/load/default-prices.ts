@@ -7,7 +7,7 @@ import type { PriceTable } from './prices.ts'
 export const DEFAULT_PRICES: PriceTable = {
   currency: 'USD',
   wattsPerThread: 4,
-  wattsSource: 'what CodeCarbon falls back to',
+  wattsSource: 'what CodeCarbon, which estimates the energy of programs, falls back to',
   machines: [
     {
       name: 'AWS c5.2xlarge',
