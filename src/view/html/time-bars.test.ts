@@ -16,6 +16,15 @@ const profile = (conv: number, totalMs: number): ProfileReport => ({
 
 test('the time in all is that of the kernels, not of the run in which they were noted', () => {
   const page = timeBars(profile(0.08, 0.127), profile(0.03, 0.121)).html
-  expect(page).toContain('grey the original (0.090 ms in all), green what is handed out (0.040 ms)')
+  expect(page).toContain('grey, is the original (0.090 ms in all), the lower, green, what is handed out (0.040 ms)')
   expect(renderTerminal(profile(0.08, 0.127), { color: false, width: 80 })).toMatch(/^0\.090 ms in kernels, 1 thread\n/)
+})
+
+test('what has no bars of its own is counted', () => {
+  const many = (count: number): ProfileReport => ({
+    ...profile(0.08, 0.127),
+    operators: Object.fromEntries(Array.from({ length: count }, (_, i) => [`Op${i}`, { calls: 1, ms: 1 }])),
+  })
+  expect(timeBars(many(11), many(11)).html).toContain('>1 other<')
+  expect(timeBars(many(12), many(12)).html).toContain('>2 others<')
 })

@@ -1,6 +1,6 @@
 import type { ProfileReport } from '../../report/index.ts'
 import { kernelMs } from '../profile-times.ts'
-import { ms } from '../words.ts'
+import { ms, plural } from '../words.ts'
 import { html, type Markup } from './markup.ts'
 import { CHART_WIDTH } from './scale.ts'
 
@@ -17,10 +17,10 @@ export function timeBars(before: ProfileReport, after: ProfileReport): Markup {
   const rest = rows.slice(ROWS)
   if (rest.length > 0) {
     const sum = (pick: (row: (typeof rows)[number]) => number) => rest.reduce((total, row) => total + pick(row), 0)
-    shown.push({ name: `${rest.length} others`, before: sum((row) => row.before), after: sum((row) => row.after) })
+    shown.push({ name: plural(rest.length, 'other'), before: sum((row) => row.before), after: sum((row) => row.after) })
   }
   const top = Math.max(...shown.map((row) => Math.max(row.before, row.after)), Number.MIN_VALUE)
-  const long = (value: number) => Math.round((value / top) * 240)
+  const long = (value: number) => Math.round((value / top) * 230)
   const height = shown.length * 40 + 8
   return html`<figure>
 <svg viewBox="0 0 ${CHART_WIDTH} ${height}" role="img" aria-label="Milliseconds by operator before and after: ${shown.map((row) => `${row.name} ${ms(row.before)} to ${ms(row.after)}`).join('; ')}">
@@ -28,11 +28,11 @@ ${shown.map(
   (
     row,
     i,
-  ) => html`<text x="182" y="${i * 40 + 24}" text-anchor="end">${row.name.length > 20 ? `${row.name.slice(0, 19)}…` : row.name}</text>
-<rect x="190" y="${i * 40 + 6}" width="${long(row.before)}" height="12" rx="2" fill="var(--bar)"/><text class="s" x="${196 + long(row.before)}" y="${i * 40 + 17}">${row.before > 0 ? ms(row.before) : 'none'}</text>
-<rect x="190" y="${i * 40 + 21}" width="${long(row.after)}" height="12" rx="2" fill="var(--accent)"/><text class="s" x="${196 + long(row.after)}" y="${i * 40 + 32}">${row.after > 0 ? ms(row.after) : 'none'}</text>`,
+  ) => html`<text x="198" y="${i * 40 + 24}" text-anchor="end">${row.name.length > 20 ? `${row.name.slice(0, 19)}…` : row.name}</text>
+<rect x="206" y="${i * 40 + 6}" width="${long(row.before)}" height="12" rx="2" fill="var(--bar)"/><text class="s" x="${212 + long(row.before)}" y="${i * 40 + 17}">${row.before > 0 ? ms(row.before) : 'none'}</text>
+<rect x="206" y="${i * 40 + 21}" width="${long(row.after)}" height="12" rx="2" fill="var(--accent)"/><text class="s" x="${212 + long(row.after)}" y="${i * 40 + 32}">${row.after > 0 ? ms(row.after) : 'none'}</text>`,
 )}
 </svg>
-<figcaption>Median time inside the runtime's kernels, one run: grey the original (${ms(kernelMs(before))} in all), green what is handed out (${ms(kernelMs(after))}). Names are those of the graph that the runtime optimised.</figcaption>
+<figcaption>Median time inside the runtime's kernels, one run: the upper bar, grey, is the original (${ms(kernelMs(before))} in all), the lower, green, what is handed out (${ms(kernelMs(after))}). Each was looked at by itself, at a moment of its own: how much faster one is, the speed above tells. Names are those of the graph that the runtime optimised.</figcaption>
 </figure>`
 }
