@@ -33,7 +33,9 @@ export function usage(report: OptimizationReport): Markup {
       : [`import * as ort from 'onnxruntime-node'`, `, { intraOpNumThreads: ${report.threads} }`]
   return html`<pre>${start}
 const session = await ort.InferenceSession.create('model.onnx'${options})
-const answer = (await session.run({ ${feeds.join(', ')} }))${access}.data</pre>
+const inputs = {
+${feeds.map((feed) => `  ${feed},\n`).join('')}}
+const answer = (await session.run(inputs))${access}.data</pre>
 <p class="soft">Inputs and outputs are those of the original, in name, type and shape.</p>`
 }
 
