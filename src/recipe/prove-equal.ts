@@ -176,7 +176,7 @@ async function repeated(model: Model, feeds: readonly Feeds[], real: number): Pr
   }
   throw new UserError('unsupported', 'it answers the same inputs differently from run to run', {
     where: placeOf(model) ?? 'the model',
-    hint: 'it draws random numbers: give those operators a seed, or data with which they draw none (a noise scale of 0), so that a rewrite can be shown to keep the answers',
+    hint: 'it draws random numbers, with a seed other ones in each run of a session: export it without those operators, or give data with which they draw none (a noise scale of 0), so that a rewrite can be shown to keep the answers',
   })
 }
 
