@@ -120,6 +120,8 @@ test.skipIf(!hasPostgres)(
     }
     const kept = reportIn((await whet('job', 'show', long, ...database, '--json')).stdout, 'jobs').jobs[0]!
     expect(kept).toMatchObject({ state: 'waiting', retries: 0 })
+    await whet('job', 'cancel', long, ...database)
+    expect((await whet('job', 'wait', long, ...database)).code).toBe(130)
     await admin.query(`DROP DATABASE ${name} WITH (FORCE)`)
     await admin.end()
   },

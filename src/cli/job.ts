@@ -1,5 +1,5 @@
 import { UserError } from '../platform/index.ts'
-import type { Report } from '../report/index.ts'
+import type { JobsReport, Report } from '../report/index.ts'
 import { explainDatabaseError, JobQueue } from '../state/index.ts'
 import { actOf } from './acts.ts'
 import { EXIT } from './exit-codes.ts'
@@ -69,10 +69,17 @@ export const jobVerb: Verb = {
       if (act === 'show' && report === null) return { report: { kind: 'jobs', version: 1, jobs: [job] } }
       return {
         report: (report as Report | null) ?? { kind: 'jobs', version: 1, jobs: [job] },
-        exitCode: job.exitCode ?? (job.state === 'done' ? EXIT.done : EXIT.bug),
+        exitCode: exitOf(job),
       }
     })
   },
+}
+
+/** As if the verb had run here: a job that was cancelled was interrupted, and one whose workers all died had no answer. */
+export function exitOf({ exitCode, state }: Pick<JobsReport['jobs'][number], 'exitCode' | 'state'>): number {
+  if (exitCode !== null) return exitCode
+  if (state === 'cancelled') return EXIT.interrupted
+  return state === 'done' ? EXIT.done : EXIT.bug
 }
 
 /** Opens the queue that the options name, and closes it whatever happens. @throws UserError where it is not there. */
