@@ -49,3 +49,15 @@ test('what a server refuses is told with what to do about it', async () => {
   server.closeAllConnections()
   server.close()
 })
+
+test('of a model that the server does not have, it is told how the server calls those that it has', async () => {
+  const server = createServer((_, answer) => {
+    answer.writeHead(404).end(JSON.stringify({ error: "Request for unknown model: 'digitz' is not found" }))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const admin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const asked = callAdmin(new Arguments({ admin }), { kind: 'drift', path: '/v2/drift/digitz', hint: 'ask again' })
+  await expect(asked).rejects.toMatchObject({ hint: expect.stringContaining(`POST ${admin}/v2/repository/index`) })
+  server.closeAllConnections()
+  server.close()
+})

@@ -98,5 +98,10 @@ function refused(url: URL, status: number, document: unknown, hint: string): Use
       where: url.origin,
       hint: 'name its admin face with --admin; its log says where it is',
     })
+  if (said.startsWith('Request for unknown model'))
+    return new UserError('bad-argument', said, {
+      where: url.origin,
+      hint: `whet serve calls a model by its file, its folder or its name in the store; POST ${url.origin}/v2/repository/index lists those of this server`,
+    })
   return new UserError(status === 409 || status === 503 ? 'busy' : 'bad-argument', said, { where: url.origin, hint })
 }

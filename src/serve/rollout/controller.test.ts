@@ -3,10 +3,13 @@ import { bytesOfValue } from '../../engine/index.ts'
 import { type Change, State } from '../../state/index.ts'
 import { silentLog } from '../log.ts'
 import type { Outcome } from '../router.ts'
+import { ServeError } from '../serve-error.ts'
 import type { ServerEvent } from '../webhooks.ts'
 import { answerOf, disagreementOf, lossOf } from './answers.ts'
 import { RolloutController } from './controller.ts'
 import type { Fleet } from './fleet.ts'
+import type { DriftMonitor } from './monitor.ts'
+import { rolloutRoutes } from './routes.ts'
 
 /** A state whose database is away, or slow, when it is told so. */
 class Flaky extends State {
@@ -238,4 +241,27 @@ test('what goes on from before is left to the next server where this one is told
   }
   expect(await resume(true)).toEqual([])
   expect(await resume(false)).toEqual(['rollout-stopped'])
+})
+
+test('of a model that is not there, nobody is told that there was no rollout or request of it yet', async () => {
+  const fleet = fleetOf({ version: '1' }, [])
+  const live = (name: string) => {
+    if (name === 'm') return '1'
+    throw new ServeError('not-found', `Request for unknown model: '${name}' is not found`)
+  }
+  class Empty extends Flaky {
+    override async rollouts() {
+      return []
+    }
+  }
+  const controller = new RolloutController(new Empty(), { ...fleet, live }, silentLog)
+  const unwatched = { report: async () => null } as unknown as DriftMonitor
+  const drift = rolloutRoutes(controller, null as never, unwatched, null as never).find(
+    ({ path }) => path === '/v2/drift/:model',
+  )!
+  const ask = (model: string) => drift.handle({ params: { model }, reply: { header: () => {} } } as never)
+  await expect(controller.status('m')).rejects.toThrow("there was no rollout of 'm' yet")
+  await expect(ask('m')).rejects.toThrow("no request of 'm' was watched yet")
+  for (const asked of [controller.status('nobody'), ask('nobody')])
+    await expect(asked).rejects.toThrow("Request for unknown model: 'nobody'")
 })

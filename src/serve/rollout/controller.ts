@@ -155,8 +155,14 @@ export class RolloutController implements Router {
     const active = this.#active.get(name)
     if (active) return active.report()
     const [kept] = await this.#state.rollouts(name).catch(this.#unreachable)
-    if (!kept) throw new ServeError('not-found', `there was no rollout of '${name}' yet`)
+    if (!kept) this.nothingYet(name, `there was no rollout of '${name}' yet`)
     return reportOf(kept, kept.body as KeptBody)
+  }
+
+  /** @throws ServeError always: that there is nothing yet of a model that is there, else that it is not. */
+  nothingYet(name: string, words: string): never {
+    this.#fleet.live(name)
+    throw new ServeError('not-found', words)
   }
 
   async all(): Promise<readonly RolloutReport[]> {

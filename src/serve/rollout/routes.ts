@@ -116,8 +116,7 @@ export function rolloutRoutes(
     route('GET', '/v2/drift/:model', async (exchange) => {
       if (!monitor) throw new ServeError('not-found', 'this server watches no drift: start it with --watch')
       const report = await monitor.report(name(exchange))
-      if (!report) throw new ServeError('not-found', `no request of '${name(exchange)}' was watched yet`)
-      return report
+      return report ?? controller.nothingYet(name(exchange), `no request of '${name(exchange)}' was watched yet`)
     }),
     route(
       'POST',
