@@ -1,6 +1,6 @@
 import type { DriftReport, DrillReport, IncidentReport, IncidentsReport, RolloutReport } from '../../report/index.ts'
 import { ALARM_WORDS, evidenceLines, evidenceNumber, sideText } from '../incident-text.ts'
-import { count, minute, percent } from '../words.ts'
+import { count, minute, percent, plural } from '../words.ts'
 import { section } from './section.ts'
 import { paint, type Style, textTable, verdictWord } from './table.ts'
 
@@ -125,7 +125,10 @@ export function drill(report: DrillReport, style: Style): string {
 /** Whether requests and answers still look as they did, feature by feature. */
 export function drift(report: DriftReport, style: Style): string {
   const head = {
-    learning: `still learning what is usual: ${count(report.reference)} requests, ${count(report.waiting)} of ${count(report.windowSize)} to compare`,
+    learning:
+      report.waiting === 0
+        ? `still learning what is usual, ${plural(report.reference, 'request')} so far`
+        : `${plural(report.reference, 'request')} show what is usual; ${count(report.waiting)} of the next ${count(report.windowSize)}, which are held against them, have come`,
     usual: 'requests and answers look as they did',
     drifted: 'requests or answers have changed',
   }[report.state]
