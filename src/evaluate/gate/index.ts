@@ -1,3 +1,3 @@
 export { checkGate, type GateEvidence } from './check-gate.ts'
-export { parseGate } from './parse-gate.ts'
+export { GATE_KEYS, parseGate } from './parse-gate.ts'
 export { type GateSpec, gateFields, type MarginFor, sliceMargins } from './spec.ts'

@@ -4,7 +4,8 @@ import { metricNamed } from '../metric/metrics.ts'
 import type { GateSpec, Limit, Limits, MarginFor } from './spec.ts'
 import { type Entry, YamlReader } from './yaml-reader.ts'
 
-const KEYS = [
+/** What a gate file may say. */
+export const GATE_KEYS = [
   'version',
   'metric',
   'data',
@@ -29,7 +30,7 @@ const KEYS = [
  */
 export function parseGate(text: string, file: string): GateSpec {
   const reader = new YamlReader(text, file)
-  const top = new Map(reader.entries(reader.root, 'a gate file', 1, KEYS).map((entry) => [entry.key, entry]))
+  const top = new Map(reader.entries(reader.root, 'a gate file', 1, GATE_KEYS).map((entry) => [entry.key, entry]))
   const version = top.get('version')
   if (version && reader.number(version, '') !== 1)
     throw reader.error('this version reads gate files of version 1', version.line)
