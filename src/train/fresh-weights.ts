@@ -8,6 +8,7 @@ import {
   type Model,
   type Node,
   operatorName,
+  outputsAxis,
   type Tensor,
   tensorOf,
 } from '../ir/index.ts'
@@ -76,7 +77,7 @@ function fanIn(node: Node, slot: number, dims: readonly number[]): number | null
     const inputs = dims[0]! / intAttribute(node, 'group', 1)
     return Math.max(1, (inputs * elementCount(dims.slice(2))) / steps)
   }
-  if (node.opType === 'Gemm' && slot === 1) return dims[intAttribute(node, 'transB', 0) === 1 ? 1 : 0]!
+  if (node.opType === 'Gemm' && slot === 1) return dims[1 - outputsAxis(node, { dims })]!
   if (node.opType === 'MatMul') return (slot === 1 ? dims.at(-2) : dims.at(-1)) ?? dims[0]!
   return null
 }

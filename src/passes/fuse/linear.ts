@@ -6,6 +6,7 @@ import {
   isFloating,
   isPadded,
   type Node,
+  outputsAxis,
   type Tensor,
   tensorShape,
   toFloat32,
@@ -99,7 +100,7 @@ function gemm(node: Node, weight: Tensor, context: RuleContext): Linear | Unusab
   if (intAttribute(node, 'transA', 0) !== 0) return { refused: 'Gemm reads its input transposed' }
   for (const name of ['alpha', 'beta'])
     if (floatAttribute(node, name, 1) !== 1) return { refused: `Gemm with ${name} other than 1` }
-  const transposed = intAttribute(node, 'transB', 0) !== 0
+  const transposed = outputsAxis(node, weight) === 0
   const [first, second] = weight.dims as [number, number]
   const [inputs, outputs] = transposed ? [second, first] : [first, second]
   const bias = biasOf(node, context, outputs)

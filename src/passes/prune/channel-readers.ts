@@ -8,6 +8,8 @@ import {
   type Node,
   nodeLabel,
   operatorName,
+  outputsAxis,
+  type Tensor,
   type Windows,
   windowsOf,
 } from '../../ir/index.ts'
@@ -23,7 +25,7 @@ export interface ChannelReader {
   readonly windows: Windows | null
   readonly weight: string
   /** The axis of the weight that holds its outputs, of two: [outputs, channels, …] or [channels, outputs]. */
-  readonly outputs: 0 | 1
+  readonly outputs: number
   /** A constant that is added to each output, which can take up what the missing channels gave on average. */
   readonly bias: string | null
   readonly width: number
@@ -78,15 +80,16 @@ export function channelReaders(model: Model, { groups, trace, roots }: PrunableC
     const filters = node.opType === 'Conv' ? graph.initializers.get(node.inputs[1] ?? '') : undefined
     if (touched.size === 0 || (filters && isDepthwise(node, filters))) continue
     if (CHANNELWISE.has(operatorName(node))) continue
-    const outputs = outputsAxis(node)
-    const weight = unshared(node.inputs[1])
-    const dims = weight === null ? undefined : graph.initializers.get(weight)!.dims
-    const windows = dims && node.opType === 'Conv' ? windowsOf(node, dims.slice(2)) : undefined
-    if (outputs === undefined || !dims || windows === null || inputs.has(weight!)) {
+    const name = unshared(node.inputs[1])
+    const weight = name === null ? undefined : graph.initializers.get(name)!
+    const windows = weight && node.opType === 'Conv' ? windowsOf(node, weight.dims.slice(2)) : undefined
+    if (!weight || !isPlainProduct(node, weight) || windows === null || inputs.has(name!)) {
       for (const group of touched) left.delete(group)
       others.push({ node: nodeLabel(node), reason: NO_PRODUCT })
       continue
     }
+    const { dims } = weight
+    const outputs = outputsAxis(node, weight)
     const depth = 1 - outputs
     const made = dims[outputs]!
     const bias = unshared(node.inputs[2])
@@ -94,24 +97,23 @@ export function channelReaders(model: Model, { groups, trace, roots }: PrunableC
       node: nodeLabel(node),
       value: node.inputs[0]!,
       windows: windows ?? null,
-      weight: weight!,
+      weight: name!,
       outputs,
       bias: bias && elementCount(graph.initializers.get(bias)!.dims) === made ? bias : null,
       width: dims[depth]!,
       taps: elementCount(dims.slice(2)),
       made,
-      channels: groupsOf(weight!, depth),
+      channels: groupsOf(name!, depth),
     })
   }
   const own = readers.filter(({ channels }) => channels.some((at) => at && left.has(at[0])))
   return { readers: own, groups: left, others }
 }
 
-/** Where a product keeps its outputs; undefined for what is no product of its own weights over all channels. */
-function outputsAxis(node: Node): 0 | 1 | undefined {
+/** Whether each output is a sum over all channels, by weights as they stand. */
+function isPlainProduct(node: Node, { dims }: Tensor): boolean {
+  if (node.opType === 'Conv') return intAttribute(node, 'group', 1) === 1
+  if (node.opType === 'MatMul') return dims.length === 2
   const isPlain = ['alpha', 'beta'].every((name) => floatAttribute(node, name, 1) === 1)
-  if (node.opType === 'MatMul') return 1
-  if (node.opType === 'Gemm' && isPlain && intAttribute(node, 'transA', 0) === 0)
-    return intAttribute(node, 'transB', 0) === 0 ? 1 : 0
-  return node.opType === 'Conv' && intAttribute(node, 'group', 1) === 1 ? 0 : undefined
+  return node.opType === 'Gemm' && isPlain && intAttribute(node, 'transA', 0) === 0
 }

@@ -7,7 +7,7 @@
  * Illegal: anything but products with constant weights reads the channel; a weight for it is not 0; it is the last one.
  * Source: 0·x = 0 for whatever is finite. Sums of fewer addends may be added in another order.
  */
-import { elementCount, intAttribute, type Model, operatorName, tensorValues } from '../../ir/index.ts'
+import { elementCount, intAttribute, type Model, operatorName, outputsAxis, tensorValues } from '../../ir/index.ts'
 import { BLOCK, type Pass } from '../../rewrite/index.ts'
 import { blockOf } from './channel-blocks.ts'
 import { type ChannelGroup, channelGroups } from './channel-groups.ts'
@@ -63,15 +63,12 @@ function mayHaveUnread({ graph: { nodes, initializers } }: Model): boolean {
     const name = operatorName(node)
     const weight = initializers.get(node.inputs[1] ?? '')
     if (weight?.dtype !== 'float32' || weight.dims.length < 2) return false
-    const form = {
-      taps: elementCount(weight.dims.slice(2)),
-      outputs: name === 'Conv' || (name === 'Gemm' && intAttribute(node, 'transB', 0) !== 0) ? 0 : 1,
-    } as const
     const plain = name === 'Conv' ? intAttribute(node, 'group', 1) === 1 : weight.dims.length === 2
     if (!plain || !['Conv', 'Gemm', 'MatMul'].includes(name)) return false
-    const [made, width] = [weight.dims[form.outputs]!, weight.dims[1 - form.outputs]!]
+    const outputs = outputsAxis(node, weight)
+    const [made, width] = [weight.dims[outputs]!, weight.dims[1 - outputs]!]
     const values = tensorValues(weight) as Float32Array
-    const reader = { ...form, made, width }
+    const reader = { outputs, made, width, taps: elementCount(weight.dims.slice(2)) }
     for (let place = 0; place < width; place++) if (isZero(values, reader, place)) return true
     return false
   })

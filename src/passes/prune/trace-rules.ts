@@ -5,6 +5,7 @@ import {
   intAttribute,
   intsAttribute,
   type Node,
+  outputsAxis,
   transposeOrder,
   UNARY,
 } from '../../ir/index.ts'
@@ -80,9 +81,10 @@ const convolution: Rule = (node, trace) => {
 
 const gemm: Rule = (node, trace) => {
   const [a, b, c] = node.inputs as [string, string, string | undefined]
-  if (!trace.constant(b) || intAttribute(node, 'transA', 0) !== 0) return trace.hold(node, 'no constant weights')
+  const weight = trace.constant(b)
+  if (!weight || intAttribute(node, 'transA', 0) !== 0) return trace.hold(node, 'no constant weights')
   const [first, second] = trace.axesOf(b)
-  const [depth, width] = intAttribute(node, 'transB', 0) === 0 ? [first, second] : [second, first]
+  const [depth, width] = outputsAxis(node, weight) === 1 ? [first, second] : [second, first]
   trace.unite(trace.axesOf(a)[1], depth)
   if (c) {
     const last = trace.sizes(c)?.at(-1)

@@ -1,11 +1,12 @@
 import {
   elementCount,
   indexGraph,
-  intAttribute,
   type Model,
   makeNode,
   type Node,
   nodeLabel,
+  outputsAxis,
+  type Tensor,
   tensorOf,
 } from '../../ir/index.ts'
 
@@ -33,16 +34,15 @@ export interface MaskableWeights {
 export type WeightMasks = ReadonlyMap<string, Uint8Array>
 
 /** Where the weights of a product stand, and which of their axes it sums over. */
-function summedAxis(node: Node, slot: number, rank: number): number | undefined {
+function summedAxis(node: Node, slot: number, weight: Tensor): number | undefined {
   switch (node.domain === '' ? node.opType : '') {
-    case 'Conv':
-      return slot === 1 ? 1 : undefined
     case 'ConvTranspose':
       return slot === 1 ? 0 : undefined
+    case 'Conv':
     case 'Gemm':
-      return slot === 1 ? intAttribute(node, 'transB', 0) : undefined
+      return slot === 1 ? 1 - outputsAxis(node, weight) : undefined
     case 'MatMul':
-      return rank < 2 ? undefined : slot === 1 ? rank - 2 : rank - 1
+      return weight.dims.length - (slot === 1 ? 2 : 1)
     default:
       return undefined
   }
@@ -57,11 +57,12 @@ export function maskableWeights(model: Model, pattern: WeightPattern | null = nu
   const outputs = new Set(model.graph.outputs.map(({ name }) => name))
   const weights: MaskableWeight[] = []
   const held: { node: string; reason: string }[] = []
-  for (const [name, { dtype, dims }] of model.graph.initializers) {
+  for (const [name, weight] of model.graph.initializers) {
+    const { dtype, dims } = weight
     const readers = consumers.get(name) ?? []
     if (dtype !== 'float32' || dims.length < 2 || readers.length === 0) continue
     const axes = readers.flatMap((node) =>
-      node.inputs.flatMap((input, slot) => (input === name ? [summedAxis(node, slot, dims.length)] : [])),
+      node.inputs.flatMap((input, slot) => (input === name ? [summedAxis(node, slot, weight)] : [])),
     )
     if (axes.every((axis) => axis === undefined)) continue
     const nodes = [...new Set(readers.map(nodeLabel))]

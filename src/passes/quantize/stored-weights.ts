@@ -4,13 +4,13 @@ import {
   fromNumbers,
   makeNode,
   type Node,
+  outputsAxis,
   type Tensor,
   tensorOf,
   tensorValues,
 } from '../../ir/index.ts'
 import type { GraphEditor, RuleOutcome } from '../../rewrite/index.ts'
 import { rangeOf } from './affine.ts'
-import { channelAxis } from './channel-axis.ts'
 import { quantizeChannels } from './channel-weights.ts'
 import type { LearnedWeight } from './learned-weights.ts'
 import type { WindowMoments } from './moments.ts'
@@ -56,7 +56,7 @@ function weightSlots(node: Node): readonly number[] {
 function scaledAxes(node: Node, weight: Tensor): readonly [first: number, last: number] {
   if (node.opType === 'Gather' || node.opType === 'Transpose') return [0, 0]
   if (['LSTM', 'GRU', 'RNN'].includes(node.opType)) return [0, 1]
-  const axis = channelAxis(node, weight)
+  const axis = outputsAxis(node, weight)
   return [axis, axis]
 }
 

@@ -5,6 +5,7 @@ import {
   type Node,
   nodeLabel,
   operatorName,
+  outputsAxis,
   type Tensor,
   tensorOf,
   tensorValues,
@@ -55,7 +56,7 @@ export function weightedProduct(node: Node, editor: GraphEditor): WeightedProduc
   const [first, second] = weight.dims as [number, number]
   if (node.opType === 'MatMul') return { values, rows: first, columns: second, source, turned: false, factor: 1 }
   if (intAttribute(node, 'transA', 0) !== 0) return { refused: 'its input is transposed' }
-  const turned = intAttribute(node, 'transB', 0) !== 0
+  const turned = outputsAxis(node, weight) === 0
   const factor = floatAttribute(node, 'alpha', 1)
   const beta = floatAttribute(node, 'beta', 1)
   const [rows, columns] = turned ? [second, first] : [first, second]

@@ -8,7 +8,7 @@
  * Source: IEEE 754. A sum in float32 loses what is below 2⁻²⁴ of it, so a number of x would have to be 2⁴⁰ times as
  * great as those that stand beside it for its weight to be missed; subnormal numbers many processors flush by themselves.
  */
-import { intAttribute, type Node, operatorName, type Tensor, tensorOf, tensorValues } from '../../ir/index.ts'
+import { type Node, operatorName, outputsAxis, type Tensor, tensorOf, tensorValues } from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const zeroVanishingWeights = rulePass(
@@ -25,9 +25,8 @@ function apply(node: Node, { editor, constant }: RuleContext): RuleOutcome {
   const name = node.inputs[1]!
   const weight = constant(name)
   if (weight?.dtype !== 'float32' || weight.dims.length < 2) return false
-  const conv = operatorName(node) === 'Conv'
-  if ((!conv && weight.dims.length > 2) || !editor.producer(node.inputs[0]!)) return false
-  const values = withoutVanishing(weight, conv || intAttribute(node, 'transB', 0) !== 0)
+  if ((operatorName(node) !== 'Conv' && weight.dims.length > 2) || !editor.producer(node.inputs[0]!)) return false
+  const values = withoutVanishing(weight, outputsAxis(node, weight) === 0)
   if (!values) return false
   if (editor.soleConsumer(name) !== node) return { refused: 'its weights are read by others too' }
   const zeroed = editor.addConstant(tensorOf('float32', weight.dims, values), `${name}_zeroed`)

@@ -6,12 +6,12 @@ import {
   type Node,
   nodeLabel,
   operatorName,
+  outputsAxis,
   tensorValues,
   transposedMatrix,
 } from '../../../ir/index.ts'
 import type { Refusal } from '../../../report/index.ts'
 import { type Evidence, GraphEditor } from '../../../rewrite/index.ts'
-import { channelAxis } from '../channel-axis.ts'
 import { quantizeChannels } from '../channel-weights.ts'
 import { keptAsAsked } from '../kept-as-asked.ts'
 import { planOf, type StaticInt8Options } from '../static/quantize-static-int8.ts'
@@ -64,7 +64,7 @@ export function roundableStatic(
       continue
     }
     const values = tensorValues(weight) as Float32Array
-    const axis = channelAxis(node, weight)
+    const axis = outputsAxis(node, weight)
     const { codes, scales } = quantizeChannels(values, weight.dims, axis, { balanced: true, most })
     const { dims } = weight
     const unit = { dims: dims.map((dim, i) => (i === axis ? dim : 1)), values: scales }

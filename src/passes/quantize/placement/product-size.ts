@@ -1,5 +1,4 @@
-import { elementCount, isDepthwise, type Node, nodeLabel, type Tensor } from '../../../ir/index.ts'
-import { channelAxis } from '../channel-axis.ts'
+import { elementCount, isDepthwise, type Node, nodeLabel, outputsAxis, type Tensor } from '../../../ir/index.ts'
 import { tiledShare } from '../kernels/tile-outputs.ts'
 import { tilesOf } from '../kernels/tiles.ts'
 import type { NodeFacts } from '../units/quantize-rules.ts'
@@ -19,7 +18,7 @@ export function productSize(unit: Unit, facts: NodeFacts, elements: (value: stri
     // As many columns as there are outputs to a row of the left side.
     return { outputs, channels: Math.max(1, (outputs * macs) / Math.max(1, left)), macs, window: 1, weights }
   }
-  const channels = weight.dims[channelAxis(node, weight)]!
+  const channels = weight.dims[outputsAxis(node, weight)]!
   const weights = elementCount(weight.dims)
   if (node.opType === 'Conv') {
     const [macs, window] = [elementCount(weight.dims.slice(1)), elementCount(weight.dims.slice(2))]

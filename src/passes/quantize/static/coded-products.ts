@@ -1,6 +1,13 @@
-import { floatAttribute, fromNumbers, type Node, type Tensor, tensorOf, tensorValues } from '../../../ir/index.ts'
+import {
+  floatAttribute,
+  fromNumbers,
+  type Node,
+  outputsAxis,
+  type Tensor,
+  tensorOf,
+  tensorValues,
+} from '../../../ir/index.ts'
 import { biasScale, quantizeBias } from '../affine.ts'
-import { channelAxis } from '../channel-axis.ts'
 import type { ChannelWeights } from '../channel-weights.ts'
 import { corrected, meanShift, productChannels, underMultipliers } from '../units/product-channels.ts'
 import { without } from '../units/quantize-rules.ts'
@@ -63,7 +70,7 @@ export class CodedProducts {
    */
   #weightCodes(unit: Unit, weight: Tensor, bias: Bias | undefined): CodedChannels {
     const { node } = unit
-    const axis = channelAxis(node, weight)
+    const axis = outputsAxis(node, weight)
     const [input, output] = [node.inputs[0]!, unit.writes[0]!]
     const { scale, channels: above } = this.#plan.codes.get(input)!
     const below = this.#plan.codes.get(output)?.channels
@@ -120,7 +127,7 @@ function inputsOf({ units, facts }: StaticPlan): ReadonlyMap<string, ReadonlySet
   for (const { node, rule } of units.values()) {
     const weight = rule.kind === 'product' && facts.constant(node.inputs[1]!)
     if (!weight) continue
-    const source = sourceOf(node, channelAxis(node, weight))
+    const source = sourceOf(node, outputsAxis(node, weight))
     inputs.set(source, (inputs.get(source) ?? new Set()).add(node.inputs[0]!))
   }
   return inputs

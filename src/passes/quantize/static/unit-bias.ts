@@ -1,5 +1,4 @@
-import { floatAttribute, tensorValues } from '../../../ir/index.ts'
-import { channelAxis } from '../channel-axis.ts'
+import { floatAttribute, outputsAxis, tensorValues } from '../../../ir/index.ts'
 import type { Unit } from '../units/unit.ts'
 import { weightSums } from './shifts.ts'
 import type { StaticPlan } from './static-plan.ts'
@@ -17,7 +16,7 @@ export function unitBias(unit: Unit, plan: StaticPlan): { name: string; values: 
   const correctable = node.opType !== 'MatMul' && (plan.means(input) !== undefined || rest !== 0)
   if (given === '' && !correctable) return undefined
   const weight = plan.facts.constant(node.inputs[1]!)!
-  const channels = weight.dims[channelAxis(node, weight)]!
+  const channels = weight.dims[outputsAxis(node, weight)]!
   const tensor = given === '' ? undefined : (unit.biasAdd?.bias ?? plan.facts.constant(given)!)
   const values = tensor ? (tensorValues(tensor) as Float32Array) : Float32Array.of(0)
   const [alpha, beta] = ['alpha', 'beta'].map((factor) =>

@@ -4,10 +4,10 @@ import {
   type Model,
   type Node,
   operatorName,
+  outputsAxis,
   type Tensor,
   tensorValues,
 } from '../../../ir/index.ts'
-import { channelAxis } from '../channel-axis.ts'
 import { type ChannelWeights, magnitudes, quantizeChannels } from '../channel-weights.ts'
 import { balances, mostCode, type PlanOptions } from '../units/plan-options.ts'
 import type { NodeFacts } from '../units/quantize-rules.ts'
@@ -25,7 +25,7 @@ export function weightLayout(node: Node, weight: Tensor): WeightLayout {
   const { dims } = weight
   if (node.opType === 'MatMul' && dims.length > 2) return { dims: [1, elementCount(dims)], axis: 0, inOrder: false }
   // The kernel of a ConvTranspose pairs what lies far apart here.
-  return { dims, axis: channelAxis(node, weight), inOrder: node.opType !== 'ConvTranspose' }
+  return { dims, axis: outputsAxis(node, weight), inOrder: node.opType !== 'ConvTranspose' }
 }
 
 interface Rounding {

@@ -1,4 +1,4 @@
-import { elementCount, intAttribute, type Node, type Tensor } from '../../../ir/index.ts'
+import { elementCount, intAttribute, type Node, outputsAxis, type Tensor } from '../../../ir/index.ts'
 
 /** Which channels each weight of a product joins: weight `t` lies between input `inputOf(t)` and output `outputOf(t)`. */
 interface ProductChannels {
@@ -26,9 +26,8 @@ export function productChannels(node: Node, weight: Tensor): ProductChannels | u
   }
   if (weight.dims.length !== 2) return undefined
   const [first, second] = weight.dims as [number, number]
-  const transposed = node.opType === 'Gemm' && intAttribute(node, 'transB', 0) !== 0
   const [row, column] = [(t: number) => Math.floor(t / second), (t: number) => t % second]
-  return transposed
+  return outputsAxis(node, weight) === 0
     ? { inputs: second, outputs: first, inputOf: column, outputOf: row }
     : { inputs: first, outputs: second, inputOf: row, outputOf: column }
 }

@@ -8,12 +8,12 @@ import {
   intsAttribute,
   type Node,
   operatorName,
+  outputsAxis,
   type Shape,
   stringAttribute,
   type Tensor,
   tensorValues,
 } from '../../../ir/index.ts'
-import { channelAxis } from '../channel-axis.ts'
 import { EINSUM_REASON } from '../einsum-stays.ts'
 import { tilesOf } from '../kernels/tiles.ts'
 import { channelSlopes } from './slopes.ts'
@@ -177,7 +177,7 @@ function refuseSlopes(node: Node, facts: NodeFacts): string | undefined {
 }
 
 function channelsOf(node: Node, weight: Tensor): number {
-  return weight.dims[channelAxis(node, weight)]!
+  return weight.dims[outputsAxis(node, weight)]!
 }
 
 /**
