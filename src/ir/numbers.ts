@@ -101,12 +101,6 @@ export function toNumbers(tensor: Tensor): Float64Array {
   return into(tensor, new Float64Array(elementCount(tensor.dims)))
 }
 
-/** The elements of a tensor of any integer type or bool, exactly. */
-export function toBigInts(tensor: Tensor): bigint[] {
-  if (tensor.dtype === 'int64' || tensor.dtype === 'uint64') return Array.from(tensorValues(tensor), BigInt)
-  return Array.from(toNumbers(tensor), BigInt)
-}
-
 export interface NumberEncoding {
   /** For the 8-bit floating types: the largest number instead of infinity or NaN where a value is beyond it. */
   readonly saturate?: boolean
