@@ -1,4 +1,5 @@
 export * from './choice.ts'
+export { isLoopback } from './loopback.ts'
 export * from './nearest-name.ts'
 export * from './node/cache-folder.ts'
 export * from './node/child.ts'

@@ -1,6 +1,6 @@
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { UserError } from '../platform/index.ts'
+import { isLoopback, UserError } from '../platform/index.ts'
 
 /** A folder on this machine, or a registry with a prefix for the names in it. */
 export type Location =
@@ -58,7 +58,3 @@ export function parseLocation(text: string, plainHttp = false): Location {
     )
   return { kind: 'registry', origin: url.origin, prefix: url.pathname.replace(/^\/+|\/+$/g, '') }
 }
-
-/** Whether a host is this machine. */
-export const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host.endsWith('.localhost') || /^127(?:\.\d{1,3}){3}$/.test(host) || host === '[::1]'

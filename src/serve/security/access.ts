@@ -1,3 +1,4 @@
+import { isLoopback } from '../../platform/index.ts'
 import type { Caller } from '../core.ts'
 import { ServeError } from '../serve-error.ts'
 import type { KeyRing, Scope } from './keys.ts'
@@ -42,7 +43,7 @@ export class Access {
   #admitAct({ address, host, origin, forwarded }: Knock): void {
     if (!this.#loopback || !isLoopback(address))
       throw new ServeError('forbidden', 'acts on models need an API key here: start the server with keys')
-    const name = host?.replace(/:\d+$/, '').replace(/^\[|\]$/g, '')
+    const name = host?.replace(/:\d+$/, '')
     if (origin !== undefined || forwarded || (name !== undefined && !isLoopback(name)))
       throw new ServeError(
         'forbidden',
@@ -50,13 +51,6 @@ export class Access {
       )
   }
 }
-
-/** Whether an address or name can only mean this machine. */
-export const isLoopback = (address: string): boolean =>
-  /^(?:::ffff:)?127(?:\.\d{1,3}){3}$/.test(address) ||
-  address === '::1' ||
-  address === 'localhost' ||
-  address === '0:0:0:0:0:0:0:1'
 
 /** The key of an `Authorization` or `X-Api-Key` header. */
 export function keyOf(authorization: string | undefined, apiKey: string | undefined): string | undefined {
