@@ -1,5 +1,6 @@
 // A lean client in a process of its own: connections that send one prepared request after another.
 import { connect } from 'node:net'
+import { nearestRank } from '../src/statistics/index.ts'
 
 export interface LoadOrder {
   readonly port: number
@@ -71,11 +72,10 @@ async function load({ port, request, connections, ms }: LoadOrder): Promise<Load
     ),
   )
   times.sort((a, b) => a - b)
-  const at = (share: number) => times[Math.min(times.length - 1, Math.floor(share * times.length))] ?? Number.NaN
   return {
     perSecond: (1000 * times.length) / ms,
-    p50Ms: at(0.5),
-    p99Ms: at(0.99),
+    p50Ms: nearestRank(times, 0.5),
+    p99Ms: nearestRank(times, 0.99),
     failed,
     answered,
   }

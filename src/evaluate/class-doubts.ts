@@ -1,20 +1,18 @@
 import { type ComparisonReport, grouped } from '../report/index.ts'
+import { rowsToShow } from '../statistics/index.ts'
 
 /** Names of classes that a sentence holds. */
 const NAMED = 8
 
-/** Classes with more rows than this would show the loss of half of their answers, in all but `alpha` of cases. */
-const mostOfFew = (alpha: number) => Math.floor(Math.log(alpha) / Math.log(1 / 2))
-
 /**
  * Classes that a verdict over all rows says nothing of: those without a row, and those with so few that a candidate which
- * loses half of the answers to them would lose none of these with a probability of α or more, (1/2)ⁿ ≥ α. Where all rows
+ * loses half of the answers to them would lose none of these with a probability of more than α, (1/2)ⁿ > α. Where all rows
  * are of one class, `labelDoubts` says so.
  */
 export function classDoubts({ classes = [], alpha }: Pick<ComparisonReport, 'classes' | 'alpha'>): readonly string[] {
   const shown = classes.filter(({ n }) => n > 0)
   if (shown.length < 2) return []
-  const most = mostOfFew(alpha)
+  const most = rowsToShow(1 / 2, alpha) - 1
   const missing = classes.filter(({ n }) => n === 0)
   const few = shown.filter(({ n }) => n <= most)
   return [

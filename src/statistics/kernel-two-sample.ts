@@ -1,4 +1,5 @@
 import { betaCdf } from './distributions.ts'
+import { median } from './median.ts'
 import { randomSource, standardNormal } from './random.ts'
 import type { TwoSampleResult } from './two-sample.ts'
 
@@ -49,12 +50,12 @@ export function kernelTwoSample(a: readonly Vector[], b: readonly Vector[], seed
 
 type Vector = readonly number[]
 
+/** Within the sample; 1 where more than half of its vectors are the same. */
 function medianDistance(vectors: readonly Vector[]): number {
   const distances = vectors.flatMap((one, i) =>
     vectors.slice(i + 1).map((other) => Math.hypot(...one.map((value, k) => value - other[k]!))),
   )
-  distances.sort((x, y) => x - y)
-  return distances[distances.length >> 1] || 1
+  return median(distances) || 1
 }
 
 function meanOf(vectors: readonly Vector[], frequencies: readonly Vector[]) {
