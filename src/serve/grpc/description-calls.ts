@@ -2,7 +2,7 @@ import type { InferenceCore } from '../core.ts'
 import type { ServerState } from '../http/inference-routes.ts'
 import { configOf, metadataOf, SERVER, statisticsOf } from '../protocol/describe.ts'
 import type { Scope } from '../security/keys.ts'
-import { encode, type MessageName } from './messages.ts'
+import { encode, encodeNamed, type MessageName } from './messages.ts'
 
 /** A method that only says how things are. */
 export interface Described {
@@ -62,14 +62,8 @@ export const descriptionCalls: Readonly<Record<string, Described>> = {
     request: 'ModelMetadataRequest',
     scope: 'read',
     answer({ name, version }, { registry }) {
-      const served = registry.version(name, version)
-      const metadata = metadataOf(served, [...registry.model(name).warm.keys()])
-      const wide = ({ shape, ...rest }: (typeof metadata.inputs)[number]) => ({ ...rest, shape: shape.map(BigInt) })
-      return encode('ModelMetadataResponse', {
-        ...metadata,
-        inputs: metadata.inputs.map(wide),
-        outputs: metadata.outputs.map(wide),
-      })
+      const versions = [...registry.model(name).warm.keys()]
+      return encodeNamed('ModelMetadataResponse', metadataOf(registry.version(name, version), versions))
     },
   },
   ModelConfig: {
@@ -77,32 +71,16 @@ export const descriptionCalls: Readonly<Record<string, Described>> = {
     scope: 'read',
     answer({ name, version }, { registry }) {
       const config = configOf(registry.version(name, version))
-      const port = ({ name: own, data_type: type, dims }: (typeof config.input)[number]) => ({
-        name: own,
-        dataType: Math.max(0, TYPES.indexOf(type)),
-        dims: dims.map(BigInt),
+      const typed = (port: (typeof config.input)[number]) => ({
+        ...port,
+        data_type: Math.max(0, TYPES.indexOf(port.data_type)),
       })
-      const batching = config.dynamic_batching
-      return encode('ModelConfigResponse', {
+      return encodeNamed('ModelConfigResponse', {
         config: {
-          name: config.name,
-          platform: config.platform,
-          backend: config.backend,
-          maxBatchSize: config.max_batch_size,
-          input: config.input.map(port),
-          output: config.output.map(port),
-          instanceGroup: config.instance_group.map(({ name: own, count }) => ({ name: own, count, kind: KIND_CPU })),
-          ...(batching
-            ? {
-                dynamicBatching: {
-                  preferredBatchSize: batching.preferred_batch_size,
-                  maxQueueDelayMicroseconds: BigInt(batching.max_queue_delay_microseconds),
-                },
-              }
-            : {}),
-          parameters: Object.fromEntries(
-            Object.entries(config.parameters).map(([key, { string_value: text }]) => [key, { stringValue: text }]),
-          ),
+          ...config,
+          input: config.input.map(typed),
+          output: config.output.map(typed),
+          instance_group: config.instance_group.map((group) => ({ ...group, kind: KIND_CPU })),
         },
       })
     },
@@ -112,20 +90,7 @@ export const descriptionCalls: Readonly<Record<string, Described>> = {
     scope: 'read',
     answer({ name, version }, { registry }) {
       const versions = name === '' ? registry.versions : [registry.version(name, version)]
-      return encode('ModelStatisticsResponse', { modelStats: versions.map((one) => inMessage(statisticsOf(one))) })
+      return encodeNamed('ModelStatisticsResponse', { model_stats: versions.map(statisticsOf) })
     },
   },
-}
-
-/** The same fields with the names and whole numbers of the message. */
-function inMessage(value: unknown): unknown {
-  if (typeof value === 'number') return BigInt(Math.round(value))
-  if (Array.isArray(value)) return value.map(inMessage)
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [
-      key.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase()),
-      inMessage(inner),
-    ]),
-  )
 }

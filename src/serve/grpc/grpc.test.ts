@@ -78,7 +78,12 @@ test('metadata, configuration, statistics, index', async () => {
     inputs: [{ name: 'x', datatype: 'FP32', shape: [-1n] }],
   })
   const { config } = await call('ModelConfig', 'ModelConfigRequest', 'ModelConfigResponse', { name: 'simple' })
-  expect(config).toMatchObject({ name: 'simple', input: [{ name: 'INPUT0', dataType: 8, dims: [1n, 16n] }, {}] })
+  expect(config).toMatchObject({
+    name: 'simple',
+    input: [{ name: 'INPUT0', dataType: 8, dims: [1n, 16n] }, {}],
+    instanceGroup: [{ name: 'simple', kind: 2, count: expect.any(Number) }],
+    parameters: { digest: { stringValue: expect.stringMatching(/^sha256:/) } },
+  })
   await infer(raw())
   const { modelStats } = await call('ModelStatistics', 'ModelStatisticsRequest', 'ModelStatisticsResponse', {
     name: 'simple',

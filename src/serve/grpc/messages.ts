@@ -5,6 +5,7 @@ import {
   fromBinary,
   fromJson,
   type JsonValue,
+  type Message,
   toBinary,
 } from '@bufbuild/protobuf'
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt'
@@ -218,9 +219,16 @@ const descriptors = new Map<MessageName, DescMessage>(
 export const decode = <T>(name: MessageName, bytes: Uint8Array): T => fromBinary(descriptors.get(name)!, bytes) as T
 
 /** A message from fields as `decode` gives them. */
-export function encode(name: MessageName, fields: object): Buffer {
+export const encode = (name: MessageName, fields: object): Buffer =>
+  encoded(name, (descriptor) => create(descriptor, fields as never))
+
+/** A message from what HTTP answers, by the protocol's names; what the message has no field for is left out. */
+export const encodeNamed = (name: MessageName, json: object): Buffer =>
+  encoded(name, (descriptor) => fromJson(descriptor, json as JsonValue, { ignoreUnknownFields: true }))
+
+function encoded(name: MessageName, make: (descriptor: DescMessage) => Message): Buffer {
   const descriptor = descriptors.get(name)!
-  const bytes = toBinary(descriptor, create(descriptor, fields as never))
+  const bytes = toBinary(descriptor, make(descriptor))
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
