@@ -328,6 +328,26 @@ describe('a batcher', () => {
     expect(numbers((await pair[1]!).outputs)).toEqual([[-2]])
   })
 
+  test('whoever gave up in a batch that is run again one by one is told how their own run ended', async () => {
+    const { staged, run } = batcher()
+    void run(row(0))
+    const gone = new Departure()
+    const ends: unknown[] = []
+    const left = run(row(1), { departure: gone, late: (end) => ends.push(end) })
+    const bad = run(row(2))
+    staged.runs[0]!.end()
+    await turn()
+    gone.leave()
+    await expect(left).rejects.toMatchObject({ code: 'cancelled' })
+    staged.runs[1]!.end(new UserError('bad-data', 'index out of range'))
+    await turn()
+    staged.runs[2]!.end()
+    await turn()
+    expect(ends.map((end) => numbers((end as JobResult).outputs))).toEqual([[[-1]]])
+    staged.runs[3]!.end(new UserError('bad-data', 'index out of range'))
+    await expect(bad).rejects.toThrow('index out of range')
+  })
+
   test('what waits outlives the process; what ran is told', async () => {
     const { made, staged, run } = batcher()
     const under = run(row(1))

@@ -77,9 +77,9 @@ interface Job extends Queued {
   readonly runLimitMs: number
   /** When whoever asked gives up; others may join them while it waits. */
   until(): number
-  settled: boolean
-  readonly late: JobOptions['late']
-  /** Answers once; later calls do nothing. */
+  /** Whether anybody wants to know the end: whoever asked, or who is told of what was given up. */
+  wanted(): boolean
+  /** Answers whoever asked; where they gave up, tells `late`. */
   finish(result: JobResult | Error): void
 }
 
@@ -155,6 +155,8 @@ export class Batcher {
     const limit = options.timeoutMs > 0 ? options.timeoutMs : timeoutMs
     return new Promise((resolve, reject) => {
       let timer: NodeJS.Timeout | undefined
+      let settled = false
+      const { late } = options
       const since = performance.now()
       const job: Job = {
         inputs,
@@ -167,14 +169,18 @@ export class Batcher {
         since,
         runLimitMs: Math.min(runLimitMs, options.runLimitMs ?? runLimitMs),
         until: () => Math.min(limit > 0 ? since + limit : FOR_EVER, options.departure?.until ?? FOR_EVER),
-        settled: false,
-        late: options.late,
+        wanted: () => !settled || late !== undefined,
         finish: (result) => {
-          if (job.settled) return
-          job.settled = true
+          const failed = result instanceof Error
+          if (settled) {
+            if (late) late(result)
+            else if (!failed) result.release()
+            return
+          }
+          settled = true
           clearTimeout(timer)
           options.departure?.listen(null)
-          if (result instanceof Error) reject(result)
+          if (failed) reject(result)
           else resolve(result)
         },
       }
@@ -300,11 +306,7 @@ export class Batcher {
         // Its neighbours may have wanted others: what it gets must not depend on them.
         const wanted = job.outputs
         const outputs = wanted ? own[i]!.filter(({ name }) => wanted.includes(name)) : own[i]!
-        const result = { outputs, queueMs: start - job.since, run, loan, release }
-        if (!job.settled) job.finish(result)
-        else if (job.late) job.late(result)
-        // Nobody waits for this one any more.
-        else release()
+        job.finish({ outputs, queueMs: start - job.since, run, loan, release })
       }
     } catch (error) {
       this.#free(lanes, lane, jobs, { start, rows: total, runMs: 0, failed: true })
@@ -312,13 +314,9 @@ export class Batcher {
       const alone = jobs.length > 1 && toServeError(error, this.#model).code === 'invalid'
       if (alone && this.#lanes === lanes)
         for (const job of jobs) {
-          if (!job.settled) this.#queue.push(Object.assign(job, { shape: ALONE }))
+          if (job.wanted()) this.#queue.push(Object.assign(job, { shape: ALONE }))
         }
-      else
-        for (const job of jobs) {
-          if (job.settled) job.late?.(error as Error)
-          job.finish(error as Error)
-        }
+      else for (const job of jobs) job.finish(error as Error)
     } finally {
       ended()
       this.#pump()
