@@ -22,9 +22,13 @@ export function evidenceLines(report: RolloutEvidence & { readonly settings: Rol
     labelled === 0
       ? 'no labels'
       : `${plural(labelled, 'label')}: the baseline alone was right in ${count(discordant.baseOnly)}, the candidate alone in ${count(discordant.candidateOnly)}`,
-    `evidence of harm ${evidenceNumber(report.eValue)} (${bar}); of no harm ${evidenceNumber(Math.max(report.proofs.loss, report.proofs.agreement))} (proof at ${evidenceNumber(1 / settings.alpha)})`,
+    `evidence of harm ${evidenceNumber(report.eValue)} (1 says nothing, ${bar}); of no harm ${evidenceNumber(Math.max(report.proofs.loss, report.proofs.agreement))} (proof at ${evidenceNumber(1 / settings.alpha)})`,
   ]
 }
+
+/** What is left to do: who has acknowledged an incident need not be told how. */
+export const stepsLeft = ({ runbook, acknowledged }: IncidentReport): readonly string[] =>
+  acknowledged ? runbook.filter((line) => !line.startsWith('whet incident ack ')) : runbook
 
 export const sideText = ({ version, digest, signatures }: RolloutSide) =>
   `${version}  ${digest ? shortDigest(digest) : 'digest unknown'}  ${signatures.length === 0 ? 'not signed' : `signed: ${signatures.join(', ')}`}`

@@ -32,6 +32,9 @@ export function percent(share: number, digits = 1): string {
   return `${Number(text) === 0 ? text.replace('-', '') : text} %`
 }
 
+/** A share that somebody named, without digits that he did not: 0.1 → `10 %`. */
+export const namedShare = (share: number): string => `${Number((share * 100).toFixed(4))} %`
+
 /** A speed ratio: 3.14 → `3.1×`, 1.043 → `1.04×`. */
 export function times(ratio: number | null | undefined): string {
   if (ratio === null || ratio === undefined || !Number.isFinite(ratio)) return '–'

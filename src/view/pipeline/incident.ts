@@ -1,6 +1,6 @@
 import type { IncidentReport } from '../../report/index.ts'
-import { evidenceLines, evidenceNumber, sideText } from '../incident-text.ts'
-import { count } from '../words.ts'
+import { evidenceLines, evidenceNumber, sideText, stepsLeft } from '../incident-text.ts'
+import { count, plural } from '../words.ts'
 
 /** An incident as a Markdown document of its own, for a ticket or a review. */
 export function renderIncident(report: IncidentReport): string {
@@ -29,13 +29,15 @@ export function renderIncident(report: IncidentReport): string {
       ),
     ].join('\n'),
     '## Who was answered by which version',
-    list(Object.entries(report.served).map(([version, requests]) => `${version}: ${count(requests)} requests`)),
+    list(Object.entries(report.served).map(([version, requests]) => `${version}: ${plural(requests, 'request')}`)),
     '## Inputs whose answers differ',
     report.inputs.length === 0
       ? 'None were kept.'
       : list(report.inputs.map(({ requestId, digest }) => `request \`${requestId}\`: \`${digest}\``)),
     '## What to do',
-    report.runbook.map((step, i) => `${i + 1}. ${plain(step)}`).join('\n'),
+    stepsLeft(report)
+      .map((step, i) => `${i + 1}. ${plain(step)}`)
+      .join('\n'),
   ].join('\n\n')}\n`
 }
 

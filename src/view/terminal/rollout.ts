@@ -1,13 +1,13 @@
 import type { DriftReport, DrillReport, IncidentReport, IncidentsReport, RolloutReport } from '../../report/index.ts'
-import { ALARM_WORDS, evidenceLines, evidenceNumber, sideText } from '../incident-text.ts'
-import { count, minute, percent, plural } from '../words.ts'
+import { ALARM_WORDS, evidenceLines, evidenceNumber, sideText, stepsLeft } from '../incident-text.ts'
+import { count, minute, namedShare, percent, plural } from '../words.ts'
 import { section } from './section.ts'
 import { paint, type Style, textTable, verdictWord } from './table.ts'
 
 /** How a rollout stands, on what evidence, and by which rules. */
 export function rollout(report: RolloutReport, style: Style): string {
   const { settings, state, base, candidate } = report
-  const how = settings.mode === 'shadow' ? 'in the shadow' : `answering ${percent(settings.share, 1)} of the keys`
+  const how = settings.mode === 'shadow' ? 'in the shadow' : `answering ${namedShare(settings.share)} of the requests`
   const head = {
     running: `${report.name}: ${candidate.version} is tried ${how}, ${base.version} answers`,
     'rolled-back': `${report.name}: ${candidate.version} was rolled back, ${base.version} answers`,
@@ -25,8 +25,8 @@ export function rollout(report: RolloutReport, style: Style): string {
     ...(report.incident ? [`incident   ${report.incident}`] : []),
     ...section('seen', evidenceLines(report)),
     ...section('rules', [
-      `margin ${settings.margin}, α ${settings.alpha}; ${settings.labels ? 'labels decide' : `without labels at most ${percent(settings.maxDisagreement, 1)} changed answers`}`,
-      `at most ${percent(settings.maxErrors, 1)} failed requests; ${settings.maxSlowdown === null ? 'time is not watched' : `at most ${settings.maxSlowdown} times the baseline's 95th percentile`}`,
+      `margin ${settings.margin}, α ${settings.alpha}; ${settings.labels ? 'labels decide' : `without labels at most ${namedShare(settings.maxDisagreement)} changed answers`}`,
+      `at most ${namedShare(settings.maxErrors)} failed requests; ${settings.maxSlowdown === null ? 'time is not watched' : `at most ${settings.maxSlowdown} times as long as 95 of 100 answers of the baseline take`}`,
       settings.promote ? 'a proof lets the candidate answer' : 'a proof changes nothing: whoever started it decides',
     ]),
   ].join('\n')
@@ -56,14 +56,15 @@ export function incident(report: IncidentReport, style: Style): string {
     ...section(
       'evidence as it grew',
       report.path.map(
-        ({ pairs, labelled, alarm }) => `${count(pairs)} pairs, ${count(labelled)} labels: ${evidenceNumber(alarm)}`,
+        ({ pairs, labelled, alarm }) =>
+          `${plural(pairs, 'pair')}, ${plural(labelled, 'label')}: ${evidenceNumber(alarm)}`,
       ),
     ),
     ...section(
       'inputs whose answers differ',
       report.inputs.map(({ requestId, digest }) => `${requestId}  ${digest}`),
     ),
-    ...section('what to do', report.runbook),
+    ...section('what to do', stepsLeft(report)),
   ].join('\n')
 }
 
