@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
+import { parse } from 'yaml'
 import { EXIT } from '../src/cli/exit-codes.ts'
 import { overview } from '../src/cli/overview.ts'
 import { COMMON } from '../src/cli/verb.ts'
@@ -70,6 +71,15 @@ test('the keys of a gate file are those that are read', () => {
       .map((cell) => cell.replaceAll('`', ''))
       .sort(),
   ).toEqual([...GATE_KEYS].sort())
+})
+
+test('inputs and outputs of the action are told', () => {
+  const { inputs, outputs } = parse(textOf('action.yml'))
+  const [, told] = textOf('docs/comparing.md').split('### In GitHub Actions')
+  const section = told!.split('\n## ')[0]!
+  const names = [...Object.keys(inputs), ...Object.keys(outputs)]
+  expect(names.length).toBeGreaterThan(8)
+  expect(names.filter((name) => !section.includes(`\`${name}`))).toEqual([])
 })
 
 test('passes in tables exist', () => {
