@@ -41,11 +41,13 @@ export function paretoChart(report: OptimizationReport): Markup {
     CHART_WIDTH,
   )
   const best = points.find((point) => point.chosen)
+  // What is handed out is seen whole where others lie on the same place.
+  const drawn = [...dots.filter(({ chosen }) => !chosen), ...dots.filter(({ chosen }) => chosen)]
   return html`<figure>
 <svg viewBox="0 0 ${CHART_WIDTH} ${HEIGHT}" role="img" aria-label="Latency against size of ${points.length} candidates${best ? `; the chosen one takes ${ms(best.x)} and ${bytes(best.y)}` : ''}">
 ${axes(x, y, { ...AREA, bottom }, { x: 'median latency in ms (left is faster)', y: bytes })}
 ${front.length > 1 && html`<polyline fill="none" stroke="var(--accent)" stroke-width="2" stroke-dasharray="5 4" points="${front.map((point) => `${x.at(point.x)},${y.at(point.y)}`).join(' ')}"/>`}
-${dots.map((dot) => mark(dot, dot.px, dot.py))}
+${drawn.map((dot) => mark(dot, dot.px, dot.py))}
 ${labels.map((label: Place) => html`<text x="${label.x}" y="${label.y}" text-anchor="${label.anchor}">${label.text}</text>`)}
 </svg>
 <figcaption>Every candidate that was built and timed, at the original's time by its ratio to that. Circles (green) passed, squares (blue) are close but not provable with these rows, triangles (amber) are undecided, crosses (red) regressed, rings (grey) were not judged; the diamond is the original. The large mark is what is handed out; the dashed line joins those that nothing beats in both directions.</figcaption>
