@@ -1,7 +1,7 @@
 import type { AttackReport } from '../../report/index.ts'
 import { count, fileName, percent, plural, signed } from '../words.ts'
 import { html, type Markup, raw } from './markup.ts'
-import { page, table } from './page.ts'
+import { list, listUnder, page, table } from './page.ts'
 import { type Picture, picture } from './picture.ts'
 
 /** Pictures of a row that an attack turned. */
@@ -65,9 +65,9 @@ ${alarms(stands)}
 ${byAttack(stands)}
 ${paired(report)}
 <h2>Where the gradient comes from</h2>
-<ul>${stands.map(([path, { gradient }]) => html`<li><b>${path}</b>: ${gradient}. ${GRADIENTS[gradient]}</li>`)}</ul>
+${list(stands.map(([path, { gradient }]) => html`<b>${path}</b>: ${gradient}. ${GRADIENTS[gradient]}`))}
 ${fooledRows(report, pictures)}
-${warnings.length > 0 && html`<h2>Notes</h2><ul>${warnings.map((line) => html`<li>${line}</li>`)}</ul>`}
+${listUnder('Worth knowing', warnings)}
 <h2>Method</h2>
 <p class="soft">${plural(data.rows, 'row')} of ${fileName(data.path)}, seed ${report.seed}; the valid range is from the ${report.rangeFrom}. What an attack finds counts only where the model itself, run on that one row, answers wrong, within the radius and inside the range. Together, apgd-ce, apgd-t, fab-t and square are AutoAttack (Croce and Hein, arXiv 2003.01690).</p>
 <dl><dt>Model</dt><dd><code>${model.digest}</code></dd>${against && html`<dt>Against</dt><dd><code>${against.digest}</code></dd>`}<dt>Data</dt><dd><code>${data.digest}</code></dd></dl>`,
@@ -83,7 +83,7 @@ function alarms(stands: ReturnType<typeof standsOf>): Markup {
   const all = stands.flatMap(([path, stand]) => stand.alarms.map((alarm) => [path, alarm] as const))
   if (all.length === 0) return html``
   return html`<section class="alarm" role="alert"><h2>Do not trust the robust number</h2>
-<ul>${all.map(([path, alarm]) => html`<li><b>${path}</b>: ${alarm}</li>`)}</ul>
+${list(all.map(([path, alarm]) => html`<b>${path}</b>: ${alarm}`))}
 <p>A search without gradients should never find more than attacks that follow them. Where it does, the gradient hides something, and a stronger adversary may break more rows than were counted here.</p></section>`
 }
 

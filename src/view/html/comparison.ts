@@ -14,9 +14,9 @@ import {
   times,
 } from '../words.ts'
 import { flipBars, flippedRows } from './flips.ts'
-import { type ForestLine, forest, toneOf } from './forest.ts'
+import { type ForestLine, forest } from './forest.ts'
 import { html, type Markup } from './markup.ts'
-import { badge, page, table } from './page.ts'
+import { badge, list, page, table, toneOf } from './page.ts'
 import type { RowPictures } from './picture.ts'
 import { reliabilityChart } from './reliability-chart.ts'
 
@@ -50,7 +50,7 @@ ${confidence && html`<h2>Does its confidence mean what it says?</h2>${reliabilit
 <p>${report.sentence}</p>
 ${numbers(report)}
 ${outputs(report)}
-${notes(report)}
+${list(report.warnings)}
 ${method(report)}`,
   )
 }
@@ -167,7 +167,7 @@ export function comparisonSections(report: ComparisonReport): Markup {
 ${forest(allLines(report), `Difference in ${report.metric}, candidate minus original, with its interval. An interval wholly right of the dashed line is proven to lose less than the margin.`, unitOf(report))}
 ${report.slices.length > 0 && html`<h3>Slices</h3>${sliceTable(report.slices, 'Slice')}`}
 ${outputs(report)}
-${notes(report)}`
+${list(report.warnings)}`
 }
 
 function numbers(report: ComparisonReport): Markup {
@@ -202,9 +202,6 @@ function outputs(report: ComparisonReport): Markup {
     report.outputs,
   )}</details>`
 }
-
-const notes = ({ warnings }: ComparisonReport): Markup =>
-  html`${warnings.length > 0 && html`<ul>${warnings.map((line) => html`<li>${line}</li>`)}</ul>`}`
 
 function sliceTable(slices: readonly SliceResult[], what: string): Markup {
   return table(

@@ -1,5 +1,6 @@
 import { signed } from '../words.ts'
 import { html, type Markup } from './markup.ts'
+import type { toneOf } from './page.ts'
 
 /** One line of a forest plot: a difference with its interval. */
 export interface ForestLine {
@@ -9,11 +10,8 @@ export interface ForestLine {
   readonly high: number
   readonly point: number
   readonly margin: number
-  readonly tone: 'good' | 'bad' | 'warn'
+  readonly tone: ReturnType<typeof toneOf>
 }
-
-export const toneOf = (verdict: string): ForestLine['tone'] =>
-  verdict === 'pass' ? 'good' : verdict === 'regressed' ? 'bad' : 'warn'
 
 /**
  * Differences candidate − base with their intervals on one scale: a line at no change, and the zone beyond the margin.

@@ -3,7 +3,7 @@ import { bytes, count, ms, plural, times } from '../words.ts'
 import { breakEvenLines, energyLines, loadLine, money, SCENARIO_WORDS } from '../words-load.ts'
 import { lineChart, TONES } from './line-chart.ts'
 import { html, type Markup } from './markup.ts'
-import { page, table } from './page.ts'
+import { list, listUnder, page, table } from './page.ts'
 
 /** Timings as one HTML document that needs no other file. */
 export function latencyPage(report: LatencyReport): string {
@@ -23,8 +23,8 @@ ${list(
 ${distribution(report)}
 ${sweep(report)}
 ${costs(report)}
-${energyLines(report).length > 0 && html`<h2>Energy</h2>${list(energyLines(report))}`}
-${report.warnings.length > 0 && html`<h2>Worth knowing</h2>${list(report.warnings)}`}
+${listUnder('Energy', energyLines(report))}
+${listUnder('Worth knowing', report.warnings)}
 <h2>Method</h2>
 <p class="soft">${plural(report.threads, 'thread')}${report.cores ? `, bound to core ${report.cores.join(', ')}` : ''}, ${plural(report.batch, 'row')} a run, ${report.cpu}, ${report.runtime}. Every model has a process of its own; they take turns and only one runs at a time. Percentiles carry distribution-free order-statistic intervals (David and Nagaraja, Order Statistics, 7.1); what may be claimed after a finite run follows the early-stopping rule of MLPerf's LoadGen at 99 % confidence. In the server scenario arrivals are Poisson and latency counts from the scheduled arrival, so a stall is felt by everyone who came meanwhile. Memory is the peak of the process beyond what it held before the load.</p>`,
   )
@@ -167,8 +167,5 @@ ${table(
 <p class="soft">If ${found.assumes}.</p>
 ${list(breakEvenLines(report))}`
 }
-
-const list = (lines: readonly string[]): Markup =>
-  lines.length === 0 ? html`` : html`<ul>${lines.map((line) => html`<li>${line}</li>`)}</ul>`
 
 const toneOf = (i: number) => TONES[i % TONES.length] as string

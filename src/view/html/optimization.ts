@@ -2,7 +2,7 @@ import type { CandidateResult, ComparisonReport, OptimizationReport } from '../.
 import { bytes, count, decibels, fileName, metricValue, ms, plural, sizeChange, times } from '../words.ts'
 import { comparisonSections, method } from './comparison.ts'
 import { html, type Markup } from './markup.ts'
-import { badge, page, table } from './page.ts'
+import { badge, listUnder, page, table } from './page.ts'
 import { paretoChart } from './pareto-chart.ts'
 import { timeBars } from './time-bars.ts'
 import { usage } from './usage.ts'
@@ -28,7 +28,7 @@ ${leftAlone('Whose channels all stay, and why', chosen?.whole)}
 ${usage(report)}
 <h2>Do it again</h2>
 ${reproduce(report)}
-${report.warnings.length > 0 && html`<h2>Worth knowing</h2><ul>${report.warnings.map((line) => html`<li>${line}</li>`)}</ul>`}
+${listUnder('Worth knowing', report.warnings)}
 ${method()}
 <p class="soft">Latency is measured in separate processes, the original and the candidate by turns (A B B A), ${plural(report.threads, 'thread')}; the ratio is the median of paired blocks with a 95 % interval. A model is called faster only where that whole interval is.</p>`,
   )

@@ -21,10 +21,22 @@ ${body}
 /** The colour word of a verdict with its grade. */
 export function badge(verdict: string | null, grade: string | null, said?: string): Markup {
   if (verdict === null) return html`<span class="badge none">not judged</span>`
-  const tone = verdict === 'pass' ? 'good' : verdict === 'regressed' ? 'bad' : grade === 'close' ? 'near' : 'warn'
+  const tone = grade === 'close' && toneOf(verdict) === 'warn' ? 'near' : toneOf(verdict)
   const words = said ?? (grade === 'close' ? 'close, not proven' : grade === 'proven' ? `${verdict}, proven` : verdict)
   return html`<span class="badge ${tone}">${words}</span>`
 }
+
+/** The tone of a verdict by itself. */
+export const toneOf = (verdict: string): 'good' | 'bad' | 'warn' =>
+  verdict === 'pass' ? 'good' : verdict === 'regressed' ? 'bad' : 'warn'
+
+/** A point for each line; nothing without lines. */
+export const list = (lines: readonly (Markup | string)[]): Markup =>
+  lines.length === 0 ? html`` : html`<ul>${lines.map((line) => html`<li>${line}</li>`)}</ul>`
+
+/** The same under a heading. */
+export const listUnder = (title: string, lines: readonly (Markup | string)[]): Markup =>
+  lines.length === 0 ? html`` : html`<h2>${title}</h2>${list(lines)}`
 
 interface TableColumn<Row> {
   readonly head: string

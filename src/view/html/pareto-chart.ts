@@ -3,6 +3,7 @@ import { bytes, ms } from '../words.ts'
 import { axes } from './axes.ts'
 import { labelPlaces, type Place } from './label-places.ts'
 import { html, type Markup } from './markup.ts'
+import { toneOf } from './page.ts'
 import { CHART_WIDTH, scaleOf } from './scale.ts'
 
 const HEIGHT = 380
@@ -80,22 +81,13 @@ function pointsOf(report: OptimizationReport): readonly Point[] {
   }
   const others = report.candidates.flatMap((candidate): Point[] => {
     if (candidate.id === 'original' || candidate.p50Ms === null || candidate.bytes === null) return []
-    const tone =
-      candidate.verdict === null
-        ? 'bar'
-        : candidate.verdict === 'pass'
-          ? 'good'
-          : candidate.verdict === 'regressed'
-            ? 'bad'
-            : candidate.grade === 'close'
-              ? 'close'
-              : 'warn'
+    const tone = candidate.verdict === null ? 'bar' : toneOf(candidate.verdict)
     return [
       {
         id: candidate.id,
         x: candidate.p50Ms,
         y: candidate.bytes,
-        tone,
+        tone: tone === 'warn' && candidate.grade === 'close' ? 'close' : tone,
         front: candidate.onFront,
         chosen: candidate.id === report.chosen.id,
       },

@@ -3,7 +3,7 @@ import { count, fileName, inWords, metricValue, percent, plural, signed } from '
 import { HEAT_STYLE, heatMap } from './heat-map.ts'
 import { lineChart, TONES } from './line-chart.ts'
 import { html, type Markup, raw } from './markup.ts'
-import { badge, page, table } from './page.ts'
+import { badge, listUnder, page, table } from './page.ts'
 
 /** Robustness as one HTML document that needs no other file. */
 export function robustnessPage(report: RobustnessReport): string {
@@ -22,8 +22,11 @@ ${report.corruptions.length > 0 && html`<h2>Corruptions</h2>${heatMaps(report)}`
 ${calibration(report)}
 ${strangers(report)}
 ${brittleness(report)}
-${Object.keys(missing).length > 0 && html`<h2>Not measured</h2><ul>${Object.entries(missing).map(([name, reason]) => html`<li>${inWords(name)}: ${reason}</li>`)}</ul>`}
-${warnings.length > 0 && html`<h2>Notes</h2><ul>${warnings.map((line) => html`<li>${line}</li>`)}</ul>`}
+${listUnder(
+  'Not measured',
+  Object.entries(missing).map(([name, reason]) => `${inWords(name)}: ${reason}`),
+)}
+${listUnder('Worth knowing', warnings)}
 ${method(report)}`,
   )
 }

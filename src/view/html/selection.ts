@@ -4,7 +4,7 @@ import { bytes, count, fileName, GATE_WORDS, metricValue, ms, plural, signed, ti
 import { gateTable, method } from './comparison.ts'
 import { labelPlaces } from './label-places.ts'
 import { html, type Markup } from './markup.ts'
-import { badge, page, table } from './page.ts'
+import { badge, list, listUnder, page, table, toneOf } from './page.ts'
 import { CHART_WIDTH, linearTicks } from './scale.ts'
 
 /** A leaderboard as one HTML document that needs no other file. */
@@ -19,7 +19,7 @@ ${frontChart(report)}
 ${leaderboard(report)}
 <h2>What the gates say</h2>
 ${report.models.map((model) => html`<details><summary>${model.path} ${gateBadge(model.gates)}</summary><p>${model.sentence}</p>${model.gates.map((gate) => html`<p>${gateSentence(gate)}</p>${gateTable(gate)}`)}</details>`)}
-${report.warnings.length > 0 && html`<h2>Worth knowing</h2><ul>${report.warnings.map((line) => html`<li>${line}</li>`)}</ul>`}
+${listUnder('Worth knowing', report.warnings)}
 ${method()}
 <p class="soft">All models are judged against the first on the same ${count(report.n)} rows of <code>${report.data.path}</code>${report.models.some(({ data }) => data) && ', where named in a form of their own,'} and timed by turns in one run, each in a process of its own: ${plural(report.threads, 'thread')}, ${report.cpu}, ${report.runtime}. Against several gates none is corrected: a model must pass every one.</p>`,
   )
@@ -30,8 +30,11 @@ function heldBack({ models }: SelectionReport): Markup {
   const shut = models.flatMap(({ path, gates }) =>
     gates.filter(({ verdict }) => verdict !== 'pass').map((gate) => ({ path, gate, several: gates.length > 1 })),
   )
-  if (shut.length === 0) return html``
-  return html`<ul>${shut.map(({ path, gate, several }) => html`<li><b>${path}</b>${several && `, ${fileName(gate.file)}`}: ${gateSentence(gate)}</li>`)}</ul>`
+  return list(
+    shut.map(
+      ({ path, gate, several }) => html`<b>${path}</b>${several && `, ${fileName(gate.file)}`}: ${gateSentence(gate)}`,
+    ),
+  )
 }
 
 const gateWord = (gates: SelectionReport['models'][number]['gates']) =>
@@ -88,8 +91,6 @@ function frontChart(report: SelectionReport): Markup {
   const px = (x: number) => Math.round(SIZE.left + (x / xTop) * (SIZE.width - SIZE.left - SIZE.right))
   const upward = (y: number) => (report.higherIsBetter ? (high - y) / (high - low) : (y - low) / (high - low))
   const py = (y: number) => Math.round(SIZE.top + upward(y) * (SIZE.height - SIZE.top - SIZE.bottom))
-  const tone = (model: (typeof models)[number]) =>
-    ({ pass: 'good', regressed: 'bad', inconclusive: 'warn' })[gateWord(model.gates)]
   const front = models.filter(({ onFront }) => onFront).sort((a, b) => a.x - b.x)
   const dots = models.map(({ x, y, path }) => ({ x: px(x), y: py(y), text: path }))
   const labels = labelPlaces(dots, dots, SIZE.width)
@@ -98,7 +99,7 @@ function frontChart(report: SelectionReport): Markup {
 ${linearTicks([0, xTop]).map((tick) => html`<text class="s" x="${px(tick)}" y="${SIZE.height - 26}" text-anchor="middle">${Number(tick.toPrecision(3))}</text>`)}
 ${linearTicks([low, high]).map((tick) => html`<line x1="${SIZE.left}" x2="${SIZE.width - SIZE.right}" y1="${py(tick)}" y2="${py(tick)}" stroke="var(--line)"/><text class="s" x="${SIZE.left - 8}" y="${py(tick) + 4}" text-anchor="end">${Number(tick.toPrecision(4))}</text>`)}
 <polyline fill="none" stroke="var(--accent)" stroke-width="2" stroke-dasharray="5 4" points="${front.map(({ x, y }) => `${px(x)},${py(y)}`).join(' ')}"/>
-${models.map((model) => html`<circle cx="${px(model.x)}" cy="${py(model.y)}" r="${model.path === report.chosen?.path ? 9 : 6}" fill="var(--${tone(model)})"/>`)}
+${models.map((model) => html`<circle cx="${px(model.x)}" cy="${py(model.y)}" r="${model.path === report.chosen?.path ? 9 : 6}" fill="var(--${toneOf(gateWord(model.gates))})"/>`)}
 ${labels.map(({ x, y, anchor, text }) => html`<text x="${x}" y="${y}" text-anchor="${anchor}">${text}</text>`)}
 <text class="s" x="${SIZE.width / 2}" y="${SIZE.height - 8}" text-anchor="middle">median latency in ms (left is faster)</text>
 </svg><figcaption>${report.metric}, better further up. Green passes every gate, red breaks a limit, amber is undecided; the dashed line joins the models that none beats in metric, latency and size together.</figcaption></figure>`
