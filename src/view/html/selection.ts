@@ -1,11 +1,12 @@
 import type { SelectionReport } from '../../report/index.ts'
 import { gateSentence } from '../pipeline/checks.ts'
 import { bytes, count, fileName, GATE_WORDS, metricValue, ms, plural, signed, times } from '../words.ts'
+import { axes } from './axes.ts'
 import { gateTable, method } from './comparison.ts'
 import { labelPlaces } from './label-places.ts'
 import { html, type Markup } from './markup.ts'
 import { badge, list, listUnder, page, table, toneOf } from './page.ts'
-import { CHART_WIDTH, linearTicks } from './scale.ts'
+import { CHART_WIDTH, type Scale, scaleOf } from './scale.ts'
 
 /** A leaderboard as one HTML document that needs no other file. */
 export function selectionPage(report: SelectionReport): string {
@@ -76,7 +77,8 @@ function leaderboard(report: SelectionReport): Markup {
   )
 }
 
-const SIZE = { width: CHART_WIDTH, height: 340, left: 76, right: 20, top: 16, bottom: 48 }
+const HEIGHT = 340
+const AREA = { left: 76, right: 24, top: 16, bottom: HEIGHT - 48 }
 
 /** Latency against the metric; the front is joined. */
 function frontChart(report: SelectionReport): Markup {
@@ -84,23 +86,26 @@ function frontChart(report: SelectionReport): Markup {
     p50Ms === null || metric === null ? [] : [{ ...rest, x: p50Ms, y: metric }],
   )
   if (models.length === 0) return html``
-  const xTop = Math.max(...models.map(({ x }) => x)) * 1.15
+  const x = scaleOf(
+    models.map((model) => model.x),
+    [AREA.left, CHART_WIDTH - AREA.right],
+  )
   const ys = models.map(({ y }) => y)
   const pad = (Math.max(...ys) - Math.min(...ys)) * 0.25 || Math.abs(ys[0]!) * 0.05 || 1
   const [low, high] = [Math.min(...ys) - pad, Math.max(...ys) + pad]
-  const px = (x: number) => Math.round(SIZE.left + (x / xTop) * (SIZE.width - SIZE.left - SIZE.right))
-  const upward = (y: number) => (report.higherIsBetter ? (high - y) / (high - low) : (y - low) / (high - low))
-  const py = (y: number) => Math.round(SIZE.top + upward(y) * (SIZE.height - SIZE.top - SIZE.bottom))
+  const [best, worst] = report.higherIsBetter ? [high, low] : [low, high]
+  const y: Scale = {
+    domain: [low, high],
+    at: (value) => Math.round(AREA.top + ((best - value) / (best - worst)) * (AREA.bottom - AREA.top)),
+  }
   const front = models.filter(({ onFront }) => onFront).sort((a, b) => a.x - b.x)
-  const dots = models.map(({ x, y, path }) => ({ x: px(x), y: py(y), text: path }))
-  const labels = labelPlaces(dots, dots, SIZE.width)
+  const dots = models.map((model) => ({ x: x.at(model.x), y: y.at(model.y), text: model.path }))
+  const labels = labelPlaces(dots, dots, CHART_WIDTH)
   const words = models.map((model) => `${model.path} ${ms(model.x)}, ${metricValue(model.y)}`).join('; ')
-  return html`<figure><svg viewBox="0 0 ${SIZE.width} ${SIZE.height}" role="img" aria-label="Latency and ${report.metric}: ${words}">
-${linearTicks([0, xTop]).map((tick) => html`<text class="s" x="${px(tick)}" y="${SIZE.height - 26}" text-anchor="middle">${Number(tick.toPrecision(3))}</text>`)}
-${linearTicks([low, high]).map((tick) => html`<line x1="${SIZE.left}" x2="${SIZE.width - SIZE.right}" y1="${py(tick)}" y2="${py(tick)}" stroke="var(--line)"/><text class="s" x="${SIZE.left - 8}" y="${py(tick) + 4}" text-anchor="end">${Number(tick.toPrecision(4))}</text>`)}
-<polyline fill="none" stroke="var(--accent)" stroke-width="2" stroke-dasharray="5 4" points="${front.map(({ x, y }) => `${px(x)},${py(y)}`).join(' ')}"/>
-${models.map((model) => html`<circle cx="${px(model.x)}" cy="${py(model.y)}" r="${model.path === report.chosen?.path ? 9 : 6}" fill="var(--${toneOf(gateWord(model.gates))})"/>`)}
-${labels.map(({ x, y, anchor, text }) => html`<text x="${x}" y="${y}" text-anchor="${anchor}">${text}</text>`)}
-<text class="s" x="${SIZE.width / 2}" y="${SIZE.height - 8}" text-anchor="middle">median latency in ms (left is faster)</text>
+  return html`<figure><svg viewBox="0 0 ${CHART_WIDTH} ${HEIGHT}" role="img" aria-label="Latency and ${report.metric}: ${words}">
+${axes(x, y, AREA, { x: 'median latency in ms (left is faster)', y: (tick) => String(Number(tick.toPrecision(4))) })}
+<polyline fill="none" stroke="var(--accent)" stroke-width="2" stroke-dasharray="5 4" points="${front.map((model) => `${x.at(model.x)},${y.at(model.y)}`).join(' ')}"/>
+${models.map((model) => html`<circle cx="${x.at(model.x)}" cy="${y.at(model.y)}" r="${model.path === report.chosen?.path ? 9 : 6}" fill="var(--${toneOf(gateWord(model.gates))})"/>`)}
+${labels.map((label) => html`<text x="${label.x}" y="${label.y}" text-anchor="${label.anchor}">${label.text}</text>`)}
 </svg><figcaption>${report.metric}, better further up. Green passes every gate, red breaks a limit, amber is undecided; the dashed line joins the models that none beats in metric, latency and size together.</figcaption></figure>`
 }
