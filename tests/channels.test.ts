@@ -1,13 +1,12 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { memoryDataset } from '../src/data/index.ts'
-import { startRuntimes, type TensorValue } from '../src/engine/index.ts'
+import type { TensorValue } from '../src/engine/index.ts'
 import { type Model, tensorOf, tensorValues } from '../src/ir/index.ts'
 import { encodeModel } from '../src/onnx/index.ts'
 import { compareKernels, passes } from '../src/passes/index.ts'
 import { channelsOf } from '../src/recipe/evidence/channels.ts'
 import { rangesOf as rangesOn } from '../src/recipe/evidence/ranges.ts'
-import { OpenSessions } from '../src/recipe/open-sessions.ts'
-import { rangesAndChannels } from '../src/recipe/quantize/ranges-and-channels.ts'
+import { rangesWithChannels } from '../src/recipe/quantize/ranges-and-channels.ts'
 import type { CalibrationReport, ChannelsReport } from '../src/report/index.ts'
 import { decibels, kernelsOf, modelWith, randomValue, rangesOf, runOnce } from './quantize-kit.ts'
 
@@ -228,13 +227,8 @@ describe('ranges and channels from one run of each row', () => {
   }
   const both = async (data: Awaited<ReturnType<typeof rowsOf>>) => {
     const model = modelWith(text, { k: [1, 4, 1, 1], w: [144, 3] })
-    const sessions = new OpenSessions(startRuntimes(1))
-    try {
-      const together = await rangesAndChannels(sessions, model, data, { samples: 36 })
-      return [together, [await rangesOn(model, data, 'minmax', { samples: 36 }), await channelsOf(model, data)]]
-    } finally {
-      await sessions.closeAll()
-    }
+    const together = await rangesWithChannels(model, data, 'minmax', { samples: 36 })
+    return [together, [await rangesOn(model, data, 'minmax', { samples: 36 }), await channelsOf(model, data)]]
   }
 
   test('are those of the two measures, each on its own rows', async () => {

@@ -4,6 +4,7 @@ import {
   openIsolated,
   type RuntimeProcesses,
   type Session,
+  startRuntimes,
 } from '../engine/index.ts'
 import type { Model } from '../ir/index.ts'
 import { LEAN } from './lean.ts'
@@ -56,5 +57,15 @@ export class OpenSessions {
     this.#opening.clear()
     await Promise.all(opened.map((one) => (one.status === 'fulfilled' ? one.value?.close() : undefined)))
     await Promise.all([ended, ...this.#closing])
+  }
+}
+
+/** What `work` gives with sessions in processes of its own, so many at a time, which have ended when it has. */
+export async function inProcesses<T>(count: number, work: (sessions: OpenSessions) => Promise<T>): Promise<T> {
+  const sessions = new OpenSessions(startRuntimes(count))
+  try {
+    return await work(sessions)
+  } finally {
+    await sessions.closeAll()
   }
 }

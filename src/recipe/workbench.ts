@@ -4,7 +4,6 @@ import type { Model, NumericArray } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import type {
   CalibrationReport,
-  ChannelsReport,
   ComparisonReport,
   CostsReport,
   InspectionReport,
@@ -17,7 +16,6 @@ import type {
 } from '../report/index.ts'
 import { requiredN } from '../statistics/index.ts'
 import { type Built, builtFrom, type CandidateSpec, type Rounding } from './candidate.ts'
-import { channelsOf } from './evidence/channels.ts'
 import { type EvidenceCache, inMemory } from './evidence/evidence-cache.ts'
 import { openTimed, quickestRun } from './evidence/first-look.ts'
 import { kernelCosts } from './evidence/kernel-costs.ts'
@@ -35,12 +33,12 @@ import { FORM_SECONDS } from './quantize/float-form-choice.ts'
 import { taughtSteps } from './quantize/learned-steps.ts'
 import { type ReadKernels, readKernels } from './quantize/measure-quantized.ts'
 import { quantizationRun, quantizeSteps } from './quantize/quantize-steps.ts'
+import { rangesWithChannels } from './quantize/ranges-and-channels.ts'
 import { outliersDivided, smoothed } from './quantize/smooth.ts'
 import { type RunsOn, refusalBy, runsOn } from './runs-on.ts'
 import { type Phase, type RowsOf, shareRows } from './share-rows.ts'
 import { readyFor } from './simplify.ts'
 import { type TimingPurpose, timeSideBySide } from './time-side-by-side.ts'
-import { together } from './together.ts'
 import { startTrail, type Trail } from './trail.ts'
 import { tryMetric, tryProof } from './try-metric.ts'
 import { advanceOnThreads } from './weight-threads.ts'
@@ -268,11 +266,11 @@ export class Workbench {
   async #evidence(model: Model, { scheme, noiseBudget, measuredCosts, ...spec }: CandidateSpec) {
     const isStatic = scheme === 'static-int8'
     if (!isStatic && (scheme !== 'dynamic-int8' || noiseBudget === undefined)) return []
-    const ranging = this.#ranges(model, spec.calibration ?? 'minmax', spec.samples)
-    const looking = async () => (isStatic ? this.#channels(model, spec.samples) : null)
-    const { workers = 1 } = this.#options
-    const [ranges, channels] = await together(ranging, workers > 1 ? looking() : ranging.then(looking))
-    const sensitivity = noiseBudget ? await this.#sensitivity(model, ranges, spec.noiseRuns) : null
+    const { calibration = 'minmax', samples, noiseRuns } = spec
+    const [ranges, channels] = isStatic
+      ? await this.#rangesAndChannels(model, calibration, samples)
+      : [await this.#ranges(model, calibration, samples), null]
+    const sensitivity = noiseBudget ? await this.#sensitivity(model, ranges, noiseRuns) : null
     const costs = measuredCosts ? await this.#costs(model, ranges) : null
     return [ranges, channels, sensitivity, costs].filter((report) => report !== null)
   }
@@ -291,6 +289,12 @@ export class Workbench {
     return this.#costs(model, await this.#ranges(model, calibration, samples))
   }
 
+  /** What static quantization asks the calibration rows for, or `samples` of them. */
+  #rangesAndChannels(model: Model, method: RangeMethod, samples?: number) {
+    const { data, indices } = this.rows.calibrate
+    return rangesWithChannels(model, data, method, { ...this.#options, indices, samples })
+  }
+
   /** Ranges of the values that static quantization asks for, from the calibration rows. */
   async #ranges(model: Model, method: RangeMethod, samples?: number): Promise<CalibrationReport> {
     const { data, indices } = this.rows.calibrate
@@ -306,12 +310,6 @@ export class Workbench {
     if (target === 'web') return null
     const curves = await curvesOn(target, model, cache)
     return kernelCosts(model, ranges, this.#feeds, { threads, cache, signal, curves, runMs: this.seen.runMs })
-  }
-
-  /** What the calibration rows, or `samples` of them, say about single channels. */
-  async #channels(model: Model, samples?: number): Promise<ChannelsReport> {
-    const { data, indices } = this.rows.calibrate
-    return channelsOf(model, data, { ...this.#options, indices, samples })
   }
 
   kernels(built: Built): Promise<ReadKernels> {

@@ -3,10 +3,11 @@ import { CALIBRATION_ROWS, measureRangesAndChannels, type RangesAndChannels } fr
 import { inferTypes, type Model } from '../../ir/index.ts'
 import { channelProbes } from '../../passes/index.ts'
 import { letOthersRun } from '../../platform/index.ts'
-import type { CalibrationReport, ChannelsReport } from '../../report/index.ts'
+import type { CalibrationReport, ChannelsReport, RangeMethod } from '../../report/index.ts'
 import { CHANNEL_ROWS, channelsOf } from '../evidence/channels.ts'
 import { calibratedNames, type RangeOptions, rangesOf } from '../evidence/ranges.ts'
-import type { OpenSessions } from '../open-sessions.ts'
+import { noMeter } from '../meter.ts'
+import { inProcesses, type OpenSessions } from '../open-sessions.ts'
 import { together } from '../together.ts'
 
 interface RangesAndChannelsOptions extends RangeOptions {
@@ -14,23 +15,54 @@ interface RangesAndChannelsOptions extends RangeOptions {
   readonly free?: Promise<unknown> | undefined
   /** Ends when a second process is free to look; at once unless said. */
   readonly secondFree?: Promise<void> | null | undefined
+  /** Whether a second process may look at all; unless said, it may. */
+  readonly alone?: boolean | undefined
   /** What this process shall do while others look. */
   readonly meanwhile?: (() => Promise<void>) | undefined
 }
 
-/** Extremes and channels of the values that static quantization asks for, from one run of each row where that can be. */
+/** Lends sessions to a piece of work. */
+type Lending = <T>(work: (sessions: OpenSessions) => Promise<T>) => Promise<T>
+
+/**
+ * Extremes and channels of the values that static quantization asks for, from one run of each row where that can be.
+ *
+ * @param within Lends the sessions that rows are run in, where these must be looked at.
+ */
 export function rangesAndChannels(
-  sessions: OpenSessions,
+  within: Lending,
   model: Model,
   data: Dataset,
   options: RangesAndChannelsOptions,
 ): Promise<readonly [CalibrationReport, ChannelsReport]> {
   let both: Promise<RangesAndChannels | null> | undefined
-  const look = () => (both ??= lookOnce(sessions, model, data, options))
-  return together(
-    rangesOf(model, data, 'minmax', { ...options, extremes: async () => (await look())?.calibration ?? null }),
-    channelsOf(model, data, { ...options, taken: async () => (await look())?.channels ?? null }),
-  )
+  const look = () => (both ??= within((sessions) => lookOnce(sessions, model, data, options)))
+  const extremes = async () => (await look())?.calibration ?? null
+  const taken = async () => (await look())?.channels ?? null
+  const ranging = rangesOf(model, data, 'minmax', { ...options, extremes })
+  const looking = () => channelsOf(model, data, { ...options, taken })
+  return together(ranging, options.alone ? ranging.then(looking) : looking())
+}
+
+/**
+ * The same by any method, in processes that end with it: histograms take the values themselves, beside which channels are
+ * looked at on their own.
+ */
+export function rangesWithChannels(
+  model: Model,
+  data: Dataset,
+  method: RangeMethod,
+  options: RangeOptions,
+): Promise<readonly [CalibrationReport, ChannelsReport]> {
+  const { workers = 1 } = options
+  if (method === 'minmax') {
+    const processes = Math.min(workers, 2)
+    const within: Lending = (work) => inProcesses(processes, work)
+    return rangesAndChannels(within, model, data, { ...options, alone: processes === 1 })
+  }
+  const ranging = rangesOf(model, data, method, options)
+  const looking = () => channelsOf(model, data, options)
+  return together(ranging, workers > 1 ? looking() : ranging.then(looking))
 }
 
 /** Whether its inputs have one shape: then it follows for every row from the graph alone. */
@@ -41,8 +73,10 @@ async function lookOnce(
   sessions: OpenSessions,
   model: Model,
   data: Dataset,
-  { samples = CALIBRATION_ROWS, indices, signal, onProgress, free, secondFree, meanwhile }: RangesAndChannelsOptions,
+  options: RangesAndChannelsOptions,
 ): Promise<RangesAndChannels | null> {
+  const { samples = CALIBRATION_ROWS, indices, signal, meter = noMeter, onProgress } = options
+  const { free, secondFree, alone = false, meanwhile } = options
   const types = inferTypes(model)
   const inputs = new Set(model.graph.inputs.map(({ name }) => name))
   const names = calibratedNames(model)
@@ -56,6 +90,7 @@ async function lookOnce(
   void (meanwhile?.() ?? letOthersRun()).then(() => isFixed(model) && inferTypes(probed.model))
   try {
     const session = await opening[0]!
+    const tick = meter('ranges')
     return await measureRangesAndChannels(session, probed, data, {
       names,
       samples,
@@ -63,14 +98,17 @@ async function lookOnce(
       loadMs: session.loadMs,
       async openAnother(wanted) {
         await secondFree
-        if (!wanted()) return null
+        if (alone || !wanted()) return null
         const another = sessions.open(probed.model)
         opening.push(another)
         return another
       },
       indices,
       signal,
-      onRow: (done, of) => onProgress?.(`calibrating: row ${done} of ${of}`),
+      onRow: (done, of) => {
+        onProgress?.(`calibrating: row ${done} of ${of}`)
+        tick(done, of)
+      },
     })
   } finally {
     for (const one of opening) sessions.release(one)

@@ -40,9 +40,8 @@ export async function staticEvidence(
     const over = new AbortController()
     // A fault in it is the pass's own, which will meet it.
     const meanwhile = () => codeWhile(model, options, over.signal).catch(() => {})
-    return rangesAndChannels(sessions, model, data, { ...options, free, secondFree, meanwhile }).finally(() =>
-      over.abort(),
-    )
+    const beside = { ...options, free, secondFree, meanwhile }
+    return rangesAndChannels((work) => work(sessions), model, data, beside).finally(() => over.abort())
   }
   // These look at whole values in this very process, which a model that cannot run would take along: it ran before.
   await free
