@@ -17,7 +17,7 @@ import type {
 import { requiredN } from '../statistics/index.ts'
 import { type Built, builtFrom, type CandidateSpec, type Rounding } from './candidate.ts'
 import { type EvidenceCache, inMemory } from './evidence/evidence-cache.ts'
-import { openTimed, quickestRun } from './evidence/first-look.ts'
+import { openTimed, profiledRuns, quickestRun } from './evidence/first-look.ts'
 import { kernelCosts } from './evidence/kernel-costs.ts'
 import { curvesOn, saturatesOn } from './evidence/processor.ts'
 import { rangesOf } from './evidence/ranges.ts'
@@ -42,9 +42,6 @@ import { type TimingPurpose, timeSideBySide } from './time-side-by-side.ts'
 import { startTrail, type Trail } from './trail.ts'
 import { tryMetric, tryProof } from './try-metric.ts'
 import { advanceOnThreads } from './weight-threads.ts'
-
-/** Runs that show where the time goes: within so many milliseconds of the original. */
-const [FEWEST_PROFILED, MOST_PROFILED, PROFILING_MS] = [3, 20, 2000]
 
 export interface WorkbenchOptions extends JudgingOptions {
   /** Target `web`: the browser that times and judges (its path, or `auto`), instead of WebAssembly under Node. */
@@ -374,11 +371,10 @@ export class Workbench {
     const { threads, cache, target } = this.#options
     if (target === 'web') return null
     const { cpu, runtime } = machine()
-    // Of a model that takes seconds a run, fewer runs tell as much.
-    const runs = Math.max(FEWEST_PROFILED, Math.min(MOST_PROFILED, Math.ceil(PROFILING_MS / this.seen.runMs)))
+    const { counted } = profiledRuns(this.seen.runMs)
     try {
       return await cache.get({ measure: 'profile', cpu, runtime, threads, model: built.digest }, () =>
-        ortNode.profile(built.model, this.#feeds, runs, { threads }),
+        ortNode.profile(built.model, this.#feeds, counted, { threads }),
       )
     } catch (error) {
       // What the runtime refuses must not cost the answer of a whole search; a fault of ours must show.

@@ -1,4 +1,4 @@
-import { type CandidateSpec, kernelWork, type Workbench } from '../recipe/index.ts'
+import { type CandidateSpec, kernelWork, profiledRuns, type Workbench } from '../recipe/index.ts'
 
 /** Share of what is left beside the proof that timings of new candidates and the costs of kernels may take. */
 export const FIRST_LOOKS = 1 / 3
@@ -57,11 +57,11 @@ export const mixingSeconds = (seen: Workbench['seen'], runs: number, kernels: bo
   (MIXTURES.opens * seen.openMs + MIXTURES.runs * seen.runMs) / 1000
 
 /** What is opened and run behind the proof: profiles of two models, and rows beside others in a batch. */
-const CLOSING = { opens: 4, runs: 2 * 3 + 16 } as const
+const CLOSING = { opens: 4, profiles: 2, runs: 16 } as const
 
 /** Seconds that what is told in the end takes, by the same. */
 export const closingSeconds = ({ openMs, runMs }: Workbench['seen']): number =>
-  (CLOSING.opens * openMs + CLOSING.runs * runMs) / 1000
+  (CLOSING.opens * openMs + (CLOSING.profiles * profiledRuns(runMs).all + CLOSING.runs) * runMs) / 1000
 
 /**
  * The first of these that can be built, read the ranges for and timed beside the original within `seconds`.

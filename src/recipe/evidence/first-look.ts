@@ -6,6 +6,18 @@ const LOOKING_MS = 500
 /** An opening that took less is looked at once more. */
 const QUICK_MS = 2000
 
+/** Runs that show where the time goes, within so many milliseconds of the original; those before them are not counted. */
+const [FEWEST_PROFILED, MOST_PROFILED, PROFILING_MS, WARMING] = [3, 20, 600, 2]
+
+/**
+ * How many runs of a model that takes `runMs` tell what its operators take, and how many are made in all. Of a slow one,
+ * whatever disturbs is a smaller part, and fewer tell as much.
+ */
+export function profiledRuns(runMs: number): { readonly counted: number; readonly all: number } {
+  const counted = Math.max(FEWEST_PROFILED, Math.min(MOST_PROFILED, Math.ceil(PROFILING_MS / runMs)))
+  return { counted, all: WARMING + counted }
+}
+
 /** Milliseconds of the quickest of a few runs. */
 export async function quickestRun(session: Session, feeds: Feeds): Promise<number> {
   let [least, all] = [Number.POSITIVE_INFINITY, 0]
