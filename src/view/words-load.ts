@@ -1,4 +1,4 @@
-import type { Costs, LatencyOf, LatencyReport } from '../report/index.ts'
+import type { Costs, LatencyOf, LatencyReport, SweepPoint } from '../report/index.ts'
 import { count, ms, percent, plural } from './words.ts'
 
 /** What each scenario asks, as a sentence. */
@@ -8,6 +8,27 @@ export const SCENARIO_WORDS: Readonly<Record<string, string>> = {
   server: 'Queries arrive at random: how long does a user wait, counted from the arrival?',
   offline: 'All rows are there: how many are done in a second?',
 }
+
+/** Rows a second with two digits that count at least: a slow model has less than one. */
+export const rate = (perSecond: number): string =>
+  perSecond >= 10 ? count(Math.round(perSecond)) : perSecond.toPrecision(2)
+
+/** The settings of a sweep that nothing beats, the quickest first. */
+export const frontOf = (points: readonly SweepPoint[]): readonly SweepPoint[] =>
+  points.filter(({ onFront }) => onFront).sort((a, b) => a.p99Ms - b.p99Ms)
+
+/** What a sweep found best for each model, a line each. */
+export const bestLines = ({ models, best, maxP99Ms }: LatencyReport): readonly string[] =>
+  models.map(({ path }) => {
+    const point = best?.[path]
+    if (!point) return `${path}: no setting keeps the limit`
+    const bound = maxP99Ms === undefined || maxP99Ms === null ? '' : ` with p99 under ${ms(maxP99Ms)}`
+    return `${path}: ${rate(point.throughput)} rows a second${bound}: ${settings(point)} (p99 ${ms(point.p99Ms)})`
+  })
+
+/** The setting of a point of a sweep. */
+export const settings = ({ batch, threads, instances }: Omit<SweepPoint, 'path'>): string =>
+  `${plural(batch, 'row')} at once, ${plural(threads, 'thread')}, ${plural(instances, 'process', 'processes')}`
 
 /** An amount of money with three digits that count. */
 export function money(amount: number): string {

@@ -1,6 +1,15 @@
 import type { LatencyReport } from '../../report/index.ts'
 import { bytes, count, ms, plural, times } from '../words.ts'
-import { breakEvenLines, energyLines, loadLine, money, SCENARIO_WORDS } from '../words-load.ts'
+import {
+  bestLines,
+  breakEvenLines,
+  energyLines,
+  frontOf,
+  loadLine,
+  money,
+  rate,
+  SCENARIO_WORDS,
+} from '../words-load.ts'
 import { lineChart, TONES } from './line-chart.ts'
 import { html, type Markup } from './markup.ts'
 import { list, listUnder, page, table } from './page.ts'
@@ -36,9 +45,7 @@ function headline(report: LatencyReport): string {
   if (report.scenario === 'server' && first.load?.maxP99Ms)
     return `${first.path} takes ${count(Math.floor(first.load.qps))} queries a second with p99 under ${ms(first.load.maxP99Ms)}${second?.load ? `, ${second.path} ${count(Math.floor(second.load.qps))}` : ''}`
   if (report.scenario === 'offline')
-    return report.models
-      .map((model) => `${model.path}: ${count(Math.round(model.throughput))} rows a second`)
-      .join(', ')
+    return report.models.map((model) => `${model.path}: ${rate(model.throughput)} rows a second`).join(', ')
   const aimed = report.scenario === 'single-stream' ? 'p90Ms' : 'p99Ms'
   const word = report.scenario === 'single-stream' ? 'Nine of ten' : '99 of 100'
   return `${word} answers within ${report.models.map((model) => `${ms(model[aimed])} (${model.path})`).join(', ')}`
@@ -51,7 +58,7 @@ function modelTable(report: LatencyReport): Markup {
       { head: 'Median', numeric: true, cell: (row) => ms(row.p50Ms) },
       { head: 'p90', numeric: true, cell: (row) => withInterval(row, 0.9, row.p90Ms) },
       { head: 'p99', numeric: true, cell: (row) => withInterval(row, 0.99, row.p99Ms) },
-      { head: 'Rows/s', numeric: true, cell: (row) => count(Math.round(row.throughput)) },
+      { head: 'Rows/s', numeric: true, cell: (row) => rate(row.throughput) },
       { head: 'Load', numeric: true, cell: (row) => ms(row.loadMs) },
       { head: 'First', numeric: true, cell: (row) => ms(row.firstMs) },
       { head: 'Memory', numeric: true, cell: (row) => bytes(row.peakRssBytes) },
@@ -93,17 +100,9 @@ function distribution(report: LatencyReport): Markup {
 function sweep(report: LatencyReport): Markup {
   const points = report.sweep
   if (!points || points.length === 0) return html``
-  const front = points.filter((point) => point.onFront).sort((a, b) => a.p99Ms - b.p99Ms)
+  const front = frontOf(points)
   return html`<h2>Throughput against latency</h2>
-${list(
-  report.models.map(({ path }) => {
-    const best = report.best?.[path]
-    const bound = report.maxP99Ms ? ` with p99 under ${ms(report.maxP99Ms)}` : ''
-    return best
-      ? `${path}: ${count(Math.round(best.throughput))} rows a second${bound}, from ${plural(best.batch, 'row')} at once, ${plural(best.threads, 'thread')}, ${plural(best.instances, 'process', 'processes')}`
-      : `${path}: no setting keeps the limit`
-  }),
-)}
+${list(bestLines(report))}
 ${lineChart(
   report.models.map(({ path }, i) => ({
     name: path,
@@ -127,7 +126,7 @@ ${table(
     { head: 'Rows at once', numeric: true, cell: (row) => row.batch },
     { head: 'Threads', numeric: true, cell: (row) => row.threads },
     { head: 'Processes', numeric: true, cell: (row) => row.instances },
-    { head: 'Rows/s', numeric: true, cell: (row) => count(Math.round(row.throughput)) },
+    { head: 'Rows/s', numeric: true, cell: (row) => rate(row.throughput) },
     { head: 'p50', numeric: true, cell: (row) => ms(row.p50Ms) },
     { head: 'p99', numeric: true, cell: (row) => ms(row.p99Ms) },
   ],

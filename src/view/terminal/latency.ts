@@ -1,6 +1,16 @@
-import type { LatencyReport, SweepPoint } from '../../report/index.ts'
+import type { LatencyReport } from '../../report/index.ts'
 import { bytes, count, ms, plural } from '../words.ts'
-import { breakEvenLines, energyLines, loadLine, priceText, SCENARIO_WORDS } from '../words-load.ts'
+import {
+  bestLines,
+  breakEvenLines,
+  energyLines,
+  frontOf,
+  loadLine,
+  priceText,
+  rate,
+  SCENARIO_WORDS,
+  settings,
+} from '../words-load.ts'
 import { plot } from './plot.ts'
 import { section } from './section.ts'
 import { paint, type Style, textTable } from './table.ts'
@@ -121,28 +131,20 @@ function costTable({ costs, models }: LatencyReport, style: Style): readonly str
   ]
 }
 
-const rate = (perSecond: number) => (perSecond >= 10 ? count(Math.round(perSecond)) : perSecond.toPrecision(2))
-
 /** Nothing is left out: who asks has few of them, or wants to see all. */
 const whole = (title: string, lines: readonly string[]) => section(title, lines, lines.length)
 
 function sweep(report: LatencyReport, style: Style): readonly string[] {
-  const { sweep: points, best, maxP99Ms } = report
+  const { sweep: points } = report
   if (!points || points.length === 0) return []
-  const bound = maxP99Ms === undefined || maxP99Ms === null ? '' : ` with p99 under ${ms(maxP99Ms)}`
-  const lines = report.models.map(({ path }) => {
-    const point = best?.[path]
-    if (!point) return `${path}: no setting keeps the limit`
-    return `${path}: ${rate(point.throughput)} rows/s${bound}: ${settings(point)} (p99 ${ms(point.p99Ms)})`
-  })
-  const front = points.filter((point) => point.onFront).sort((a, b) => a.p99Ms - b.p99Ms)
+  const front = frontOf(points)
   const marks = 'ox+*#'
   const series = report.models.map(({ path }, i) => ({
     mark: marks[i % marks.length] as string,
     points: front.filter((point) => point.path === path).map(({ p99Ms, throughput }) => [p99Ms, throughput] as const),
   }))
   return [
-    ...whole('the most that it gives', lines),
+    ...whole('the most that it gives', bestLines(report)),
     '',
     'rows a second (up) against p99 in ms (right), what nothing else beats:',
     plot(series, Math.min(style.width, 72)),
@@ -162,6 +164,3 @@ function sweep(report: LatencyReport, style: Style): readonly string[] {
     ),
   ]
 }
-
-const settings = ({ batch, threads, instances }: SweepPoint) =>
-  `${plural(batch, 'row')} at once, ${plural(threads, 'thread')}, ${plural(instances, 'process', 'processes')}`
