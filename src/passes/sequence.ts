@@ -78,6 +78,8 @@ const merge: readonly Pass[] = [
 export const simplifyPasses: readonly Pass[] = [
   simplify.inlineFunctions,
   simplify.liftInputInitializers,
+  // Products that are hidden in them are found by name.
+  simplify.partFusedOperators,
   ...tidy,
   // Before any product takes in what stands beside it.
   simplify.zeroVanishingWeights,
