@@ -182,6 +182,9 @@ const measuredLayouts = [
 /** Exact as well, but slower in float: for what static integers are made of. */
 const integerLayouts = [layout.averageByConvolution]
 
+/** The same, for whatever codes the weights of products. */
+const productLayouts = [layout.partAttention]
+
 /** Options of `quantizeDynamicInt8` that leave all but recurrent layers to a static scheme beside it. */
 export const RECURRENT_ONLY = { keepFloat: ['MatMul', 'Gemm'] } as const
 
@@ -221,6 +224,9 @@ export const IN_BLOCKS: ReadonlySet<string> = new Set(
     layout.growGates,
   ].map(({ id }) => id),
 )
+
+/** What a float model goes through before its weights are coded, so that those of its products are in sight. */
+export const PRODUCT_FORMS: readonly string[] = productLayouts.map(({ id }) => id)
 
 /** What a float model goes through before static integers are made of it, so that more of it has integer kernels. */
 export const INTEGER_FORMS: readonly string[] = [
@@ -279,6 +285,7 @@ export const passes: Readonly<Record<string, Pass<never>>> = Object.fromEntries(
     ...nativeLayouts,
     ...measuredLayouts,
     ...integerLayouts,
+    ...productLayouts,
     ...lossy,
     differentiatePass,
     ...pruning,

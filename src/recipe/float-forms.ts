@@ -11,8 +11,8 @@ import { type ProvenTrail, provenTrail } from './proven-trail.ts'
 import { readWindows, type Spared, type WithoutSpare, withoutSpare } from './prune/spare.ts'
 import {
   filledWherePays,
-  forIntegers,
   forNativeKernels,
+  forScheme,
   measuredRepairsPay,
   nativeForm,
   type TimeForms,
@@ -32,7 +32,7 @@ interface FloatFormsOptions extends Metered {
 /** Asks something of the original in a session that is open already, or is opened for it. */
 export type LendOriginal = <T>(ask: (session: Session) => Promise<T>) => Promise<T>
 
-const PRODUCTS: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'MatMul', 'Gemm', 'GRU', 'LSTM'])
+const PRODUCTS: ReadonlySet<string> = new Set('Conv ConvTranspose MatMul Gemm GRU LSTM Attention'.split(' '))
 
 /** The float models that the candidates of a search are made of: the lossless one, trained ones, and some with fewer channels. */
 export class FloatForms {
@@ -138,13 +138,13 @@ export class FloatForms {
   }
 
   /** What candidates are made of. */
-  async #float(): Promise<Trail> {
+  async float(): Promise<Trail> {
     return (await this.unrounded()) ?? this.#simplified()
   }
 
   /** Whether the model that candidates are made of has a weighted sum outside of branches and bodies. */
   async hasProducts(): Promise<boolean> {
-    const { graph } = (await this.#float()).model
+    const { graph } = (await this.float()).model
     return graph.nodes.some(({ opType }) => PRODUCTS.has(opType))
   }
 
@@ -160,7 +160,7 @@ export class FloatForms {
   async addSpared(name: string, noise: number): Promise<Spared | null> {
     await this.lossless()
     const { data, indices } = this.#rows
-    this.#spare ??= readWindows(await this.#float(), data, { ...this.#options, indices }).then(
+    this.#spare ??= readWindows(await this.float(), data, { ...this.#options, indices }).then(
       (windows) => windows && withoutSpare(windows),
     )
     const spared = await (await this.#spare)?.(noise)
@@ -171,8 +171,8 @@ export class FloatForms {
   /** The way to the float model that a candidate is made of. */
   async of({ base, scheme }: Pick<CandidateSpec, 'base' | 'scheme'>): Promise<Trail> {
     if (base === undefined) await this.lossless()
-    const trail = base === undefined ? await this.#float() : this.#added.get(base)
+    const trail = base === undefined ? await this.float() : this.#added.get(base)
     if (!trail) throw new Error(`internal: nothing was trained under the name ${base}`)
-    return scheme === 'static-int8' ? forIntegers(trail, this.#options.target) : trail
+    return scheme ? forScheme(trail, scheme, this.#options.target) : trail
   }
 }

@@ -193,10 +193,14 @@ export class Workbench {
     return lossless
   }
 
-  /** The model as candidates are made of it, without roundings that the file makes and its float64; null where there are none. */
-  async unrounded(): Promise<InspectionReport | null> {
-    const trail = await this.#forms.unrounded()
-    return trail && inspect(trail.model)
+  /** Whether the file rounds in a run, or has products in float64, so that candidates are made of it without. */
+  async isRounded(): Promise<boolean> {
+    return (await this.#forms.unrounded()) !== null
+  }
+
+  /** What the model consists of that candidates are made of. */
+  async layers(): Promise<InspectionReport> {
+    return inspect((await this.#forms.float()).model)
   }
 
   /** See `FloatForms.hasProducts`: without, no integers with known ranges come to be, and no channels can go. */

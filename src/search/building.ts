@@ -46,9 +46,8 @@ export class Building {
     if (hurry && bench.target === 'native' && (bench.inspection.operators.Conv ?? 0) > 0)
       this.#budget.leaveOut('whether channels filled to whole blocks pay')
     await this.#pool.build({ id: 'lossless', words: 'same answers from fewer operators' })
-    const unrounded = await bench.unrounded()
-    if (unrounded) await this.#pool.build(UNROUNDED)
-    const layers = unrounded ?? bench.inspection
+    if (await bench.isRounded()) await this.#pool.build(UNROUNDED)
+    const layers = await bench.layers()
     const calibrating = bench.rows.calibrate.indices.length > 0
     if (!calibrating) warnings.push('static int8 was not tried: there is no row to calibrate on')
     const products = await bench.hasProducts()

@@ -1,6 +1,6 @@
 import { elementCount, type Model } from '../ir/index.ts'
 
-const PRODUCTS: ReadonlySet<string> = new Set(['MatMul', 'Gemm', 'LSTM', 'GRU'])
+const PRODUCTS: ReadonlySet<string> = new Set(['MatMul', 'Gemm', 'LSTM', 'GRU', 'Attention'])
 const CONVOLUTIONS: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose'])
 
 /**

@@ -190,7 +190,7 @@ function staticSpec({ id, words, ...how }: Placement, calibration: RangeMethod):
 export function dataFreeSpecs(inspection: InspectionReport, small: boolean, target: Target): readonly CandidateSpec[] {
   const has = (...names: readonly string[]) => names.some((name) => (inspection.operators[name] ?? 0) > 0)
   const specs: CandidateSpec[] = []
-  if (has('MatMul', 'Gemm', 'LSTM', 'GRU'))
+  if (has('MatMul', 'Gemm', 'LSTM', 'GRU', 'com.microsoft.Attention'))
     specs.push(
       { id: 'dynamic-int8', words: 'lossless, then dynamic int8 products', scheme: 'dynamic-int8' },
       {

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 import { modelWith } from '../../../tests/quantize-kit.ts'
 import { FILL_BLOCKS, LAYOUT_REPAIRS } from '../../passes/index.ts'
+import type { Scheme } from '../../report/index.ts'
 import { passById, recipeOf, startTrail } from '../trail.ts'
-import { filledWherePays, forIntegers } from './float-form-choice.ts'
+import { filledWherePays, forScheme } from './float-form-choice.ts'
 import { layoutSteps } from './layout-steps.ts'
 
 /** Two halves of broken blocks that are joined, and one value of broken blocks beside them. */
@@ -55,7 +56,7 @@ test('what integers are made of has whole blocks where single channels are convo
     { w: [24, 3, 1, 1], dw: [24, 1, 3, 3], v: [5, 24, 1, 1] },
   )
   const channels = async (target: 'native' | 'portable' | 'web') => {
-    const { graph } = (await forIntegers(startTrail(alone), target)).model
+    const { graph } = (await forScheme(startTrail(alone), 'static-int8', target)).model
     return graph.nodes.map(({ inputs }) => graph.initializers.get(inputs[1]!)!.dims[0])
   }
   expect(await channels('native')).toEqual([32, 32, 5])
@@ -88,4 +89,21 @@ test('what knows of blocks is told what they are, the rest takes no options', as
     const taken = Object.keys((passById(pass).options?.json as { properties?: object } | undefined)?.properties ?? {})
     expect(taken.includes('block')).toBe(options !== undefined)
   }
+})
+
+test('the products of fused attention are in sight of schemes that code weights; float16 and other models stay as they are', async () => {
+  const fused = startTrail(
+    modelWith('g (float[N,6,32] x) => (float y) { y = com.microsoft.Attention<num_heads = 4>(x, w, b) }', {
+      w: [32, 96],
+      b: [96],
+    }),
+  )
+  const forms = async (scheme: Scheme, trail = fused) =>
+    (await forScheme(trail, scheme, 'native')).runs.map(({ id }) => id)
+  expect(await forms('dynamic-int8')).toEqual(['partAttention'])
+  expect(await forms('weight-int4')).toEqual(['partAttention'])
+  expect((await forms('static-int8'))[0]).toBe('partAttention')
+  expect(await forms('float16')).toEqual([])
+  const plain = startTrail(modelWith('g (float[N,6,32] x) => (float y) { y = MatMul(x, w) }', { w: [32, 96] }))
+  expect(await forms('dynamic-int8', plain)).toEqual([])
 })

@@ -8,8 +8,9 @@ import {
   LAYOUT_REPAIRS,
   MEASURED_REPAIRS,
   NATIVE_FORMS,
+  PRODUCT_FORMS,
 } from '../../passes/index.ts'
-import type { ChannelBlock, Target } from '../../report/index.ts'
+import type { ChannelBlock, Scheme, Target } from '../../report/index.ts'
 import { BLOCK } from '../../rewrite/index.ts'
 import { advanceAll, type Trail } from '../trail.ts'
 import { layoutSteps } from './layout-steps.ts'
@@ -28,14 +29,27 @@ export const forNativeKernels = (trail: Trail, block: ChannelBlock): Promise<Tra
   advanceAll(trail, layoutSteps(LAYOUT_REPAIRS, block))
 
 /** Made once, so that what is measured of the form is found again. */
-const integerForms = new WeakMap<Trail, Promise<Trail>>()
+const [productForms, integerForms] = [new WeakMap<Trail, Promise<Trail>>(), new WeakMap<Trail, Promise<Trail>>()]
 
-/** A float model as static integers are made of it for this target; in WebAssembly nobody gains by it. */
-export async function forIntegers(trail: Trail, target: Target): Promise<Trail> {
-  if (target === 'web') return trail
-  const form =
-    integerForms.get(trail) ?? advanceAll(trail, [GROW_IN_INTEGERS, ...stepsOf(INTEGER_FORMS), FILL_FOR_INTEGERS])
-  integerForms.set(trail, form)
+/** A float model as this scheme is best made of it for this target; in WebAssembly nobody gains by forms for integers. */
+export async function forScheme(trail: Trail, scheme: Scheme, target: Target): Promise<Trail> {
+  if (scheme === 'float16') return trail
+  const products = await once(productForms, trail, () => withProducts(trail))
+  if (scheme !== 'static-int8' || target === 'web') return products
+  return once(integerForms, products, () =>
+    advanceAll(products, [GROW_IN_INTEGERS, ...stepsOf(INTEGER_FORMS), FILL_FOR_INTEGERS]),
+  )
+}
+
+/** The model with all of its products in sight; itself where they are, and its recipe says nothing of it. */
+async function withProducts(trail: Trail): Promise<Trail> {
+  const parted = await advanceAll(trail, stepsOf(PRODUCT_FORMS))
+  return parted.model === trail.model ? trail : parted
+}
+
+function once(made: WeakMap<Trail, Promise<Trail>>, trail: Trail, make: () => Promise<Trail>): Promise<Trail> {
+  const form = made.get(trail) ?? make()
+  made.set(trail, form)
   return form
 }
 

@@ -1,7 +1,7 @@
 import type { Model } from '../../ir/index.ts'
 import { losslessTrail, unroundedTrail, wasNarrowed } from '../simplify.ts'
 import { type LeftOut, startTrail, type Trail } from '../trail.ts'
-import { forIntegers } from './float-form-choice.ts'
+import { forScheme } from './float-form-choice.ts'
 import { provePortable } from './portable.ts'
 import type { QuantizeOptions } from './quantize-options.ts'
 import { outliersDivided, smoothed } from './smooth.ts'
@@ -33,7 +33,7 @@ export async function floatStart(
   const which = target === 'portable' && !provePortable(lossless.model).proven ? 'all' : 'each run'
   const restored = await unroundedTrail(lossless, which)
   const unrounded = restored === lossless ? 'none' : wasNarrowed(restored) ? 'float64' : which
-  const float = scheme === 'static-int8' ? await forIntegers(restored, target) : restored
+  const float = await forScheme(restored, scheme, target)
   return { float, provable: unrounded === 'none' ? float : lossless, unrounded }
 }
 
