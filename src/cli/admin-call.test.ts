@@ -24,12 +24,21 @@ test('a server that is there and takes long is not called missing', async () => 
   await expect(ask()).rejects.toMatchObject({ code: 'missing-file', message: `no server answers at ${admin}` })
 })
 
-test('what a server refuses is told with what to do about it', async () => {
+/** A server that finds nothing, and says so in these words. */
+async function refusing(error: string) {
   const server = createServer((_, answer) => {
-    answer.writeHead(404).end(JSON.stringify({ error: 'there was no rollout yet' }))
+    answer.writeHead(404).end(JSON.stringify({ error }))
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const admin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const close = () => {
+    server.closeAllConnections()
+    server.close()
+  }
+  return { admin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close }
+}
+
+test('what a server refuses is told with what to do about it', async () => {
+  const { admin, close } = await refusing('there was no rollout yet')
   for (const [verb, words, hint] of [
     ['rollout', ['status', 'digits'], /whet rollout start digits --candidate TAG/],
     ['rollout', ['start', 'digits'], /whet log NAME/],
@@ -46,18 +55,12 @@ test('what a server refuses is told with what to do about it', async () => {
       hint: expect.stringMatching(hint),
     })
   }
-  server.closeAllConnections()
-  server.close()
+  close()
 })
 
 test('of a model that the server does not have, it is told how the server calls those that it has', async () => {
-  const server = createServer((_, answer) => {
-    answer.writeHead(404).end(JSON.stringify({ error: "Request for unknown model: 'digitz' is not found" }))
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const admin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { admin, close } = await refusing("Request for unknown model: 'digitz' is not found")
   const asked = callAdmin(new Arguments({ admin }), { kind: 'drift', path: '/v2/drift/digitz', hint: 'ask again' })
   await expect(asked).rejects.toMatchObject({ hint: expect.stringContaining(`POST ${admin}/v2/repository/index`) })
-  server.closeAllConnections()
-  server.close()
+  close()
 })

@@ -30,8 +30,8 @@ import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/inde
 type Parts = readonly Node[] | { readonly refused: string }
 
 const FORMS: Readonly<Record<string, (node: Node, context: RuleContext) => Parts>> = {
-  'com.microsoft.FusedConv': activatedProduct('Conv', 3),
-  'com.microsoft.FusedGemm': activatedProduct('Gemm', 3),
+  'com.microsoft.FusedConv': activatedProduct('Conv'),
+  'com.microsoft.FusedGemm': activatedProduct('Gemm'),
   'com.microsoft.FusedMatMul': matMul,
   'com.microsoft.BiasGelu': (node, context) =>
     context.opset < 20 ? biased(node, context, 'Gelu', 'com.microsoft') : biased(node, context, 'Gelu', ''),
@@ -58,14 +58,14 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   return true
 }
 
-/** A product of ONNX that reads so many inputs, what is added to it, and its activation. */
-function activatedProduct(opType: string, inputs: number) {
+/** A product of ONNX, which reads three inputs, what the fourth adds to it, and its activation. */
+function activatedProduct(opType: string) {
   return (node: Node, { editor, opset }: RuleContext): Parts => {
     const own = [...node.attributes].filter(([name]) => !name.startsWith('activation'))
     const steps: Step[] = [
-      () => ({ ...makeNode(opType, node.inputs.slice(0, inputs), [], { name: node.name }), attributes: new Map(own) }),
+      () => ({ ...makeNode(opType, node.inputs.slice(0, 3), [], { name: node.name }), attributes: new Map(own) }),
     ]
-    const added = node.inputs[inputs]
+    const added = node.inputs[3]
     if (added) steps.push((value) => makeNode('Add', [value, added], []))
     const activation = stringAttribute(node, 'activation', '')
     if (activation !== '') {
