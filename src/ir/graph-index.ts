@@ -1,8 +1,10 @@
 import { nestedGraphs } from './attribute.ts'
 import type { Graph, Node } from './model.ts'
 
-/** Who makes and who uses each value of a graph; built once, in time linear in the graph. */
+/** Who makes and who uses each value of a graph. */
 export interface GraphIndex {
+  /** Where each node stands. */
+  readonly place: ReadonlyMap<Node, number>
   /** The node that makes a value; absent for inputs, initializers and values of outer graphs. */
   readonly producer: ReadonlyMap<string, Node>
   /** The nodes that read a value, each once, nested graphs' reads counted as the reads of the node that holds them. */
@@ -11,11 +13,32 @@ export interface GraphIndex {
   readonly outputs: ReadonlySet<string>
 }
 
-/** The index of one graph; graphs inside its nodes have their own. */
+/**
+ * The index of one graph, built in time linear in it; graphs inside its nodes have their own. A graph never changes, and
+ * most of the passes that look at one leave it as it is: the last ones' are kept.
+ */
 export function indexGraph(graph: Graph): GraphIndex {
+  const known = kept.get(graph)
+  if (known) return known
+  const index = newIndex(graph)
+  kept.set(graph, index)
+  latest.push(new WeakRef(graph))
+  const oldest = latest.length > KEPT ? latest.shift()!.deref() : undefined
+  if (oldest) kept.delete(oldest)
+  return index
+}
+
+/** A graph with branches and bodies has that many more. */
+const KEPT = 8
+const kept = new WeakMap<Graph, GraphIndex>()
+const latest: WeakRef<Graph>[] = []
+
+function newIndex(graph: Graph): GraphIndex {
+  const place = new Map<Node, number>()
   const producer = new Map<string, Node>()
   const consumers = new Map<string, Node[]>()
-  for (const node of graph.nodes) {
+  for (const [at, node] of graph.nodes.entries()) {
+    place.set(node, at)
     for (const name of node.outputs) if (name !== '') producer.set(name, node)
     for (const name of readsOf(node)) {
       const list = consumers.get(name)
@@ -24,6 +47,7 @@ export function indexGraph(graph: Graph): GraphIndex {
     }
   }
   return {
+    place,
     producer,
     consumers,
     inputs: new Set(graph.inputs.map((value) => value.name)),

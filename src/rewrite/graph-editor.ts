@@ -1,6 +1,8 @@
 import {
   constantValue,
   type Graph,
+  type GraphIndex,
+  indexGraph,
   mapGraphs,
   NameSupply,
   type Node,
@@ -16,14 +18,15 @@ import {
  */
 export class GraphEditor {
   readonly graph: Graph
+  /** What is told of the graph as it came; what was edited since stands in the maps below, and goes before. */
+  readonly #before: GraphIndex
   /** Replaced and inserted nodes live in the slot of the node that they came from, which keeps the order. */
   readonly #slots = new Map<number, Node[]>()
-  readonly #slotOf = new Map<Node, number>()
-  readonly #producer = new Map<string, Node>()
+  /** Undefined for nodes that were taken away. */
+  readonly #slotOf = new Map<Node, number | undefined>()
+  readonly #producer = new Map<string, Node | undefined>()
   readonly #consumers = new Map<string, Set<Node>>()
-  readonly #initializers: Map<string, Tensor>
-  readonly #outputs: ReadonlySet<string>
-  readonly #inputs: Map<string, ValueInfo>
+  readonly #added = new Map<string, Tensor>()
   readonly #names: NameSupply
   readonly #outerConstant: (name: string) => Tensor | undefined
   #edits = 0
@@ -38,15 +41,10 @@ export class GraphEditor {
     names: NameSupply = new NameSupply(graph),
   ) {
     this.graph = graph
+    this.#before = indexGraph(graph)
     this.#outerConstant = outerConstant
-    this.#initializers = new Map(graph.initializers)
-    this.#outputs = new Set(graph.outputs.map((value) => value.name))
-    this.#inputs = new Map(graph.inputs.map((value) => [value.name, value]))
     this.#names = names
-    graph.nodes.forEach((node, slot) => {
-      this.#slots.set(slot, [node])
-      this.#link(node, slot)
-    })
+    names.takeAllOf(graph)
   }
 
   /** Whether anything was changed since the start. */
@@ -56,52 +54,64 @@ export class GraphEditor {
 
   /** The nodes as they stand, in topological order. */
   get nodes(): readonly Node[] {
-    return this.graph.nodes.flatMap((_, slot) => this.#slots.get(slot)!)
+    return this.graph.nodes.flatMap((node, slot) => this.#slots.get(slot) ?? node)
   }
 
   /** The nodes in order while they are being edited: a node changed further down is met as it stands by then. */
   *walk(): Generator<Node> {
-    for (let slot = 0; slot < this.graph.nodes.length; slot++)
-      for (const node of [...this.#slots.get(slot)!]) if (this.#slotOf.has(node)) yield node
+    for (const [slot, unedited] of this.graph.nodes.entries())
+      for (const node of [...(this.#slots.get(slot) ?? [unedited])]) if (this.has(node)) yield node
   }
 
   has(node: Node): boolean {
-    return this.#slotOf.has(node)
+    return this.#slotOfNode(node) !== undefined
+  }
+
+  #slotOfNode(node: Node): number | undefined {
+    return this.#slotOf.has(node) ? this.#slotOf.get(node) : this.#before.place.get(node)
   }
 
   /** The node that makes a value, where it is one of `operators`, by `operatorName`; any where none is named. */
   producer(value: string, ...operators: readonly string[]): Node | undefined {
-    return among(operators, this.#producer.get(value))
+    return among(operators, this.#maker(value))
+  }
+
+  #maker(value: string): Node | undefined {
+    return this.#producer.has(value) ? this.#producer.get(value) : this.#before.producer.get(value)
   }
 
   /** The nodes that read a value, nested graphs' reads counted as the reads of the node that holds them. */
   consumers(value: string): readonly Node[] {
-    return [...(this.#consumers.get(value) ?? [])]
+    const edited = this.#consumers.get(value)
+    return edited ? [...edited] : (this.#before.consumers.get(value) ?? [])
+  }
+
+  #readers(value: string): number {
+    return this.#consumers.get(value)?.size ?? this.#before.consumers.get(value)?.length ?? 0
   }
 
   isOutput(value: string): boolean {
-    return this.#outputs.has(value)
+    return this.#before.outputs.has(value)
   }
 
   /** The only node that reads `value`, where there is exactly one, of `operators`, and the value is not a graph output. */
   soleConsumer(value: string, ...operators: readonly string[]): Node | undefined {
-    const users = this.#consumers.get(value)
-    if (this.#outputs.has(value) || users?.size !== 1) return undefined
-    const [only] = users
-    return among(operators, only)
+    if (this.isOutput(value) || this.#readers(value) !== 1) return undefined
+    return among(operators, this.consumers(value)[0])
   }
 
   /** The constant behind a value: an initializer that no caller can override, a `Constant` node, or an outer one. */
   constant(value: string): Tensor | undefined {
-    const tensor = this.#initializers.get(value)
-    if (tensor) return this.#inputs.has(value) ? undefined : tensor
-    const producer = this.#producer.get(value)
+    const { inputs } = this.#before
+    const tensor = this.initializer(value)
+    if (tensor) return inputs.has(value) ? undefined : tensor
+    const producer = this.#maker(value)
     if (producer) return constantValue(producer)
-    return this.#inputs.has(value) ? undefined : this.#outerConstant(value)
+    return inputs.has(value) ? undefined : this.#outerConstant(value)
   }
 
   initializer(value: string): Tensor | undefined {
-    return this.#initializers.get(value)
+    return this.#added.get(value) ?? this.graph.initializers.get(value)
   }
 
   /** A name that nothing uses yet, built on `hint`. */
@@ -112,16 +122,17 @@ export class GraphEditor {
   /** Adds a constant under a fresh name built on `hint`, and returns the name. */
   addConstant(tensor: Tensor, hint: string): string {
     const name = this.freshName(hint)
-    this.#initializers.set(name, { ...tensor, name })
+    this.#added.set(name, { ...tensor, name })
     this.#edits++
     return name
   }
 
   /** Puts `nodes` where `node` stood. Values that only `node` made must be made again or be unused. */
   replace(node: Node, ...nodes: readonly Node[]): void {
-    const slot = this.#slotOf.get(node)
+    const slot = this.#slotOfNode(node)
     if (slot === undefined) throw new Error(`internal: ${node.name || node.opType} is not in the graph`)
-    const list = this.#slots.get(slot)!
+    const list = this.#slots.get(slot) ?? [node]
+    this.#slots.set(slot, list)
     this.#unlink(node)
     list.splice(list.indexOf(node), 1, ...nodes)
     for (const fresh of nodes) this.#link(fresh, slot)
@@ -135,11 +146,11 @@ export class GraphEditor {
   replaceByConstants(node: Node, tensors: readonly Tensor[]): void {
     this.remove(node)
     for (const name of readsOf(node)) {
-      const maker = this.#producer.get(name)
+      const maker = this.#maker(name)
       if (maker) this.removeUnused(maker)
     }
     node.outputs.forEach((name, i) => {
-      if (name !== '' && this.isUsed(name)) this.#initializers.set(name, { ...tensors[i]!, name })
+      if (name !== '' && this.isUsed(name)) this.#added.set(name, { ...tensors[i]!, name })
     })
   }
 
@@ -167,14 +178,14 @@ export class GraphEditor {
    */
   bypass(value: string, keep: string): boolean {
     if (!this.isOutput(value)) {
-      const made = this.#producer.get(value)
+      const made = this.#maker(value)
       this.redirect(value, keep)
       if (made) this.removeUnused(made)
       return true
     }
-    const producer = this.#producer.get(keep)
-    if (!producer || this.isOutput(keep) || this.#initializers.has(keep)) return false
-    const maker = this.#producer.get(value)
+    const producer = this.#maker(keep)
+    if (!producer || this.isOutput(keep) || this.initializer(keep)) return false
+    const maker = this.#maker(value)
     if (maker?.outputs.some((name) => name !== value && this.isUsed(name))) return false
     this.redirect(value, keep)
     if (maker) this.remove(maker)
@@ -190,27 +201,27 @@ export class GraphEditor {
       if (!this.has(next) || next.outputs.some((name) => this.isUsed(name))) continue
       this.remove(next)
       for (const name of readsOf(next)) {
-        const maker = this.#producer.get(name)
+        const maker = this.#maker(name)
         if (maker) pending.push(maker)
       }
     }
   }
 
   isUsed(value: string): boolean {
-    return this.#outputs.has(value) || (this.#consumers.get(value)?.size ?? 0) > 0
+    return this.isOutput(value) || this.#readers(value) > 0
   }
 
   /** The graph as it stands, without the constants that were added and are not used. */
   finish(): Graph {
     if (this.#edits === 0) return this.graph
-    const initializers = new Map(
-      [...this.#initializers].filter(([name]) => this.isUsed(name) || this.graph.initializers.has(name)),
-    )
+    const { initializers: before } = this.graph
+    const added = [...this.#added].filter(([name]) => this.isUsed(name) || before.has(name))
+    const initializers = new Map([...before, ...added])
     return { ...this.graph, nodes: this.nodes, initializers, valueInfos: this.#valueInfos() }
   }
 
   #valueInfos(): ReadonlyMap<string, ValueInfo> {
-    return new Map([...this.graph.valueInfos].filter(([name]) => this.#producer.has(name)))
+    return new Map([...this.graph.valueInfos].filter(([name]) => this.#maker(name)))
   }
 
   #link(node: Node, slot: number): void {
@@ -221,17 +232,21 @@ export class GraphEditor {
       this.#producer.set(name, node)
       this.#names.take(name)
     }
-    for (const name of readsOf(node)) {
-      const users = this.#consumers.get(name)
-      if (users) users.add(node)
-      else this.#consumers.set(name, new Set([node]))
-    }
+    for (const name of readsOf(node)) this.#editedConsumers(name).add(node)
   }
 
   #unlink(node: Node): void {
-    this.#slotOf.delete(node)
-    for (const name of node.outputs) if (this.#producer.get(name) === node) this.#producer.delete(name)
-    for (const name of readsOf(node)) this.#consumers.get(name)?.delete(node)
+    this.#slotOf.set(node, undefined)
+    for (const name of node.outputs) if (this.#maker(name) === node) this.#producer.set(name, undefined)
+    for (const name of readsOf(node)) this.#editedConsumers(name).delete(node)
+  }
+
+  #editedConsumers(value: string): Set<Node> {
+    const known = this.#consumers.get(value)
+    if (known) return known
+    const edited = new Set(this.#before.consumers.get(value))
+    this.#consumers.set(value, edited)
+    return edited
   }
 }
 
