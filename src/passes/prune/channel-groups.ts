@@ -101,19 +101,27 @@ export function channelGroups(model: Model, shapes?: ReadonlyMap<string, ValueTy
 }
 
 function homesOf(trace: Trace): ReadonlyMap<number, readonly Home[]> {
-  const homes = new Map<number, Map<string, { name: string; axis: number; places: number[] }>>()
+  const homes = new Map<number, Home[]>()
   for (const [name, axes] of trace.axes)
     for (const [axis, atoms] of axes.entries())
-      for (const [place, atom] of (atoms ?? []).entries()) {
-        const root = trace.atoms.find(atom)
-        const own = homes.get(root) ?? new Map()
-        const key = `${name}\n${axis}`
-        const home = own.get(key) ?? { name, axis, places: [] }
-        home.places.push(place)
-        own.set(key, home)
-        homes.set(root, own)
+      for (const [root, places] of placesOf(atoms ?? [], trace)) {
+        const own = homes.get(root)
+        if (own) own.push({ name, axis, places })
+        else homes.set(root, [{ name, axis, places }])
       }
-  return new Map([...homes].map(([root, own]) => [root, [...own.values()]]))
+  return homes
+}
+
+/** The places of each class on an axis. */
+function placesOf(atoms: ArrayLike<number>, trace: Trace): ReadonlyMap<number, readonly number[]> {
+  const byRoot = new Map<number, number[]>()
+  for (let place = 0; place < atoms.length; place++) {
+    const root = trace.atoms.find(atoms[place]!)
+    const places = byRoot.get(root)
+    if (places) places.push(place)
+    else byRoot.set(root, [place])
+  }
+  return byRoot
 }
 
 function costsOf(
