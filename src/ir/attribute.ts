@@ -47,14 +47,17 @@ export function* nestedGraphs(node: Node): Generator<readonly [string, Graph]> {
 
 /** Whether this node holds graphs in its attributes, as If, Loop and Scan do. */
 export function hasNestedGraphs(node: Node): boolean {
-  return !nestedGraphs(node).next().done
+  for (const [, attribute] of node.attributes)
+    if (attribute.type === 'graph' || (attribute.type === 'graphs' && attribute.value.length > 0)) return true
+  return false
 }
 
 /** Every node of a graph or a function, with those of nested graphs right behind the node that holds them. */
 export function* allNodes({ nodes }: Pick<Graph, 'nodes'>): Generator<Node> {
   for (const node of nodes) {
     yield node
-    for (const [, nested] of nestedGraphs(node)) yield* allNodes(nested)
+    // Hardly a node has any, and every pass walks all of them.
+    if (hasNestedGraphs(node)) for (const [, nested] of nestedGraphs(node)) yield* allNodes(nested)
   }
 }
 
