@@ -166,7 +166,8 @@ export function foldBefore(linear: Linear, affine: Affine, editor: GraphEditor):
   if (!isAllZeros(affine.shift)) {
     const values = toNumbers(linear.weight)
     eachCell(linear, (row, column, from, to) => {
-      const [output, shift] = [linear.outputAt(row, column), atChannel(affine.shift, linear.inputAt(row, column))]
+      const output = linear.outputAt(row, column)
+      const shift = atChannel(affine.shift, linear.inputAt(row, column))
       for (let i = from; i < to; i++) bias[output]! += values[i]! * shift
     })
   }

@@ -104,11 +104,11 @@ function homesOf(trace: Trace): ReadonlyMap<number, readonly Home[]> {
   const homes = new Map<number, Home[]>()
   for (const [name, axes] of trace.axes)
     for (const [axis, atoms] of axes.entries())
-      for (const [root, places] of placesOf(atoms ?? [], trace)) {
+      placesOf(atoms ?? [], trace).forEach((places, root) => {
         const own = homes.get(root)
         if (own) own.push({ name, axis, places })
         else homes.set(root, [{ name, axis, places }])
-      }
+      })
   return homes
 }
 

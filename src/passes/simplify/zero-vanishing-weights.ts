@@ -41,15 +41,17 @@ function withoutVanishing(weight: Tensor, rows: boolean): Float32Array | undefin
   const outputs = weight.dims[rows ? 0 : 1]!
   const inner = rows ? values.length / outputs : 1
   const least = new Float64Array(outputs)
-  eachOutput(values, outputs, inner, (value, output) => {
-    if (value > least[output]!) least[output] = value
+  eachRun(values.length, outputs, inner, (output, from, to) => {
+    for (let i = from; i < to; i++) least[output] = Math.max(least[output]!, Math.abs(values[i]!))
   })
   for (let o = 0; o < outputs; o++) least[o] = Math.max(least[o]! * SHARE, NORMAL)
   let zeroed: Float32Array | undefined
-  eachOutput(values, outputs, inner, (value, output, place) => {
-    if (value === 0 || value >= least[output]!) return
-    zeroed ??= Float32Array.from(values)
-    zeroed[place] = 0
+  eachRun(values.length, outputs, inner, (output, from, to) => {
+    for (let i = from; i < to; i++) {
+      if (values[i] === 0 || Math.abs(values[i]!) >= least[output]!) continue
+      zeroed ??= Float32Array.from(values)
+      zeroed[i] = 0
+    }
   })
   return zeroed
 }
@@ -65,13 +67,13 @@ function mayVanish(values: Float32Array): boolean {
   return least < Math.max(greatest * SHARE, NORMAL)
 }
 
-/** Magnitudes with the output that each belongs to: `inner` weights of one output lie side by side. */
-function eachOutput(
-  values: Float32Array,
+/** Where weights of one output lie side by side, `inner` of them. */
+function eachRun(
+  weights: number,
   outputs: number,
   inner: number,
-  use: (magnitude: number, output: number, place: number) => void,
+  visit: (output: number, from: number, to: number) => void,
 ): void {
-  for (let start = 0, output = 0; start < values.length; start += inner, output = (output + 1) % outputs)
-    for (let place = start; place < start + inner; place++) use(Math.abs(values[place]!), output, place)
+  for (let from = 0, output = 0; from < weights; from += inner, output = (output + 1) % outputs)
+    visit(output, from, from + inner)
 }
