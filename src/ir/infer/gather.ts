@@ -87,8 +87,21 @@ const constantOfShape: Rule = (call) => {
   return [tensor(value?.dtype ?? 'float32', shape, elements)]
 }
 
-/** The elements of a small numeric constant; undefined where it is big, of text, or cannot be read. */
+/**
+ * The elements of a small numeric constant; undefined where it is big, of text, or cannot be read. Kept for as long as the
+ * constant is: most of a model's stand in all models that passes make of it.
+ */
 export function elementsOfConstant(value: Tensor): readonly number[] | undefined {
+  const known = elementsKnown.get(value)
+  if (known !== undefined) return known ?? undefined
+  const elements = readElements(value)
+  elementsKnown.set(value, elements ?? null)
+  return elements
+}
+
+const elementsKnown = new WeakMap<Tensor, readonly number[] | null>()
+
+function readElements(value: Tensor): readonly number[] | undefined {
   const count = elementCount(value.dims)
   if (value.data.form === 'strings' || value.dtype.startsWith('complex') || !(count <= MAX_FOLLOWED)) return undefined
   try {

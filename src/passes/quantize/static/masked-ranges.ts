@@ -60,9 +60,10 @@ class MaskedRanges {
       if (PRODUCTS.has(node.opType) || [...readsOf(node)].some((read) => this.#computed.has(read)))
         for (const name of node.outputs) this.#computed.add(name)
     for (const name of new Set([...this.#ranges.keys(), ...this.#index.consumers.keys()])) {
-      const range = this.#rangeOf(name)
-      const lowest = range && this.#lowestOf(name)
-      if (!range || lowest === null || lowest === undefined || range.min >= lowest) continue
+      const lowest = this.#lowestOf(name)
+      // Hardly a constant is a mask, and of the others none need be looked through.
+      const range = lowest === null ? undefined : this.#rangeOf(name)
+      if (lowest === null || !range || range.min >= lowest) continue
       // Where steps were so large, the observed end at the top may have been given up for the masked one.
       const max = Math.max(range.max, lowest, this.#unmasked(name)?.max ?? Number.NEGATIVE_INFINITY)
       narrower.set(name, { ...range, min: lowest, max })
