@@ -40,19 +40,20 @@ function withoutVanishing(weight: Tensor, rows: boolean): Float32Array | undefin
   if (!mayVanish(values)) return undefined
   const outputs = weight.dims[rows ? 0 : 1]!
   const inner = rows ? values.length / outputs : 1
+  const outputOf = (place: number) => Math.floor(place / inner) % outputs
   const least = new Float64Array(outputs)
-  eachRun(values.length, outputs, inner, (output, from, to) => {
-    for (let i = from; i < to; i++) least[output] = Math.max(least[output]!, Math.abs(values[i]!))
-  })
+  for (let i = 0; i < values.length; i++) {
+    const output = outputOf(i)
+    const magnitude = Math.abs(values[i]!)
+    if (magnitude > least[output]!) least[output] = magnitude
+  }
   for (let o = 0; o < outputs; o++) least[o] = Math.max(least[o]! * SHARE, NORMAL)
   let zeroed: Float32Array | undefined
-  eachRun(values.length, outputs, inner, (output, from, to) => {
-    for (let i = from; i < to; i++) {
-      if (values[i] === 0 || Math.abs(values[i]!) >= least[output]!) continue
-      zeroed ??= Float32Array.from(values)
-      zeroed[i] = 0
-    }
-  })
+  for (let i = 0; i < values.length; i++) {
+    if (values[i] === 0 || Math.abs(values[i]!) >= least[outputOf(i)]!) continue
+    zeroed ??= Float32Array.from(values)
+    zeroed[i] = 0
+  }
   return zeroed
 }
 
@@ -65,15 +66,4 @@ function mayVanish(values: Float32Array): boolean {
     if (magnitude < least && magnitude > 0) least = magnitude
   }
   return least < Math.max(greatest * SHARE, NORMAL)
-}
-
-/** Where weights of one output lie side by side, `inner` of them. */
-function eachRun(
-  weights: number,
-  outputs: number,
-  inner: number,
-  visit: (output: number, from: number, to: number) => void,
-): void {
-  for (let from = 0, output = 0; from < weights; from += inner, output = (output + 1) % outputs)
-    visit(output, from, from + inner)
 }
