@@ -28,7 +28,8 @@ export function withShortPaths<R extends Report>(report: R): R {
     if (typeof value === 'string') return short.get(value) ?? value
     if (Array.isArray(value)) return value.map(renamed)
     if (value === null || typeof value !== 'object') return value
-    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, renamed(inner)]))
+    // A record may be by the path of a model, as the best settings of a sweep are.
+    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [short.get(name) ?? name, renamed(inner)]))
   }
   return short.size > 0 ? (renamed(report) as R) : report
 }

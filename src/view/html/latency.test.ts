@@ -4,11 +4,12 @@ import { renderHtml, renderTerminal } from '../index.ts'
 
 test('a model of less than a row a second is not told to do none, on a page as on a terminal', () => {
   const times = { p50Ms: 2500, p90Ms: 2600, p99Ms: 2700, throughput: 0.4 }
-  const point = { path: 'slow.onnx', batch: 1, threads: 1, instances: 1, onFront: true, ...times }
+  const path = 'models/slow.onnx'
+  const point = { path, batch: 1, threads: 1, instances: 1, onFront: true, ...times }
   const report = {
     ...{ kind: 'latency', version: 1, scenario: 'offline', threads: 1, batch: 1, cpu: 'c', runtime: 'r', warnings: [] },
-    models: [{ path: 'slow.onnx', loadMs: 1, firstMs: 1, peakRssBytes: 1, runs: 1, ...times }],
-    ...{ ratios: [], sweep: [point], best: { 'slow.onnx': point } },
+    models: [{ path, loadMs: 1, firstMs: 1, peakRssBytes: 1, runs: 1, ...times }],
+    ...{ ratios: [], sweep: [point], best: { [path]: point } },
   } as unknown as LatencyReport
   const best = 'slow.onnx: 0.40 rows a second: 1 row at once, 1 thread, 1 process (p99 2700 ms)'
   const page = renderHtml(report)
