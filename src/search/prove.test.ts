@@ -4,7 +4,8 @@ import { Budget } from './budget.ts'
 import type { Choice } from './choose.ts'
 import type { Contender } from './finalists.ts'
 import type { Pool } from './pool.ts'
-import { decidedAgainst, judgeUnrounded, mostFinalists, notSureEnough, untried } from './prove.ts'
+import { decidedAgainst, judgeOnMoreRows, judgeUnrounded, mostFinalists, notSureEnough, untried } from './prove.ts'
+import { staged } from './staged-kit.ts'
 import type { Trial } from './trial.ts'
 
 test('of two that share α, what passed and is not handed out is told why', () => {
@@ -15,7 +16,7 @@ test('of two that share α, what passed and is not handed out is told why', () =
       { verdict } as ComparisonReport,
     ]),
   )
-  const handedOut = (...ids: readonly string[]) => ({ ranked: ids.map((id) => ({ id })) }) as unknown as Choice
+  const handedOut = (...ids: readonly string[]) => staged<Choice>({ ranked: ids.map((id) => ({ id })) })
   const of = (shared: boolean, choice: Choice) =>
     notSureEnough({ sequence, shared, standby: [], reserve: [] }, proofs, choice)
   expect(of(true, handedOut('lossless'))).toEqual(['fast'])
@@ -24,16 +25,16 @@ test('of two that share α, what passed and is not handed out is told why', () =
 })
 
 test('where nothing was judged for want of time, that is what is told', () => {
-  const lossless = { built: { spec: { id: 'lossless' } }, comparison: null } as Trial
+  const lossless = staged<Trial>({ built: { spec: { id: 'lossless' } }, comparison: null })
   const int8 = (comparison: object | null, gains = true) =>
-    ({ built: { spec: { id: 'int8' } }, comparison, gains }) as unknown as Trial & { readonly gains: boolean }
+    staged<Trial>({ built: { spec: { id: 'int8' } }, result: { speedup: gains ? 2 : 1 }, comparison })
   const of = (trials: readonly Trial[], allTried: boolean) =>
     untried(
-      {
+      staged<Pool>({
         ...{ trials: [lossless, ...trials], lossless },
-        inOrder: (some: readonly Trial[]) => some,
-        hopeless: (trial: ReturnType<typeof int8>) => !trial.gains,
-      } as unknown as Pool,
+        inOrder: (some) => some,
+        hopeless: ({ result }) => result.speedup === 1,
+      }),
       allTried,
     )
   expect(of([int8(null)], true)).toMatch(
@@ -56,18 +57,20 @@ test('a finalist that did not stay close on the proof rows is told of, also wher
 
 test('float32 alone of a file in another type is judged where nothing that is faster will surely pass', async () => {
   const one = (id: string, comparison: object | null, unrounded = false) =>
-    ({ built: { spec: { id, unrounded } }, comparison, result: { p50Ms: 1 } }) as unknown as Trial
+    staged<Trial>({ built: { spec: { id, unrounded } }, comparison, result: { p50Ms: 1 } })
   const judged = async (pass: number, float: Trial, affordable = true) => {
     const seen: string[] = []
-    await judgeUnrounded({
-      trials: [one('int8', { verdict: 'inconclusive', grade: 'close' }), float],
-      bench: { rows: { select: { indices: [1] } } },
-      hopeless: () => false,
-      standing: () => ({ figure: 1, bytes: 1 }),
-      odds: () => ({ pass, close: 1 }),
-      affordsJudging: async () => affordable,
-      judgeFirstRows: async ({ built }: Trial) => void seen.push(built.spec.id),
-    } as unknown as Pool)
+    await judgeUnrounded(
+      staged<Pool>({
+        trials: [one('int8', { verdict: 'inconclusive', grade: 'close' }), float],
+        bench: { rows: { select: { indices: [1] } } },
+        hopeless: () => false,
+        standing: () => ({ figure: 1, bytes: 1 }),
+        odds: () => ({ pass, close: 1 }),
+        affordsJudging: async () => affordable,
+        judgeFirstRows: async ({ built }) => void seen.push(built.spec.id),
+      }),
+    )
     return seen
   }
   expect(await judged(0.2, one('float32', null, true))).toEqual(['float32'])
@@ -75,6 +78,28 @@ test('float32 alone of a file in another type is judged where nothing that is fa
   expect(await judged(0.2, one('float32', {}, true))).toEqual([])
   expect(await judged(0.2, one('float32', null, true), false)).toEqual([])
   expect(await judged(0.2, one('float16', null))).toEqual([])
+})
+
+test('rows that have no score are asked for once: what is judged on all of them is not judged again', async () => {
+  const judged: (number | undefined)[] = []
+  const trial = staged<Trial>({ built: { spec: { id: 'int8' } }, comparison: { n: 64 } })
+  const pool = staged<Pool>({
+    bench: {
+      rows: { select: { indices: Array(100).fill(0) } },
+      // As an earlier search has kept them: no time stands against asking once more.
+      isJudged: async () => true,
+    },
+    get: () => trial,
+    judge: async (_, rows) => {
+      judged.push(rows)
+      if (judged.length > 2) throw new Error('judged without end')
+      trial.comparison = staged<ComparisonReport>({ n: 99 })
+    },
+  })
+  const budget = new Budget(60_000, () => 0)
+  await judgeOnMoreRows(pool, budget, () => [staged<Contender>({ id: 'int8' })])
+  expect(judged).toEqual([100])
+  expect(budget.warning).toBeNull()
 })
 
 test.each([

@@ -180,22 +180,23 @@ export async function judgeUnrounded(pool: Pool): Promise<void> {
  * Finalists that were judged on a few rows, on all of them, or on half or a quarter where there is no time for more: it
  * may show that others should be finalists.
  */
-async function judgeOnMoreRows(pool: Pool, budget: Budget, chosen: () => readonly Contender[]): Promise<void> {
+export async function judgeOnMoreRows(pool: Pool, budget: Budget, chosen: () => readonly Contender[]): Promise<void> {
   const rows = pool.bench.rows.select.indices.length
-  const open = () => chosen().filter(({ id }) => (pool.get(id).comparison?.n ?? rows) < rows)
-  const affordable = async ({ built, comparison }: Trial): Promise<number | null> => {
-    if (await pool.bench.isJudged(built, 'select')) return rows
+  // Of the rows that a comparison was asked for, those without a score do not count in it.
+  const asked = new Map<string, number>()
+  const seen = (id: string) => asked.get(id) ?? pool.get(id).comparison?.n ?? rows
+  const open = () => chosen().filter(({ id }) => seen(id) < rows)
+  const affordable = async (id: string): Promise<number | null> => {
+    if (await pool.bench.isJudged(pool.get(id).built, 'select')) return rows
     const more = budget.affordableRows(FINAL_ROWS * budget.left)
-    for (const part of [rows, rows >> 1, rows >> 2])
-      if (part > comparison!.n && part - comparison!.n <= more) return part
-    return null
+    return [rows, rows >> 1, rows >> 2].find((part) => part > seen(id) && part - seen(id) <= more) ?? null
   }
   const next = async (): Promise<boolean> => {
     for (const { id } of open()) {
-      const trial = pool.get(id)
-      const most = await affordable(trial)
+      const most = await affordable(id)
       if (most === null) continue
-      await pool.judge(trial, most)
+      asked.set(id, most)
+      await pool.judge(pool.get(id), most)
       return true
     }
     return false
