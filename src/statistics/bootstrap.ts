@@ -224,9 +224,9 @@ function jackknife(
   }
 }
 
-/** The share at which `quantile` gives this value: 0 below all, 1 above all. */
+/** The greatest share at which `quantile` does not exceed this value: 0 where all draws do, 1 where none does. */
 function rankOf(sorted: Float64Array, value: number): number {
-  const above = sorted.findIndex((one) => one >= value)
+  const above = sorted.findIndex((one) => one > value)
   if (above === -1) return 1
   if (above === 0) return 0
   const [low, high] = [sorted[above - 1]!, sorted[above]!]

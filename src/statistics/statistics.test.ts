@@ -295,6 +295,21 @@ describe('bootstrap', () => {
     expect([never.lowerBound, never.upperBound, ...never.ci]).toEqual(Array(4).fill(Number.NaN))
     expect(pairedBootstrap({ base: [1, 2], candidate: [2, 2], seed: 1 }).undefinedShare).toBe(0)
   })
+  test('z is that of the least α at which the lower bound exceeds what it is held against, on it as beside it', () => {
+    // Means of 0 and ±1 lie on a grid of 40ths, so that many draws are the very value.
+    const moved = Array.from({ length: 40 }, (_, i) => (i === 0 ? 1 : i < 5 ? -1 : 0))
+    for (const against of [-0.175, -0.15, -0.14, -0.125, -0.1]) {
+      const draw = { rows: 40, statistic: (rows: Int32Array) => mean(Array.from(rows, (row) => moved[row]!)) }
+      const { z, boundAt } = bootstrap({ ...draw, seed: 2, resamples: 2000, against })
+      const p = normalSurvival(z)
+      expect(boundAt(p * 0.999)).toBeLessThanOrEqual(against)
+      expect(boundAt(p * 1.05)).toBeGreaterThan(against)
+    }
+    // What never moves from it never exceeds it.
+    const still = { rows: 40, statistic: () => -0.01, seed: 2, resamples: 10 }
+    expect(bootstrap({ ...still, against: -0.01 }).z).toBe(-Infinity)
+    expect(bootstrap({ ...still, against: -0.02 }).z).toBe(Infinity)
+  })
   test('refuses what it cannot resample', () => {
     expect(() => pairedBootstrap({ base: [], candidate: [], seed: 1 })).toThrow(/at least one row/)
     expect(() => pairedBootstrap({ base: [1], candidate: [], seed: 1 })).toThrow(RangeError)
