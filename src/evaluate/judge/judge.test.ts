@@ -168,6 +168,17 @@ describe('other scores', () => {
     expect(upperBound).toBeGreaterThan(0)
     expect(pRegressed).toBe(1)
   })
+
+  test('a loss of the margin itself is evidence whichever way the mean of its rows is rounded', () => {
+    // Means of 0.05 and 0.04 differ by 0.0099…, those of 0.06 and 0.05 by 0.0100….
+    for (const mean of [0.05, 0.06]) {
+      const base = Array.from({ length: 200 }, (_, i) => mean + (i % 2 === 0 ? 0.01 : -0.01))
+      const candidate = Array.from({ length: 200 }, (_, i) => mean - 0.01 + (i % 4 < 2 ? 0.01 : -0.01))
+      const { verdict, pRegressed } = judge({ base, candidate, higherIsBetter: true, rightOrWrong: false }, point)
+      expect(verdict).toBe('regressed')
+      expect(pRegressed).toBeLessThan(1e-9)
+    }
+  })
 })
 
 describe('error rates, simulated and summed', () => {

@@ -16,7 +16,7 @@ import { type Bounds, cautiousBounds, degreesOf, readingsOf, zOfReading } from '
 import type { PairedScores } from './paired-scores.ts'
 import { effectOfCompany } from './row-company.ts'
 import { roomToLose, type Unseen, unseenCost } from './unseen-cost.ts'
-import { rowsToSettle, verdictOf } from './verdict.ts'
+import { losesMargin, rowsToSettle, verdictOf } from './verdict.ts'
 
 export interface JudgeOptions {
   /** Largest loss that is accepted, in the units of the metric; above 0. */
@@ -163,7 +163,7 @@ function judgeCounts(counts: Counts, scores: PairedScores, { margin, alpha }: Ju
     measurablyWorse: verdict === 'pass' && significantlyWorse,
     measurablyBetter: chanceOf(better, worse) < alpha,
     requiredN: verdict === 'inconclusive' ? Math.ceil(designEffect * rowsToSettle(plan)) : null,
-    pRegressed: delta <= -margin + 1e-12 ? Math.min(pWorse, normalSurvival(-score.z)) : 1,
+    pRegressed: losesMargin({ delta, margin }) ? Math.min(pWorse, normalSurvival(-score.z)) : 1,
     pWorse,
   }
 }
@@ -241,7 +241,7 @@ function judgeValues(counts: Counts | null, scores: PairedScores, options: Judge
             }),
           )
         : null,
-    pRegressed: !few && delta <= -margin && seen.upper < 0 ? pSeen : 1,
+    pRegressed: !few && losesMargin({ delta, margin }) && seen.upper < 0 ? pSeen : 1,
     // Fewer rows that differ than a bootstrap can learn from say nothing.
     pWorse: few || undefinedValue || tooFew ? 1 : pSeen,
     ...(verdict === 'inconclusive' && !few && unseen && !tooFew && seen.lower > -margin

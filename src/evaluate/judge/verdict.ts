@@ -11,11 +11,14 @@ interface Bounds {
   readonly margin: number
 }
 
+/** Whether the point estimate is a loss of the margin: one of exactly −m must not be lost to rounding of (c − b) / n. */
+export const losesMargin = ({ delta, margin }: Pick<Bounds, 'delta' | 'margin'>): boolean => delta <= -margin + 1e-12
+
 /** The verdict table of the product, for every metric alike. */
-export function verdictOf({ delta, lowerBound, upperBound, significantlyWorse, margin }: Bounds): Verdict {
+export function verdictOf(bounds: Bounds): Verdict {
+  const { lowerBound, upperBound, significantlyWorse, margin } = bounds
   if (lowerBound > -margin) return 'pass'
-  // The point estimate of exactly −m must not be lost to rounding of (c − b) / n.
-  if (upperBound < -margin || (significantlyWorse && delta <= -margin + 1e-12)) return 'regressed'
+  if (upperBound < -margin || (significantlyWorse && losesMargin(bounds))) return 'regressed'
   return 'inconclusive'
 }
 
