@@ -9,6 +9,10 @@ interface Origin {
   readonly hint: string
 }
 
+/** What to do where a run fails by the graph, and not by what it is fed: wherever that comes from, it holds. */
+export const GRAPH_REFUSED =
+  'The graph asks for what this runtime does not have, so that other inputs hardly help: mend what is named where the model is made, and export it again.'
+
 // Beside the values, not in them: they cross to other processes, and are compared. By value, since feeds are taken apart
 // and put together on their way to a session.
 const origins = new WeakMap<TensorValue, Origin>()
@@ -27,6 +31,7 @@ export async function tellingOrigin<T>(feeds: Feeds, run: Promise<T>): Promise<T
     const origin = Object.values(feeds).flatMap((value) => origins.get(value) ?? [])[0]
     if (!origin || !(error instanceof UserError) || error.code !== 'bad-data') throw error
     const where = error.where === undefined ? origin.where : `${error.where} on ${origin.where}`
-    throw new UserError('bad-data', error.message, { where, hint: origin.hint, cause: error.cause })
+    const hint = error.hint === GRAPH_REFUSED ? GRAPH_REFUSED : origin.hint
+    throw new UserError('bad-data', error.message, { where, hint, cause: error.cause })
   }
 }

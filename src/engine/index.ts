@@ -10,7 +10,7 @@ export {
   writeStrings,
 } from './byte-values.ts'
 export * from './feeds.ts'
-export { comingFrom } from './feeds-origin.ts'
+export { comingFrom, GRAPH_REFUSED } from './feeds-origin.ts'
 export { areFinite } from './inner-values.ts'
 export * from './isolation.ts'
 export * from './lanes.ts'

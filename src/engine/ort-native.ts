@@ -1,6 +1,7 @@
 import type ort from 'onnxruntime-node'
 import type { DType, Model, NumericArray } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
+import { GRAPH_REFUSED } from './feeds-origin.ts'
 import type { OrtSessionOptions } from './ort-options.ts'
 import type { Feeds, Fetched, TensorValue } from './session.ts'
 
@@ -179,6 +180,12 @@ export function runError(error: unknown, name: string, where: string | undefined
     return new UserError('out-of-resources', `${name} ran out of memory in a run.`, {
       ...detail,
       hint: 'Use fewer rows at a time.',
+    })
+  // As dilations beside auto_pad: the runtime takes the graph, and fails at it in every run.
+  if (/not supported|not implemented/i.test(text))
+    return new UserError('bad-data', `${name} could not run the model: ${text}`, {
+      ...detail,
+      hint: GRAPH_REFUSED,
     })
   return new UserError('bad-data', `${name} could not run the model on these inputs: ${text}`, {
     ...detail,

@@ -198,3 +198,21 @@ test.each([
     await session.close()
   }
 })
+
+test('where the graph itself can never run, no rows are to be checked and no shapes to be named', async () => {
+  // The runtime takes dilations beside auto_pad, and has no kernel for them.
+  const model = parseModel(`<ir_version: 8, opset_import: ["" : 17]>
+    g (float[1,1,8,8] x) => (float[1,1,8,8] y) <float[1,1,3,3] w = {1, 2, 3, 4, 5, 6, 7, 8, 9}>
+    { y = Conv<auto_pad = "SAME_UPPER", dilations = [2,2]>(x, w) }`)
+  const session = await ortNode.open(model)
+  try {
+    const column = { dtype: 'float32', dims: [1, 1, 8, 8], data: new Float32Array(64) } as const
+    const feeds = feedsOf(rows({ x: column }, 1), session.inputs, dataset())
+    const hint = expect.stringMatching(/^The graph asks for what this runtime does not have/)
+    const dilated = { message: expect.stringContaining('Dilation not supported'), hint }
+    await expect(session.run(feeds)).rejects.toMatchObject({ ...dilated, where: 'data.npz, row 0' })
+    await expect(feasibleFeeds(session)).rejects.toMatchObject(dilated)
+  } finally {
+    await session.close()
+  }
+})

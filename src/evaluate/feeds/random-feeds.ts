@@ -1,5 +1,12 @@
 import { isCacheFlag, looksLikeState, type TokenCounts, tokenInputOf } from '../../data/index.ts'
-import { comingFrom, type Feeds, type PortValue, type Session, type TensorValue } from '../../engine/index.ts'
+import {
+  comingFrom,
+  type Feeds,
+  GRAPH_REFUSED,
+  type PortValue,
+  type Session,
+  type TensorValue,
+} from '../../engine/index.ts'
 import { elementCount, encodeNumbers, INTEGER_RANGES, isFloating } from '../../ir/index.ts'
 import { UserError } from '../../platform/index.ts'
 import { type RandomSource, randomSource, standardNormal } from '../../statistics/index.ts'
@@ -121,7 +128,10 @@ export async function feasibleFeeds(
     `No random inputs were found that the model accepts. ${complaint?.message ?? ''}`.trim(),
     {
       where: session.inputs.map((input) => input.name).join(', '),
-      hint: `Name the shapes, as in --shape ${session.inputs[0]?.name ?? 'x'}=1,3,224,224, or give data.`,
+      hint:
+        complaint?.hint === GRAPH_REFUSED
+          ? GRAPH_REFUSED
+          : `Name the shapes, as in --shape ${session.inputs[0]?.name ?? 'x'}=1,3,224,224, or give data.`,
       cause: complaint,
     },
   )
