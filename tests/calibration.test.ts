@@ -185,6 +185,28 @@ test('an infinity of an output that becomes another number is noise without end;
   await candidate.close()
 })
 
+test('a node of several outputs is one layer, by the noisiest of them', async () => {
+  const graph = (y: string) =>
+    modelWith(`g (float[1,4] x) => (float[1,4] y) { a, b = Split<axis = 1, num_outputs = 2>(x) ${y} }`, {})
+  const before = graph('y = Concat<axis = 1>(a, b)')
+  const after = graph('y = Concat<axis = 1>(a, b)')
+  const louder = {
+    ...after,
+    graph: {
+      ...after.graph,
+      nodes: after.graph.nodes.map((node) => (node.opType === 'Split' ? { ...node, outputs: ['b', 'a'] } : node)),
+    },
+  }
+  const feeds = [{ x: { dtype: 'float32', dims: [1, 4], data: Float32Array.of(1, 2, 5, 6) } as const }]
+  const [base, candidate] = [await ortNode.open(before), await ortNode.open(louder)]
+  const { layers } = await measureLayers(async () => base, candidate, before, louder, feeds)
+  // Of a (1, 2 for 5, 6) the noise is 32 over 5, of b 32 over 61.
+  expect(layers.map(({ value }) => value)).toEqual(['a', 'y'])
+  expect(layers[0]!.sqnrDb).toBeCloseTo(10 * Math.log10(5 / 32), 6)
+  await base.close()
+  await candidate.close()
+})
+
 test('layers: the noise is found where it comes in; sensitivity: the node that hurts stands first', async () => {
   const before = modelWith('g (float[1,8,12,12] x) => (float y) { a = Conv(x, w) b = Conv(a, v) y = Conv(b, u) }', {
     w: [8, 8, 3, 3],

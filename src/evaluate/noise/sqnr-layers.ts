@@ -6,7 +6,7 @@ import { NoiseTally } from './sqnr.ts'
 export interface LayerNoise {
   /** The node of the original model that makes the value, as reports name it. */
   readonly name: string
-  /** The value that was compared. */
+  /** The value that was compared: of several that the node makes the noisiest. */
   readonly value: string
   readonly sqnrDb: number | null
 }
@@ -14,7 +14,7 @@ export interface LayerNoise {
 export interface LayersResult {
   /** Of the worst graph output; null where no output differs. */
   readonly sqnrDb: number | null
-  /** Values that both models have, the noisiest first; those without any difference last. */
+  /** Nodes by the noisiest value that both models have of each, the noisiest first; those without any difference last. */
   readonly layers: readonly LayerNoise[]
 }
 
@@ -59,13 +59,15 @@ export async function measureLayers(
     }
   }
   const decibels = outputs.flatMap((name) => tallies.get(name)?.decibels ?? [])
-  const layers = [...tallies].flatMap(([value, tally]) => {
+  const key = ({ decibels }: NoiseTally) => decibels ?? Number.POSITIVE_INFINITY
+  const noisiestFirst = [...tallies].sort(([, a], [, b]) => (key(a) === key(b) ? 0 : key(a) - key(b)))
+  const layers = new Map<Node, LayerNoise>()
+  for (const [value, tally] of noisiestFirst) {
     const node = makers.get(value)
-    return node && tally.seen ? [{ name: nodeLabel(node), value, sqnrDb: tally.decibels }] : []
-  })
-  const key = (layer: LayerNoise) => layer.sqnrDb ?? Number.POSITIVE_INFINITY
-  layers.sort((a, b) => (key(a) === key(b) ? 0 : key(a) - key(b)))
-  return { sqnrDb: decibels.length > 0 ? Math.min(...decibels) : null, layers }
+    if (node && tally.seen && !layers.has(node))
+      layers.set(node, { name: nodeLabel(node), value, sqnrDb: tally.decibels })
+  }
+  return { sqnrDb: decibels.length > 0 ? Math.min(...decibels) : null, layers: [...layers.values()] }
 }
 
 /** The values that `measureLayers` compares: the outputs, and what a node makes in both models, but for those `apart`. */
