@@ -30,6 +30,11 @@ interface Kept {
   readonly limitMs: number
 }
 
+/** An answer as the database has it: the report as text, since its own form of JSON has another order of fields. */
+type KeptResult = Omit<JobResult, 'report'> & { readonly report: string }
+
+const keptOf = (result: JobResult): KeptResult => ({ ...result, report: JSON.stringify(result.report) })
+
 /** Runs SQL for a queue on a connection that somebody else owns. */
 export interface SqlRunner {
   executeSql(text: string, values: readonly unknown[]): Promise<{ rows: readonly object[] }>
@@ -120,13 +125,13 @@ export class JobQueue {
     await (await this.#open()).getDb().executeSql(
       `UPDATE ${SCHEMA}.job SET state = 'completed', completed_on = now(), output = $3::jsonb
        WHERE name = $1 AND id = $2 AND state NOT IN ('completed', 'cancelled')`,
-      [QUEUE, id, JSON.stringify(result, storable)],
+      [QUEUE, id, JSON.stringify(keptOf(result), storable)],
     )
   }
 
   /** Gives a job back: another worker begins it again, unless that has happened too often. */
   async giveBack(id: string, result: JobResult): Promise<void> {
-    await (await this.#open()).fail(QUEUE, id, JSON.parse(JSON.stringify(result, storable)))
+    await (await this.#open()).fail(QUEUE, id, JSON.parse(JSON.stringify(keptOf(result), storable)))
   }
 
   /** Gives a job back that was interrupted through no fault of its own: as if it had not been begun this time. */
@@ -135,7 +140,7 @@ export class JobQueue {
       `UPDATE ${SCHEMA}.job
        SET state = 'created', started_on = NULL, expire_in = $4 * interval '1 second', output = $5::jsonb
        WHERE name = $1 AND id = $2 AND retry_count = $3 AND state = 'active'`,
-      [QUEUE, id, retries, SILENT_SECONDS, JSON.stringify(result, storable)],
+      [QUEUE, id, retries, SILENT_SECONDS, JSON.stringify(keptOf(result), storable)],
     )
   }
 
@@ -151,11 +156,11 @@ export class JobQueue {
     const boss = await this.#open()
     const found = await boss.getJobById<Kept>(QUEUE, id)
     if (!found) return null
-    const result = (found.output ?? {}) as Partial<JobResult>
+    const result = (found.output ?? {}) as Partial<KeptResult>
     const time = (date: Date | null | undefined) => (date ? new Date(date).toISOString() : null)
     const ended = found.state === 'completed' || found.state === 'failed' || found.state === 'cancelled'
     return {
-      report: result.report ?? null,
+      report: JSON.parse(result.report ?? 'null'),
       job: {
         id,
         words: found.data.words,
