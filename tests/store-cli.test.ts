@@ -48,6 +48,14 @@ test('a verdict does not move to another model; the history says what was made f
   ])
 })
 
+test('a name that is a slip away from one of the store is told by the server', PATIENCE, async () => {
+  const { code, stderr } = await bench.whet('serve', 'digitz')
+  expect([code, stderr]).toEqual([
+    2,
+    expect.stringMatching(/there is no digitz.*\n {2}did you mean "digits"\? name an/),
+  ])
+})
+
 test('evidence that is no whole report is refused, with what is wrong with it', PATIENCE, async () => {
   const { candidate: _, ...rest } = JSON.parse(readFileSync(bench.path('comparison.json'), 'utf8'))
   for (const [text, message] of [

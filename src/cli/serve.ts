@@ -2,7 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { readModel } from '../onnx/index.ts'
-import { UserError, writeAtomic } from '../platform/index.ts'
+import { didYouMean, UserError, writeAtomic } from '../platform/index.ts'
 import {
   DEFAULT_LIMITS,
   DEFAULT_SETTINGS,
@@ -219,11 +219,13 @@ async function sourceOf(path: string, location: string | undefined): Promise<Sou
   if (location === undefined && /^(https?|oci):/.test(path)) return inStore(path, null)
   const place = openStore(location)
   const { name } = parseReference(path)
-  if (!(await place.list(name).catch(() => [])).length)
+  if (!(await place.list(name).catch(() => [])).length) {
+    const known = await place.names().catch(() => [])
     throw new UserError('missing-file', `there is no ${path}, as a file, a folder or a name in ${place.location}`, {
       where: path,
-      hint: 'name an .onnx file, a folder of models, a store, or a name with --store DIR',
+      hint: `${didYouMean(name, known)}name an .onnx file, a folder of models, a store, or a name with --store DIR`,
     })
+  }
   return inStore(location, path)
 }
 
