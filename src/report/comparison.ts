@@ -70,11 +70,11 @@ const flips = object({ count: integer, rate: number, upperBound: number })
 const flipRates = object({ negative: flips, positive: flips })
 export type FlipRates = Infer<typeof flipRates>
 
-/** Candidate's share of wrong answers over the baseline's; null where the baseline makes no error. `ci` two-sided 1−α. */
 /** Of all numbers of the labels: what one answer to every row is held against. */
 const labelSpread = object({ mean: number, deviation: number })
 export type LabelSpread = Infer<typeof labelSpread>
 
+/** Candidate's share of wrong answers over the baseline's; null where the baseline makes no error. `ci` two-sided 1−α. */
 const errorRatio = object({
   base: number,
   candidate: number,

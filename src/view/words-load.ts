@@ -37,10 +37,10 @@ export function money(amount: number): string {
   return amount >= 0.01 ? amount.toFixed(amount >= 1 ? 2 : 3) : amount.toPrecision(2)
 }
 
-/** What a million answers of the model cost on a machine. */
-export function priceText(costs: Costs, path: string, machine: string): string {
+/** What a million answers of the model cost on a machine, in the `unit` where one is told with each. */
+export function priceText(costs: Costs, path: string, machine: string, unit = ''): string {
   const found = costs.perMillion.find((entry) => entry.path === path && entry.machine === machine)
-  return found ? money(found.amount) : '–'
+  return found ? `${money(found.amount)} ${unit}`.trim() : '–'
 }
 
 /** The load that a model was under, and whether it kept the limit; empty without one. */

@@ -6,7 +6,7 @@ import {
   energyLines,
   frontOf,
   loadLine,
-  money,
+  priceText,
   rate,
   SCENARIO_WORDS,
 } from '../words-load.ts'
@@ -152,10 +152,7 @@ ${table(
     ...report.models.map(({ path }) => ({
       head: path,
       numeric: true,
-      cell: (row: (typeof found.machines)[number]) => {
-        const entry = found.perMillion.find((one) => one.path === path && one.machine === row.name)
-        return entry ? `${money(entry.amount)} ${found.currency}` : '–'
-      },
+      cell: (row: (typeof found.machines)[number]) => priceText(found, path, row.name, found.currency),
     })),
   ],
   found.machines,

@@ -12,7 +12,7 @@ import {
   settings,
 } from '../words-load.ts'
 import { plot } from './plot.ts'
-import { section } from './section.ts'
+import { whole } from './section.ts'
 import { paint, type Style, textTable } from './table.ts'
 
 /** A prompt and the token behind it: two speeds of a language model. */
@@ -130,9 +130,6 @@ function costTable({ costs, models }: LatencyReport, style: Style): readonly str
     paint('dim', `if ${costs.assumes}`, style),
   ]
 }
-
-/** Nothing is left out: who asks has few of them, or wants to see all. */
-const whole = (title: string, lines: readonly string[]) => section(title, lines, lines.length)
 
 function sweep(report: LatencyReport, style: Style): readonly string[] {
   const { sweep: points } = report

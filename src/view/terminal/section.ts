@@ -13,3 +13,6 @@ export function section(title: string, lines: readonly string[], most = 12): rea
       : []),
   ]
 }
+
+/** The same with nothing left out: who asks has few of them, or wants to see all. */
+export const whole = (title: string, lines: readonly string[]): readonly string[] => section(title, lines, lines.length)

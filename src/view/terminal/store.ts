@@ -1,6 +1,6 @@
 import type { CollectionReport, HistoryReport, VerificationReport, VersionReport } from '../../report/index.ts'
 import { bytes, count, minute, plural, shortDigest } from '../words.ts'
-import { section } from './section.ts'
+import { whole } from './section.ts'
 import { paint, type Style, textTable, verdictWord } from './table.ts'
 
 const pushedAt = (iso: string | null) => (iso === null ? '–' : minute(iso))
@@ -154,6 +154,3 @@ export function collection(report: CollectionReport, style: Style): string {
     ),
   ].join('\n')
 }
-
-/** Nothing is left out: who asks has few of them, or wants to see all. */
-const whole = (title: string, lines: readonly string[]) => section(title, lines, lines.length)
