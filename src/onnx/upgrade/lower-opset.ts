@@ -92,7 +92,8 @@ export function lowerOpset(model: Model): { model: Model; report: UpgradeReport 
       graph: target < SPREAD_POOLS ? withPlainPools(model.graph) : model.graph,
     }
     problem = whyNot(model, lowered, target)
-    if (!problem) return { model: lowered, report: report(1, { notes: [`standard operators as of opset ${target}`] }) }
+    const notes = [`written as opset ${target}, which says the same and which more runtimes take`]
+    if (!problem) return { model: lowered, report: report(1, { notes }) }
   }
   return { model, report: report(0, problem ? { refused: [problem] } : {}) }
 }

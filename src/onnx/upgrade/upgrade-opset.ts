@@ -59,7 +59,9 @@ export function upgradeOpset(model: Model, target = TARGET_OPSET): { model: Mode
   const functions = model.functions.map((item) => (due(item.opsets) ? run.function(item) : item))
   if (report.refused.length > 0) return { model, report: { ...report, applied: 0 } }
   const irVersion = Math.max(model.irVersion, IR_OF_OPSET.find(([opset]) => opset <= target)![1])
-  const notes = [`standard operators from opset ${model.opsets.get('') ?? 'of functions'} to ${target}`]
+  const notes = [
+    `read as opset ${target}; the standard operators were those of ${model.opsets.has('') ? `opset ${model.opsets.get('')}` : 'functions'}`,
+  ]
   return {
     model: { ...model, irVersion, opsets: raised(model.opsets, target), graph, functions },
     report: { ...report, notes },

@@ -5,6 +5,7 @@ import type {
   FailureReport,
   InspectionReport,
   MomentsReport,
+  PassRun,
   ProcessorReport,
   ProfileReport,
   QuantizationReport,
@@ -145,8 +146,8 @@ function rewrite(report: RewriteReport, style: Style): string {
     answersKept(report),
     ...runsIn(after),
     '',
-    worked.length === 0
-      ? 'no pass found anything to do'
+    worked.every(changesOpsetAlone)
+      ? 'no pass found anything to simplify'
       : textTable(
           [{ head: 'pass' }, { head: 'applied', right: true }, { head: 'refused', right: true }],
           worked.map((pass) => [pass.id, count(pass.applied), count(pass.refused.length)]),
@@ -160,6 +161,9 @@ function rewrite(report: RewriteReport, style: Style): string {
     ...section('warnings', report.warnings ?? []),
   ].join('\n')
 }
+
+/** Whether a pass did no more than to say the same in the operators of another set. */
+const changesOpsetAlone = ({ id, refused }: PassRun) => id === 'lowerOpset' && refused.length === 0
 
 /** Null stands for outputs without any difference, and for a model that was not run: whether a batch was tried tells. */
 function noiseOf({ sqnrDb, sqnrSamples, batchInvariant, kernels, planned }: QuantizationReport): string {
