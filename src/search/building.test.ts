@@ -4,6 +4,7 @@ import { Budget } from './budget.ts'
 import { Building } from './building.ts'
 import type { BuildsInTime } from './builds-in-time.ts'
 import type { Pool } from './pool.ts'
+import { staged } from './staged-kit.ts'
 
 const model = parseModel(`<ir_version: 10, opset_import: ["" : 20]> g (float[1,1,4,4] x) => (float[1,1,4,4] y)
   <float[1,1,1,1] w = {2}> { y = Conv(x, w) }`)
@@ -13,7 +14,7 @@ async function builtFirst(seconds: number, runMs: number, proofRows: number) {
   const asked: string[] = []
   const budget = new Budget(1000 * seconds, () => 0)
   budget.keepForProof(proofRows, { answering: runMs / 1000, judging: (2 * runMs) / 1000 })
-  const pool = {
+  const pool = staged<Pool>({
     bench: {
       seen: { openMs: 100, runMs },
       target: 'native',
@@ -27,13 +28,13 @@ async function builtFirst(seconds: number, runMs: number, proofRows: number) {
     goal: { name: 'latency' },
     warnings: [],
     build: async () => null,
-  } as unknown as Pool
-  const builds = {
-    async inAnyCase(specs: readonly { readonly id: string }[]) {
+  })
+  const builds = staged<BuildsInTime>({
+    async inAnyCase(specs) {
       asked.push(...specs.map(({ id }) => id))
-      return specs
+      return specs.map((spec) => ({ built: { spec } }))
     },
-  } as unknown as BuildsInTime
+  })
   const building = new Building(pool, budget, builds)
   await building.first()
   return { asked, postponed: building.postponed }

@@ -4,24 +4,25 @@ import { type Budget, TooLong } from './budget.ts'
 import { BuildsInTime } from './builds-in-time.ts'
 import { placementSpecs } from './plan.ts'
 import type { Pool } from './pool.ts'
+import { staged } from './staged-kit.ts'
 
 /** What is asked to be built, where a row of histograms and a row of extremes take so many seconds. */
 function buildsOf(histograms: number, extremes: number) {
   const asked: string[] = []
-  const pool = {
+  const pool = staged<Pool>({
     bench: { rows: { calibrate: { indices: Array(128).fill(0) } } },
-    buildAll: async (specs: readonly CandidateSpec[]) => {
+    buildAll: async (specs) => {
       const [{ calibration, samples = 128 }] = specs as readonly [CandidateSpec]
       asked.push(`${calibration} of ${samples}`)
       const seconds = samples * (calibration === 'minmax' ? extremes : histograms)
       if (seconds > granted) throw new TooLong('histograms', seconds, granted)
-      return specs
+      return specs.map((spec) => ({ built: { spec } }))
     },
-  } as unknown as Pool
+  })
   let granted = Number.POSITIVE_INFINITY
-  const budget = {
+  const budget = staged<Budget>({
     leaveOut: () => {},
-    async granting(seconds: number, work: () => Promise<unknown>) {
+    async granting(seconds, work) {
       granted = seconds
       try {
         return await work()
@@ -31,7 +32,7 @@ function buildsOf(histograms: number, extremes: number) {
         granted = Number.POSITIVE_INFINITY
       }
     },
-  } as unknown as Budget
+  })
   const builds = new BuildsInTime(pool, budget)
   return { asked, build: () => builds.inAnyCase(placementSpecs({ calibration: 'mse' }).slice(1, 2), 9) }
 }

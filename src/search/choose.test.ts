@@ -3,6 +3,7 @@ import type { ComparisonReport } from '../report/index.ts'
 import { randomSource, tango } from '../statistics/index.ts'
 import { whyNotProven } from './choice-words.ts'
 import { chooseByProof } from './choose.ts'
+import { staged } from './staged-kit.ts'
 
 const ALPHA = 0.05
 
@@ -16,12 +17,12 @@ const choose = (slow: number, fast: number) => {
   }))
   const prove = async (id: string) => {
     const p = id === 'slow' ? slow : fast
-    return {
+    return staged<ComparisonReport>({
       verdict: p < ALPHA ? 'pass' : 'inconclusive',
       grade: p < ALPHA ? 'proven' : null,
       alpha: ALPHA,
       nonInferiority: { margin: 0.01, z: 0, p, ci: [0, 0], lowerBound: 0 },
-    } as unknown as ComparisonReport
+    })
   }
   return chooseByProof({ sequence, shared: true, standby: [], reserve: [] }, prove, { provenOnly: true })
 }
@@ -87,13 +88,13 @@ test('two forms of one model that are both worse by the margin share α, whateve
 })
 
 test('who asked for proven models alone is told how many rows prove one', async () => {
-  const few = {
+  const few = staged<ComparisonReport>({
     verdict: 'inconclusive',
     grade: 'close',
     labelled: true,
     n: 40,
     requiredN: 268,
-  } as unknown as ComparisonReport
+  })
   const sequence = [{ id: 'fast', figure: 0.5, bytes: 100, odds: { pass: 0.5, passAtHalf: 0.4, close: 0.5 } }]
   const reason = async (more: { readonly apart?: boolean; readonly fewer?: { rows: number; of: number } }) => {
     const finalists = { sequence, shared: false, standby: [], reserve: [] }
@@ -122,7 +123,7 @@ test('what the proof rows showed to be worse is named where the original or a cl
     const sequence = Object.keys(verdicts).map((id, i) => ({ id, figure: 1 / (i + 2), bytes: 100, odds }))
     const prove = async (id: string) => {
       const verdict = verdicts[id]!
-      return { verdict, grade: verdict === 'regressed' ? null : 'close' } as unknown as ComparisonReport
+      return staged<ComparisonReport>({ verdict, grade: verdict === 'regressed' ? null : 'close' })
     }
     return chooseByProof({ sequence, shared: false, standby: [], reserve: [] }, prove, { provenOnly })
   }
@@ -153,7 +154,7 @@ test('where none on standby stays close on the proof rows, those in reserve are 
       async (id) => {
         proven.push(id)
         const grade = closeOnes.includes(id) ? 'close' : null
-        return { verdict: 'inconclusive', grade, n: 30, requiredN: 300, labelled: true } as unknown as ComparisonReport
+        return staged<ComparisonReport>({ verdict: 'inconclusive', grade, n: 30, requiredN: 300, labelled: true })
       },
       { provenOnly: false, timeForMore: () => time, lossless },
     )
@@ -171,10 +172,12 @@ test('where none on standby stays close on the proof rows, those in reserve are 
 
 test('a proof on fewer rows, for want of time, does not blame the rows that were given', async () => {
   const odds = { pass: 0, passAtHalf: 0, close: 0.9 }
-  const close = { verdict: 'inconclusive', grade: 'close', n: 40, requiredN: 268, labelled: true }
+  const close = staged<ComparisonReport>({
+    ...{ verdict: 'inconclusive', grade: 'close', n: 40, requiredN: 268, labelled: true },
+  })
   const { reason } = await chooseByProof(
     { sequence: [{ id: 'int8', figure: 0.5, bytes: 100, odds }], shared: false, standby: [], reserve: [] },
-    async () => close as unknown as ComparisonReport,
+    async () => close,
     { provenOnly: false, fewer: { rows: 40, of: 1200 } },
   )
   expect(reason).toMatch(/^The 40 of 1,200 proof rows that there was time for cannot prove any candidate/)
@@ -213,14 +216,14 @@ test('what ended the sequence is told, and not who was tried behind it', async (
 
 test('why a finalist was not proven is told by the figures of the proof rows', () => {
   const proof = (more: object) =>
-    ({
+    staged<ComparisonReport>({
       metric: 'top1',
       n: 1200,
       requiredN: null,
       labelled: true,
       grade: 'close',
       ...more,
-    }) as unknown as ComparisonReport
+    })
   const scored = proof({ verdict: 'regressed', base: { value: 0.925 }, candidate: { value: 0.9 }, agreement: null })
   expect(whyNotProven(scored)).toBe('found to be worse on the 1,200 proof rows: top1 0.9 against 0.925')
   const unlabelled = { base: { value: null }, candidate: { value: null }, agreement: { changed: 7 } }

@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest'
 import { undecided } from '../recipe/index.ts'
 import { disturbanceWarning, roughSpeed } from './disturbed.ts'
+import { staged } from './staged-kit.ts'
 import type { Trial } from './trial.ts'
 
 const trial = (id: string, median: number, ci: readonly [number, number] | null) =>
-  ({ built: { spec: { id } }, result: { ratio: ci && { other: id, median, ci } } }) as unknown as Trial
+  staged<Trial>({ built: { spec: { id } }, result: { ratio: ci && { other: id, median, ci } } })
 
 const warningOf = (trials: readonly Trial[], chosen = 'int8-chosen', lossless?: Trial) =>
   disturbanceWarning({ trials, lossless }, chosen)
@@ -33,13 +34,13 @@ test('all that is open is told in one warning, without what is handed out, and t
 })
 
 test('slower within the error is no disturbance', () => {
-  expect(undecided({ other: 'a', median: 0.95, ci: [0.8, 1.1] } as never)).toBe(false)
-  expect(undecided({ other: 'a', median: 0.5, ci: [0.3, 1] } as never)).toBe(true)
+  expect(undecided({ base: 'original', other: 'a', median: 0.95, ci: [0.8, 1.1] })).toBe(false)
+  expect(undecided({ base: 'original', other: 'a', median: 0.5, ci: [0.3, 1] })).toBe(true)
 })
 
 test('an interval that spans far apart says nothing, on whichever side of the original it lies', () => {
-  expect(undecided({ other: 'a', median: 4.5, ci: [1.09, 9.25] } as never)).toBe(true)
-  expect(undecided({ other: 'a', median: 4.5, ci: [4.3, 4.9] } as never)).toBe(false)
+  expect(undecided({ base: 'original', other: 'a', median: 4.5, ci: [1.09, 9.25] })).toBe(true)
+  expect(undecided({ base: 'original', other: 'a', median: 4.5, ci: [4.3, 4.9] })).toBe(false)
   expect(warningOf([trial('int8-open', 1.4, [0.8, 9.25])])).toContain('int8-open')
   const oneSided = [trial('int8-slow', 4.5, [1.09, 9.25]), trial('int8-fast', 0.5, [0.3, 0.8])]
   expect(warningOf(oneSided)).toBeNull()

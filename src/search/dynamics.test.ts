@@ -4,6 +4,7 @@ import { Budget, TooLong } from './budget.ts'
 import { isMendable, mended } from './dynamics.ts'
 import type { Mixtures } from './mixtures.ts'
 import type { Pool } from './pool.ts'
+import { staged } from './staged-kit.ts'
 import type { Trial } from './trial.ts'
 
 const MINUTE = 60_000
@@ -11,33 +12,32 @@ const PLAIN: CandidateSpec = { id: 'dynamic-int8', words: '', scheme: 'dynamic-i
 
 /** A candidate whose worst output keeps so many decibels. */
 const trialOf = (spec: CandidateSpec, sqnrDb: number): Trial =>
-  ({
+  staged<Trial>({
     built: { spec },
     result: {},
-    comparison: { verdict: 'inconclusive', n: 40, outputs: [{ name: 'y', dtype: 'float32', sqnrDb, noiseRows: 40 }] },
-  }) as unknown as Trial
+    comparison: { verdict: 'inconclusive', n: 40, outputs: [{ name: 'y', sqnrDb, noiseRows: 40 }] },
+  })
 
 /** Dynamic integers that keep `whole` decibels, and `divided` where channels of outliers are divided. */
 function search(whole: number, divided: number | 'none' | 'too long') {
   const asked: string[] = []
-  const pool = {
+  const pool = staged<Pool>({
     bench: { rows: { calibrate: { indices: [0, 1] } } },
     affords: () => true,
-    secure: ({ comparison }: Trial) =>
-      (comparison as unknown as { outputs: { sqnrDb: number }[] }).outputs[0]!.sqnrDb >= 27,
-    build: async (spec: CandidateSpec) => {
+    secure: ({ comparison }) => comparison!.outputs[0]!.sqnrDb! >= 27,
+    build: async (spec) => {
       asked.push(`build ${spec.id}`)
       if (divided === 'too long') throw new TooLong('channels', 100, 1)
       return divided === 'none' ? null : trialOf(spec, divided)
     },
-    climb: async ({ built }: Trial) => void asked.push(`judge ${built.spec.id}`),
-    note: (_: Trial, note: string) => void asked.push(note),
-  } as unknown as Pool
+    climb: async ({ built }) => void asked.push(`judge ${built.spec.id}`),
+    note: (_, note) => void asked.push(note),
+  })
   const of = async ({ built }: Trial) => {
     asked.push(`mix ${built.spec.id}`)
     return []
   }
-  const mixtures = { of } as unknown as Mixtures
+  const mixtures = staged<Mixtures>({ of })
   const budget = new Budget(MINUTE, () => 0)
   const trial = trialOf(PLAIN, whole)
   return { asked, pool, trial, budget, mend: () => mended(pool, budget, mixtures, trial) }

@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest'
 import type { CandidateResult, OptimizationReport } from '../report/index.ts'
 import { fitsGoal, type Original, whyHopeless } from './gain.ts'
+import { staged } from './staged-kit.ts'
 
 test('less memory is shown where every process took less: two of the very same model differ', () => {
-  const baseline = { peakRssBytes: 104, peakRssBytesRange: [100, 108] } as unknown as OptimizationReport['baseline']
+  const baseline = staged<OptimizationReport['baseline']>({ peakRssBytes: 104, peakRssBytesRange: [100, 108] })
   const original: Original = { bytes: 10, baseline }
   const candidate = (peakRssBytes: number, peakRssBytesRange: readonly [number, number]) =>
-    ({ id: 'a', ratio: null, peakRssBytes, peakRssBytesRange }) as unknown as CandidateResult
+    staged<CandidateResult>({ id: 'a', ratio: null, peakRssBytes, peakRssBytesRange })
   const memory = { name: 'memory' } as const
   const less = candidate(92, [90, 99])
   const chance = candidate(101, [95, 107])

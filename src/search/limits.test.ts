@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest'
 import { brokenLimit } from './goal.ts'
 import { limitsOf, reasonWithLimits } from './limits.ts'
+import { staged } from './staged-kit.ts'
 import type { Trial } from './trial.ts'
 
 const measured = { bytes: 5_200_000, p50Ms: 6, p99Ms: 9.25, peakRssBytes: null, ratio: null }
-const trials = [5_200_000, 7_000_000].map((bytes) => ({ result: { ...measured, bytes } })) as unknown as Trial[]
+const trials = [5_200_000, 7_000_000].map((bytes) => staged<Trial>({ result: { ...measured, bytes } }))
 
 test('a limit is told with both numbers, and what was not measured keeps none', () => {
   expect(brokenLimit({ name: 'latency', maxBytes: 5_000_000 }, measured)).toBe('5,200,000 bytes, 5,000,000 at the most')

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { Budget } from './budget.ts'
 import { timeLosslessAgain, timingAgain } from './lossless-again.ts'
 import type { Pool } from './pool.ts'
+import { staged } from './staged-kit.ts'
 
 /** A pool whose lossless model takes this share of the original's time, and the timings that were asked for. */
 function poolOf(ci: readonly [number, number], fits: boolean) {
@@ -10,11 +11,14 @@ function poolOf(ci: readonly [number, number], fits: boolean) {
     built: { spec: { id: 'lossless' } },
     result: { ratio: { other: 'lossless', median: (ci[0] + ci[1]) / 2, ci } },
   }
-  const pool = {
+  const pool = staged<Pool>({
     lossless,
     fitsGoal: () => fits,
-    time: async (_: unknown, seconds: number) => void asked.push(seconds),
-  } as unknown as Pool
+    time: async (_, seconds) => {
+      asked.push(seconds)
+      return null
+    },
+  })
   return { pool, asked }
 }
 

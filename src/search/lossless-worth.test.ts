@@ -1,11 +1,13 @@
 import { expect, test } from 'vitest'
+import type { GoalName } from './goal.ts'
 import { gainsShown, whyNotWorthIt } from './lossless-worth.ts'
 import type { Pool } from './pool.ts'
+import { staged } from './staged-kit.ts'
 import type { Trial } from './trial.ts'
 
-const pool = (goal: string) => ({ goal: { name: goal }, bench: { original: { bytes: 1000 } } }) as unknown as Pool
+const pool = (goal: GoalName) => staged<Pool>({ goal: { name: goal }, bench: { original: { bytes: 1000 } } })
 const trial = (low: number, high: number, bytes: number) =>
-  ({ result: { ratio: { median: (low + high) / 2, ci: [low, high] }, bytes } }) as unknown as Trial
+  staged<Trial>({ result: { ratio: { median: (low + high) / 2, ci: [low, high] }, bytes } })
 
 test('a lossless model that is a hair faster, or by luck, gains nothing that would stand against a close one', () => {
   expect(gainsShown(pool('latency'), trial(0.9, 0.97, 1000))).toBe(true)
@@ -18,11 +20,11 @@ test('a lossless model that is a hair faster, or by luck, gains nothing that wou
 test('a lossless model that is smaller by a hair is not handed out where it is slower', () => {
   const why = (ratio: readonly [number, number], bytes: number, originalBreaks: string | null = null) =>
     whyNotWorthIt(
-      {
+      staged<Pool>({
         ...pool('size'),
         ...{ baseline: { bytes: 1000 }, figureBefore: 1000, originalBreaks, fitsGoal: () => true },
         figure: () => bytes,
-      } as unknown as Pool,
+      }),
       trial(...ratio, bytes),
     )
   expect(why([1.1, 1.2], 999)).toBe('slower than the original, and hardly better in the goal')

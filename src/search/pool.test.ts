@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest'
 import type { Workbench } from '../recipe/index.ts'
+import type { ComparisonReport } from '../report/index.ts'
 import { Budget } from './budget.ts'
 import { frontOf } from './front.ts'
 import { Pool } from './pool.ts'
+import { type Staged, staged } from './staged-kit.ts'
 import type { Trial } from './trial.ts'
 
 /** Decibels of candidates with the same kernels; a few tenths move as more rows are seen. */
@@ -15,15 +17,15 @@ async function poolOf(seconds: number, kept: ReadonlySet<string> = new Set(), gr
   let ms = 0
   const budget = new Budget(seconds * 1000, () => ms)
   const judged: string[] = []
-  const bench = {
+  const bench = staged<Workbench>({
     rows: { select: { indices: Array(2000).fill(0) }, prove: { indices: [] } },
     seen: { openMs: 0, runMs: 0 },
     original: { digest: 'original', bytes: 100 },
-    build: async (spec: { id: string; words: string }) => ({
+    build: async (spec) => ({
       ...{ spec, digest: spec.words, bytes: 50, planned: {}, float: [] },
     }),
-    isJudged: async ({ spec }: Trial['built'], _: string, rows: number) => kept.has(`${spec.id} ${rows}`),
-    judge: async ({ spec }: Trial['built'], _: string, rows: number) => {
+    isJudged: async ({ spec }, _, rows) => kept.has(`${spec.id} ${rows}`),
+    judge: async ({ spec }, _, rows = 2000) => {
       judged.push(`${spec.id} ${rows}`)
       const tick = budget.meter('judging')
       for (let done = 1; done <= rows && !kept.has(`${spec.id} ${rows}`); done++) {
@@ -36,11 +38,16 @@ async function poolOf(seconds: number, kept: ReadonlySet<string> = new Set(), gr
         outputs: [{ sqnrDb: (DECIBELS[spec.id] ?? APART[spec.id])! - 10 / rows }],
       }
     },
-  }
+  })
   budget.keepForProof(0, { answering: 0, judging: 1 })
-  const pool = new Pool(bench as unknown as Workbench, { name: 'latency' }, budget, () => {})
+  const pool = new Pool(bench, { name: 'latency' }, budget, () => {})
   const trials = await pool.buildAll(Object.keys(DECIBELS).map((id) => ({ id, words: id })))
   return { pool, trials, judged, budget }
+}
+
+/** From now on timings of this pool give this. */
+function times(pool: Pool, time: Staged<Workbench['time']>): void {
+  Object.assign(pool.bench, { time })
 }
 
 test('of candidates with the same kernels one is left, and the same one wherever the time ends', async () => {
@@ -93,13 +100,12 @@ test('what lacks much is not judged on more rows, and where rows are slow, nothi
 test('of a timing, what models take to open and to warm up is a part, but never more than half', async () => {
   const granted: number[] = []
   const { pool, trials } = await poolOf(1e6)
-  const bench = pool.bench as unknown as Record<string, unknown>
-  bench.time = async (_: unknown, seconds: number) => {
+  times(pool, async (_, seconds) => {
     granted.push(seconds)
     return { models: [], ratios: [] }
-  }
+  })
   for (const runMs of [0, 100, 10_000]) {
-    bench.seen = { openMs: 100, runMs }
+    Object.assign(pool.bench, { seen: { openMs: 100, runMs } })
     await pool.time([trials[0]!], 8).catch(() => {})
   }
   // Two models, each opened twice with three runs in front.
@@ -130,19 +136,19 @@ test('of placements that take the same time the quieter one is refined first, we
 })
 
 test('a candidate that the runtime refuses is left out and named; one that only cannot be read back stays', async () => {
-  const bench = {
+  const bench = staged<Workbench>({
     original: { digest: 'original', bytes: 100 },
     rows: { prove: { indices: [] } },
-    build: async (spec: { id: string; words: string }) => ({
+    build: async (spec) => ({
       ...{ spec, digest: spec.words, bytes: 50, planned: {}, float: [] },
     }),
-    kernels: async ({ spec }: Trial['built']) => ({
+    kernels: async ({ spec }) => ({
       ...{ planned: {}, counts: null, warnings: [] },
       ...(spec.id === 'fine' ? {} : { reason: `no graph of ${spec.id}` }),
     }),
-    refusal: async ({ spec }: Trial['built']) => (spec.id === 'refused' ? 'no kernel for this type' : null),
-  }
-  const pool = new Pool(bench as unknown as Workbench, { name: 'latency' }, new Budget(1000, () => 0), () => {})
+    refusal: async ({ spec }) => (spec.id === 'refused' ? 'no kernel for this type' : null),
+  })
+  const pool = new Pool(bench, { name: 'latency' }, new Budget(1000, () => 0), () => {})
   const specs = ['fine', 'refused', 'unread'].map((id) => ({ id, words: id, scheme: 'static-int8' as const }))
   const trials = await pool.buildAll(specs)
   expect(trials.map(({ built }) => built.spec.id)).toEqual(['fine', 'unread'])
@@ -150,7 +156,7 @@ test('a candidate that the runtime refuses is left out and named; one that only 
 })
 
 test('ranges that cut a few rows off are left where they are likelier to pass', async () => {
-  const shown: Readonly<Record<string, object>> = {
+  const shown: Readonly<Record<string, Staged<ComparisonReport>>> = {
     whole: { outputs: [{ sqnrDb: 26, typicalDb: 16 }], discordant: { baseOnly: 3, candidateOnly: 2 } },
     loud: { outputs: [{ sqnrDb: 20, typicalDb: 10 }], discordant: { baseOnly: 5, candidateOnly: 2 } },
     louder: { outputs: [{ sqnrDb: 18, typicalDb: 9 }], discordant: { baseOnly: 6, candidateOnly: 2 } },
@@ -158,14 +164,14 @@ test('ranges that cut a few rows off are left where they are likelier to pass', 
   }
   const rows = { select: { indices: Array(300).fill(0) }, prove: { indices: Array(500).fill(0) } }
   const judged: string[] = []
-  const bench = {
+  const bench = staged<Workbench>({
     rows,
     original: { digest: 'original', bytes: 100 },
-    build: async (spec: { id: string; words: string }) => ({
+    build: async (spec) => ({
       ...{ spec, digest: spec.words, bytes: 50, planned: {}, float: [] },
     }),
     isJudged: async () => false,
-    judge: async ({ spec }: Trial['built'], _: string, n: number) => {
+    judge: async ({ spec }, _, n = 300) => {
       judged.push(`${spec.id} ${n}`)
       return {
         ...{ verdict: 'inconclusive', grade: null, metric: 'top1', agreement: null, alpha: 0.05, margin: 0.01 },
@@ -173,8 +179,8 @@ test('ranges that cut a few rows off are left where they are likelier to pass', 
         ...shown[spec.id],
       }
     },
-  }
-  const pool = new Pool(bench as unknown as Workbench, { name: 'latency' }, new Budget(1e6, () => 0), () => {})
+  })
+  const pool = new Pool(bench, { name: 'latency' }, new Budget(1e6, () => 0), () => {})
   const trials = await pool.buildAll(Object.keys(shown).map((id) => ({ id, words: id })))
   const chosen = await pool.halve(trials)
   expect(judged.slice(4)).toEqual(['whole 256', 'loud 256', 'cut 256', 'whole 1024', 'cut 1024'])
@@ -185,16 +191,15 @@ test('ranges that cut a few rows off are left where they are likelier to pass', 
 test('what is handed out stands beside the original of its own run', async () => {
   const { pool, trials } = await poolOf(1e6)
   let original = 80
-  const bench = pool.bench as unknown as Record<string, unknown>
-  bench.time = async (built: readonly Trial['built'][]) => ({
+  times(pool, async (built) => ({
     models: [original, ...built.map(() => original / 4)].map((p50Ms) => ({
       p50Ms,
-      p99Ms: null,
+      p99Ms: 1,
       loadMs: 1,
       peakRssBytes: 1,
     })),
     ratios: built.map(({ spec }) => ({ other: spec.id, median: 1 / 4, ci: [1 / 4, 1 / 4] })),
-  })
+  }))
   await pool.time(trials, 1)
   original = 40
   await pool.time([trials[0]!], 1)
@@ -208,12 +213,11 @@ test('who shares the timing of what is handed out shares the one that confirms i
   for (const confirmed of [0, 1]) {
     const { pool, trials } = await poolOf(1e6)
     let median = 0.5
-    const bench = pool.bench as unknown as Record<string, unknown>
-    bench.time = async (built: readonly Trial['built'][]) => ({
-      models: [1, ...built.map(() => median)].map((p50Ms) => ({ p50Ms, p99Ms: null, loadMs: 1, peakRssBytes: 1 })),
+    times(pool, async (built) => ({
+      models: [1, ...built.map(() => median)].map((p50Ms) => ({ p50Ms, p99Ms: 1, loadMs: 1, peakRssBytes: 1 })),
       ratios: built.map(({ spec }) => ({ base: 'original', other: spec.id, median, ci: [median, median] })),
       warnings: [],
-    })
+    }))
     const [lender, borrower, other] = trials as readonly [Trial, Trial, Trial]
     await pool.time([lender, other], 1)
     pool.borrowTiming(borrower, lender)
@@ -232,11 +236,10 @@ test('who shares the timing of what is handed out shares the one that confirms i
 test('a lossless model that may not be handed out makes nothing idle', async () => {
   const { pool } = await poolOf(1e6)
   const clock: Record<string, readonly [number, number, number]> = { fast: [0.9, 0.78, 0.96] }
-  const bench = pool.bench as unknown as Record<string, unknown>
-  bench.time = async (built: readonly Trial['built'][]) => ({
-    models: [1, ...built].map(() => ({ p50Ms: 1, p99Ms: null, loadMs: 1, peakRssBytes: 1 })),
-    ratios: built.map(({ spec: { id } }) => ({ other: id, median: clock[id]![0], ci: clock[id]!.slice(1) })),
-  })
+  times(pool, async (built) => ({
+    models: [1, ...built].map(() => ({ p50Ms: 1, p99Ms: 1, loadMs: 1, peakRssBytes: 1 })),
+    ratios: built.map(({ spec: { id } }) => ({ other: id, median: clock[id]![0], ci: [clock[id]![1], clock[id]![2]] })),
+  }))
   const made = await pool.buildAll(['lossless', 'fast'].map((id) => ({ id, words: id })))
   const idleBecauseOf = async (lossless: readonly [number, number, number]) => {
     clock.lossless = lossless

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { Budget } from './budget.ts'
 import type { Pool } from './pool.ts'
 import { proofRowsWithin } from './proof-rows.ts'
+import { staged } from './staged-kit.ts'
 import type { Trial } from './trial.ts'
 
 interface Case {
@@ -30,11 +31,11 @@ async function rowsOf(
     isJudged: async () => kept,
     canProve: (rows: number) => rows >= 268,
   }
-  const trial = { result: { p50Ms: 50 }, built: {} } as unknown as Trial
-  const pool = {
+  const trial = staged<Trial>({ result: { p50Ms: 50 }, built: {} })
+  const pool = staged<Pool>({
     ...{ bench, baseline: { p50Ms: 100 }, proofRows: 800, lossless: lossless ? trial : undefined },
-    odds: (_: Trial, rows: number) => ({ pass: odds(rows) }),
-  } as unknown as Pool
+    odds: (_, rows = 800) => ({ pass: odds(rows) }),
+  })
   return proofRowsWithin(pool, budget, [trial, trial])
 }
 

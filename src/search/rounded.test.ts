@@ -1,26 +1,28 @@
 import { expect, test } from 'vitest'
 import { LEARNING_RUNS } from '../recipe/index.ts'
+import type { Target, Verdict } from '../report/index.ts'
 import { Budget } from './budget.ts'
 import type { Pool } from './pool.ts'
 import { couldBeNearer, rounded, roundedNearer } from './rounded.ts'
+import { staged } from './staged-kit.ts'
 import type { Trial } from './trial.ts'
 
-const trial = { built: { spec: { id: 'weight-int4', words: 'codes', scheme: 'weight-int4' } } } as unknown as Trial
+const trial = staged<Trial>({ built: { spec: { id: 'weight-int4', words: 'codes', scheme: 'weight-int4' } } })
 
 /** A pool that only notes what it is asked for, on a model of which a run takes so many milliseconds. */
-function poolOf(runMs: number, { target = 'native', rows = 100, saturates = false } = {}) {
+function poolOf(runMs: number, { target = 'native' as Target, rows = 100, saturates = false } = {}) {
   const asked: string[] = []
-  const pool = {
+  const pool = staged<Pool>({
     bench: { target, saturates, rows: { calibrate: { indices: Array(rows).fill(0) } }, seen: { runMs } },
     affords: () => true,
-    build: async (spec: Trial['built']['spec']) => {
+    build: async (spec) => {
       asked.push(`build ${spec.id}, ${spec.rounding}`)
       return { built: { spec }, comparison: { verdict: 'inconclusive' } }
     },
-    borrowTiming: (_: Trial, from: Trial) => asked.push(`time of ${from.built.spec.id}`),
-    climb: async () => asked.push('judge'),
-  }
-  return { pool: pool as unknown as Pool, asked }
+    borrowTiming: (_, from) => void asked.push(`time of ${from.built.spec.id}`),
+    climb: async () => void asked.push('judge'),
+  })
+  return { pool, asked }
 }
 
 test('what would take more than half of the time left is not begun, and told', async () => {
@@ -42,7 +44,7 @@ test('nothing is learned from a few rows, nor in 8 bits for processors that satu
     return next !== null
   }
   const integers = (weightBits: 4 | 8) =>
-    ({ built: { spec: { id: 'int8', words: '', scheme: 'static-int8', pass: { weightBits } } } }) as unknown as Trial
+    staged<Trial>({ built: { spec: { id: 'int8', words: '', scheme: 'static-int8', pass: { weightBits } } } })
   expect(await made(trial, { rows: 15 })).toBe(false)
   expect(await made(integers(8), { target: 'portable' })).toBe(false)
   expect(await made(integers(8), {})).toBe(true)
@@ -56,7 +58,7 @@ test('products and stored convolutions are rounded the quick way first, which kn
   const asked = async (planned: Record<string, number>, pass = {}) => {
     const { pool, asked: all } = poolOf(0)
     const built = { spec: { ...trial.built.spec, pass }, planned }
-    await roundedNearer(pool, new Budget(60_000, () => 0), { built } as unknown as Trial)
+    await roundedNearer(pool, new Budget(60_000, () => 0), staged<Trial>({ built }))
     return all.filter((what) => what.startsWith('build'))
   }
   const learned = 'build weight-int4-learned, learned'
@@ -66,8 +68,8 @@ test('products and stored convolutions are rounded the quick way first, which kn
 })
 
 test('other roundings matter where nothing passed, or too much noise is left', () => {
-  const judged = (verdict: string, sqnrDb: number) =>
-    couldBeNearer({ comparison: { verdict, outputs: [{ sqnrDb }] } } as unknown as Trial)
+  const judged = (verdict: Verdict, sqnrDb: number) =>
+    couldBeNearer(staged<Trial>({ comparison: { verdict, outputs: [{ sqnrDb }] } }))
   expect(couldBeNearer({ comparison: null } as Trial)).toBe(false)
   expect([judged('pass', 40), judged('pass', 20), judged('inconclusive', 40), judged('regressed', 20)]).toEqual([
     false,

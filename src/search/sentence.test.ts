@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { CandidateResult, ComparisonReport, OptimizationReport } from '../report/index.ts'
 import { type HandedOut, sentenceOf } from './sentence.ts'
+import { staged } from './staged-kit.ts'
 
 const handedOut = (chosen: Partial<CandidateResult>, more: Partial<HandedOut> = {}) =>
   sentenceOf({
@@ -45,7 +46,7 @@ test('where memory is the goal the first line says how much less it takes', () =
 
 test('what is only close says what would settle it: rows to give, of which half prove, or time where rows were left', () => {
   const chosen = { id: 'a', bytes: 40, ratio: null, verdict: 'inconclusive', grade: 'close' } as const
-  const proof = { n: 40, requiredN: 268, labelled: true, agreement: null, outputs: [] } as unknown as ComparisonReport
+  const proof = staged<ComparisonReport>({ n: 40, requiredN: 268, labelled: true, agreement: null, outputs: [] })
   expect(handedOut(chosen, { proof })).toMatch(/; about 268 rows to prove on, 536 in all, would settle it\.$/)
   expect(handedOut(chosen, { proof, apart: true })).toMatch(/; about 268 rows would settle it\.$/)
   expect(handedOut(chosen, { proof, late: true })).toMatch(/; more time \(--time\) proves on more of them\.$/)

@@ -3,6 +3,7 @@ import type { CandidateSpec } from '../recipe/index.ts'
 import { Budget } from './budget.ts'
 import type { Pool } from './pool.ts'
 import { leaveOutSpare } from './spare.ts'
+import { staged } from './staged-kit.ts'
 import type { Trial } from './trial.ts'
 
 /** A search whose best candidate has `decibels`, and what leaving out channels at a strength would come to. */
@@ -16,24 +17,24 @@ function searchOf(
   now = spentMs
   const asked: string[] = []
   const trialOf = (spec: CandidateSpec, noise: number, median: number): Trial =>
-    ({
+    staged<Trial>({
       built: { spec, bytes: 1 },
       result: { ratio: { median, ci: [median - 0.01, median + 0.01] } },
       comparison: {
         verdict: 'inconclusive',
-        outputs: [{ name: 'y', dtype: 'float32', sqnrDb: noise, sizesDiffer: 0 }],
+        outputs: [{ name: 'y', sqnrDb: noise }],
       },
       dropped: false,
-    }) as unknown as Trial
+    })
   const best = trialOf({ id: 'int8', words: 'int8' }, decibels, 0.5)
   const trials = [best]
-  const pool = {
+  const pool = staged<Pool>({
     trials,
     lossless: undefined,
     bench: {
       rows: { calibrate: { indices: [0, 1, 2] } },
       hasProducts: async () => true,
-      addSpared: async (name: string) => {
+      addSpared: async (name) => {
         if (readingMs > 0) {
           const tick = budget.meter('windows')
           for (let row = 1; row <= 32; row++) {
@@ -45,25 +46,25 @@ function searchOf(
         return outcome ? { gone: outcome.gone, of: 100, whole: [{ node: 'c', reason: 'too wide' }] } : null
       },
     },
-    inOrder: (list: readonly Trial[]) => list,
+    inOrder: (list) => list,
     hopeless: () => false,
     secure: () => true,
-    standing: ({ result }: Trial) => ({ figure: result.ratio!.median, interval: result.ratio!.ci, bytes: 1 }),
-    build: async (spec: CandidateSpec) => {
+    standing: ({ result }) => ({ figure: result.ratio!.median, interval: result.ratio!.ci, bytes: 1 }),
+    build: async (spec) => {
       const { decibels: noise, slower } = outcomes[spec.base!]!
       asked.push(spec.id)
       const trial = trialOf(spec, noise, slower ? 0.6 : 0.4)
       trials.push(trial)
       return trial
     },
-    time: async () => {},
+    time: async () => null,
     climb: async () => {},
-    drop: (trial: Trial, why: string) => {
+    drop: (trial, why) => {
       trial.dropped = true
       asked.push(`${trial.built.spec.id}: ${why}`)
     },
-  }
-  return { asked, trials, budget, run: () => leaveOutSpare(pool as unknown as Pool, budget) }
+  })
+  return { asked, trials, budget, run: () => leaveOutSpare(pool, budget) }
 }
 
 test('the strongest that brings in no more noise than the roundings did is kept', async () => {

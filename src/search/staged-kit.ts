@@ -1,5 +1,5 @@
 /** As much of a value as a test stages: any part may be missing, at any depth; what is there has its own type. */
-type Staged<T> = unknown extends T
+export type Staged<T> = unknown extends T
   ? T
   : T extends (...given: infer G) => infer R
     ? (...given: G) => Staged<R>

@@ -4,6 +4,7 @@ import { Budget, TooLong } from './budget.ts'
 import { BuildsInTime } from './builds-in-time.ts'
 import { Mixtures } from './mixtures.ts'
 import type { Pool } from './pool.ts'
+import { staged } from './staged-kit.ts'
 import { Statics } from './statics.ts'
 import type { Trial } from './trial.ts'
 
@@ -36,14 +37,14 @@ interface Seen {
 function searchOf({ pass, quieter, close = 0.98, rows = 9, spentMs = 0 }: Seen) {
   const asked: string[] = []
   const trialOf = (spec: CandidateSpec): Trial =>
-    ({
+    staged<Trial>({
       built: { spec, expectedNoise: 1e-3 },
       result: {},
       comparison: { verdict: 'inconclusive', n: rows, outputs: [] },
-    }) as unknown as Trial
+    })
   const first = trialOf(calibrated('int8'))
   const isMixture = ({ built: { spec } }: Trial) => spec.noiseBudget !== undefined
-  const pool = {
+  const pool = staged<Pool>({
     trials: [first],
     bench: {
       seen: { openMs: 1, runMs: 0.01 },
@@ -62,19 +63,22 @@ function searchOf({ pass, quieter, close = 0.98, rows = 9, spentMs = 0 }: Seen) 
     odds: (trial: Trial) => ({ pass: isMixture(trial) ? quieter : pass, close }),
     judgeFirstRows: async () => {},
     buildAll: async () => [],
-    halve: async ([trial]: readonly Trial[]) => trial,
+    halve: async ([trial]) => trial!,
     build: async (spec: CandidateSpec) => {
       asked.push(`build with noise ${spec.noiseBudget?.toExponential()}`)
       return trialOf(spec)
     },
-    climb: async () => asked.push('judge'),
-    time: async () => asked.push('time'),
-    note: (_: Trial, note: string) => asked.push(note),
-  }
+    climb: async () => void asked.push('judge'),
+    time: async () => {
+      asked.push('time')
+      return null
+    },
+    note: (_, note) => void asked.push(note),
+  })
   let now = 0
   const budget = new Budget(MINUTE, () => now)
   now = spentMs
-  return { asked, settle: () => settleIn(pool as unknown as Pool, budget) }
+  return { asked, settle: () => settleIn(pool, budget) }
 }
 
 test('what may well fail the proof is insured by a much quieter mixture, where there is plenty of time', async () => {
@@ -118,11 +122,11 @@ function searchAmong(
   const decibelsOf = (spec: CandidateSpec) =>
     Object.entries(placements).find(([id]) => spec.id.startsWith(`${id}-`))?.[1]
   const trialOf = (spec: CandidateSpec): Trial =>
-    ({
+    staged<Trial>({
       built: { spec, planned: {}, expectedNoise: null, model: { graph: { nodes: [] } } },
       result: {},
       comparison: { verdict: 'inconclusive', n: 100, outputs: [{ name: 'y', sqnrDb: decibelsOf(spec) }] },
-    }) as unknown as Trial
+    })
   const placed = Object.keys(placements).map((id) => trialOf(calibrated(id)))
   const trials = [...placed]
   const secure = ({ built: { spec } }: Trial) => spec.id === secureId
@@ -132,7 +136,7 @@ function searchAmong(
     trials.push(...made)
     return made
   }
-  const pool = {
+  const pool = staged<Pool>({
     trials,
     bench: {
       seen: { openMs: 1, runMs },
@@ -156,18 +160,18 @@ function searchAmong(
     odds: () => ({ pass: 0.95, close: 0.98 }),
     judgeFirstRows: async () => {},
     buildAll: build,
-    build: async (spec: CandidateSpec) => (await build([spec]))[0],
-    halve: async (list: readonly Trial[]) => list.find(secure) ?? list[0],
+    build: async (spec) => (await build([spec]))[0]!,
+    halve: async (list) => list.find(secure) ?? list[0]!,
     borrowTiming: () => {},
     climb: async () => {},
     climbAll: async () => {},
-    time: async () => {},
+    time: async () => null,
     note: () => {},
-  }
+  })
   let now = 0
   const budget = new Budget(MINUTE, () => now)
   now = spentMs
-  return { asked, pool, leftOut: () => budget.warning, settle: () => settleIn(pool as unknown as Pool, budget) }
+  return { asked, pool, trials, leftOut: () => budget.warning, settle: () => settleIn(pool, budget) }
 }
 
 test('every placement has its cheap ranges before the repair of one takes the time', async () => {
@@ -275,12 +279,12 @@ test('where only noise counts, a mixture without the reserve is timed beside the
   const timed: string[] = []
   const decibelsOf = ({ noiseBudget }: CandidateSpec) => (noiseBudget ? -10 * Math.log10(noiseBudget) : 20)
   const trialOf = (spec: CandidateSpec): Trial =>
-    ({
+    staged<Trial>({
       // Mixtures show what is foretold.
       built: { spec, planned: {}, expectedNoise: 10 ** (-decibelsOf(spec) / 10) },
       result: {},
       comparison: { verdict: 'inconclusive', n: 100, outputs: [{ name: 'y', sqnrDb: decibelsOf(spec) }] },
-    }) as unknown as Trial
+    })
   const { pool, settle } = searchAmong({ 'int8-typical': 20 }, undefined, 0.6 * MINUTE)
   Object.assign(pool, {
     secure: ({ built: { spec } }: Trial) => decibelsOf(spec) >= 27,
@@ -336,7 +340,7 @@ test('where nothing is secure, a mixture that there was no time for has what is 
       return null
     },
   })
-  const statics = staticsOf(pool as unknown as Pool, budget)
+  const statics = staticsOf(pool, budget)
   await statics.settle()
   expect(built).toEqual([])
   expect(runs).toEqual([undefined, 8])
@@ -355,8 +359,10 @@ test('equalised channels that are far quieter, and not quiet enough, are what fl
     Object.assign(pool, {
       buildAll: async (specs: readonly CandidateSpec[]) => {
         const trials = await build(specs)
-        const of = (trial: Trial) => trial.comparison!.outputs as unknown as { sqnrDb: number }[]
-        for (const trial of trials) if (trial.built.spec.id.endsWith('equal1')) of(trial)[0]!.sqnrDb = equalised
+        for (const trial of trials.filter(({ built }) => built.spec.id.endsWith('equal1'))) {
+          const [output] = trial.comparison!.outputs
+          trial.comparison = { ...trial.comparison!, outputs: [{ ...output!, sqnrDb: equalised }] }
+        }
         return trials
       },
     })
@@ -371,10 +377,10 @@ test('equalised channels that are far quieter, and not quiet enough, are what fl
 test('where nothing is secure, the quietest that may well stay close is timed, with the lossless model to fall back on', async () => {
   const timedWhere = async ({ pass = 0, secureId }: { readonly pass?: number; readonly secureId?: string }) => {
     const timed: string[] = []
-    const { pool } = searchAmong({ 'int8-typical': 25.8, 'int8-everywhere': 24 }, secureId)
+    const { pool, trials } = searchAmong({ 'int8-typical': 25.8, 'int8-everywhere': 24 }, secureId)
     // Weights alone.
     const stored = { ...pool.trials[0]!, built: { ...pool.trials[0]!.built, spec: { id: 'weight-int8', words: '' } } }
-    pool.trials.push(stored as Trial)
+    trials.push(stored)
     for (const trial of pool.trials) trial.result = { ...trial.result, p50Ms: null }
     Object.assign(pool, {
       // Of what was not timed nobody knows whether it gains.
@@ -383,7 +389,7 @@ test('where nothing is secure, the quietest that may well stay close is timed, w
       time: async (added: readonly Trial[]) => timed.push(...added.map(({ built }) => built.spec.id)),
     })
     const budget = new Budget(MINUTE)
-    await staticsOf(pool as unknown as Pool, budget).lastResort()
+    await staticsOf(pool, budget).lastResort()
     return timed
   }
   expect(await timedWhere({})).toEqual(['int8-typical-minmax'])
@@ -399,7 +405,7 @@ test('a quieter mixture stands by the best where only its noise speaks for it, u
     const isSecure = ({ built: { spec } }: Trial) => secure.includes(spec.id) || spec.noiseBudget !== undefined
     Object.assign(pool, { secure: isSecure, odds: () => ({ pass, close: 0.98 }) })
     const budget = new Budget(MINUTE)
-    await staticsOf(pool as unknown as Pool, budget).lastResort()
+    await staticsOf(pool, budget).lastResort()
     return asked
   }
   const two = { 'int8-typical': 27.5, 'int8-products': 31 }
@@ -435,7 +441,7 @@ test.each([0, 0.3])(
 /** A search for a mixture of which each shows this signal over noise, in decibels; all may stay close. */
 function wayToTheBest(pass: number, decibels: readonly number[]) {
   const timed: string[] = []
-  const { asked, pool } = searchAmong({ 'int8-typical': 20 }, undefined, 0.6 * MINUTE)
+  const { asked, pool, trials: all } = searchAmong({ 'int8-typical': 20 }, undefined, 0.6 * MINUTE)
   const trials: Trial[] = []
   // Whatever comes after these is too loud.
   const shown = [...decibels]
@@ -445,13 +451,13 @@ function wayToTheBest(pass: number, decibels: readonly number[]) {
     hopeless: ({ result }: Trial) => result.p50Ms === null,
     build: async (spec: CandidateSpec) => {
       asked.push(spec.id)
-      const trial = {
+      const trial = staged<Trial>({
         built: { spec, expectedNoise: spec.noiseBudget },
         result: { p50Ms: null },
         comparison: { verdict: 'inconclusive', n: 100, outputs: [{ name: 'y', sqnrDb: shown.shift() ?? 26 }] },
-      } as unknown as Trial
+      })
       trials.push(trial)
-      pool.trials.push(trial)
+      all.push(trial)
       return trial
     },
     time: async (added: readonly Trial[]) => {
@@ -462,7 +468,7 @@ function wayToTheBest(pass: number, decibels: readonly number[]) {
     },
   })
   const budget = new Budget(MINUTE)
-  const statics = staticsOf(pool as unknown as Pool, budget)
+  const statics = staticsOf(pool, budget)
   return {
     timed,
     ids: () => trials.map(({ built }) => built.spec.id),

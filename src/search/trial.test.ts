@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { ComparisonReport } from '../report/index.ts'
+import { staged } from './staged-kit.ts'
 import { isClipped, isQuiet, quietestFirst, quietestOnMostRows, secure, type Trial } from './trial.ts'
 
 /** A candidate as far as its order among those with the same kernels goes. */
@@ -9,15 +10,15 @@ function trial(
   verdict: ComparisonReport['verdict'] = 'inconclusive',
   typicalDb?: number,
 ): Trial {
-  const comparison = {
+  const comparison = staged<ComparisonReport>({
     verdict,
     grade: 'close',
     outputs: [{ sqnrDb: decibels, ...(typicalDb === undefined ? {} : { typicalDb }) }],
     base: { value: null },
     candidate: { value: null },
     agreement: null,
-  } as unknown as ComparisonReport
-  return { built: { spec: { id } }, result: {}, comparison, dropped: false } as unknown as Trial
+  })
+  return staged<Trial>({ built: { spec: { id } }, result: {}, comparison, dropped: false })
 }
 const ids = (...trials: readonly Trial[]) => quietestFirst(trials).map(({ built }) => built.spec.id)
 

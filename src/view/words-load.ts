@@ -31,7 +31,7 @@ export const settings = ({ batch, threads, instances }: Omit<SweepPoint, 'path'>
   `${plural(batch, 'row')} at once, ${plural(threads, 'thread')}, ${plural(instances, 'process', 'processes')}`
 
 /** An amount of money with three digits that count. */
-export function money(amount: number): string {
+function money(amount: number): string {
   if (amount === 0) return '0'
   if (amount >= 100) return count(Math.round(amount))
   return amount >= 0.01 ? amount.toFixed(amount >= 1 ? 2 : 3) : amount.toPrecision(2)
