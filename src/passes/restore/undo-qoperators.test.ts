@@ -45,6 +45,11 @@ test.each([
     'float[N,2]',
   ],
   [
+    'QGemm',
+    'r = Reshape(q, shape) g = com.microsoft.QGemm<transB = 2>(r, s, z, kt, ms, mz, c, u, z) y = DequantizeLinear(g, u, z)',
+    'float[N,2]',
+  ],
+  [
     'QLinearConcat',
     `${CONV} d = com.microsoft.QLinearConcat<axis = 1>(s, z, a, t, o, q, s, z) y = DequantizeLinear(d, s, z)`,
     'float[N,5,4,4]',

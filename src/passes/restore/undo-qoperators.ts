@@ -75,7 +75,7 @@ const FORMS: Readonly<Record<string, (node: Node) => Form>> = {
   }),
   'com.microsoft.QGemm': (node) => ({
     opType: 'Gemm',
-    inputs: [coded(node.inputs, 0), coded(node.inputs, 3, intAttribute(node, 'transB', 0) === 1 ? 0 : 1)],
+    inputs: [coded(node.inputs, 0), coded(node.inputs, 3, intAttribute(node, 'transB', 0) !== 0 ? 0 : 1)],
     bias: node.inputs[6],
     output: given(node.inputs, 7),
   }),
