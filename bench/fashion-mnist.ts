@@ -1,28 +1,18 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
 import { type Dataset, memoryDataset } from '../src/data/index.ts'
+import { picturesOf, SIDE } from './fashion-pictures.ts'
 
-/** Where Debian's package `dataset-fashion-mnist` puts its four files. */
-const FOLDER = '/usr/share/datasets/fashion-mnist'
-const [SIDE, PADDED] = [28, 32]
+/** Places that a picture has with the empty ones around it. */
+const PADDED = 32
 /** Mean and deviation of the training pictures, as `resnet-fashion` takes them. */
 const [MEAN, DEVIATION] = [0.286, 0.353]
 
 /**
- * Fashion-MNIST (Xiao et al. 2017, 1708.07747): 60,000 rows to train on, or the 10,000 of the test set, as pictures of
- * [1, 32, 32] with two empty places around, and labels.
+ * Fashion-MNIST as rows of `x` [1, 32, 32], two empty places around a picture, and labels.
  *
- * @throws Error that says how to get it, where Debian's package is not installed.
+ * @throws UserError as `picturesOf`.
  */
 export async function fashionMnist(part: 'train' | 't10k'): Promise<Dataset> {
-  const file = (name: string) => {
-    const path = join(FOLDER, `${part}-${name}-ubyte.gz`)
-    if (!existsSync(path)) throw new Error(`there is no ${path}: apt install dataset-fashion-mnist`)
-    return gunzipSync(readFileSync(path))
-  }
-  // IDX: a header of 16 bytes before pictures, of 8 before labels.
-  const [pixels, labels] = [file('images-idx3').subarray(16), file('labels-idx1').subarray(8)]
+  const { pixels, labels } = picturesOf(part)
   const edge = (PADDED - SIDE) / 2
   const x = new Float32Array(labels.length * PADDED * PADDED).fill(-MEAN / DEVIATION)
   for (let row = 0; row < labels.length; row++)

@@ -1,14 +1,9 @@
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
 import { openDataset } from '../src/data/index.ts'
-import { UserError } from '../src/index.ts'
+import { type Pictures, picturesOf, SIDE, wrong } from './fashion-pictures.ts'
 import { writeNpz } from './write-npz.ts'
 
-/** Where Debian's `dataset-fashion-mnist` puts its files. */
-const FOLDER = '/usr/share/datasets/fashion-mnist'
-const SIDE = 28
 /** The zoo's pictures have 32 × 32 places: the 28 × 28 of the set stand in the middle. */
 const PADDED = 32
 const MARGIN = (PADDED - SIDE) / 2
@@ -17,13 +12,6 @@ const MARGIN = (PADDED - SIDE) / 2
 const MEAN = 0.286
 const DEVIATION = 0.353
 const BORDER = -0.81
-
-interface Pictures {
-  readonly count: number
-  /** Grey values, a picture after the other. */
-  readonly pixels: Uint8Array
-  readonly labels: Uint8Array
-}
 
 /** Rows to learn from and to judge by, and what was seen of them. */
 interface FashionRows {
@@ -69,35 +57,6 @@ export async function fashionRows(zoo: string, folder: string): Promise<FashionR
       `All ${found} of the zoo's test rows are test rows, ${leaked} are training rows; of its ${calibration.length} calibration rows ${calib} are training rows, ${calibJudged} test rows.`,
     ],
   }
-}
-
-const wrong = (what: string) =>
-  new UserError('bad-data', `The rows are not what this measurement needs: ${what}.`, {
-    where: FOLDER,
-    hint: 'apt-get install --reinstall dataset-fashion-mnist',
-  })
-
-/** IDX: a magic number, the sizes as big-endian words, then bytes. */
-function picturesOf(part: 'train' | 't10k'): Pictures {
-  const [images, labels] = [`${part}-images-idx3-ubyte.gz`, `${part}-labels-idx1-ubyte.gz`].map((name) => {
-    const path = join(FOLDER, name)
-    if (!existsSync(path))
-      throw new UserError('missing-file', `Fashion-MNIST is not there: ${path}`, {
-        where: path,
-        hint: 'apt-get install dataset-fashion-mnist (Debian); this measurement needs its 60,000 training rows',
-      })
-    return gunzipSync(readFileSync(path))
-  }) as [Buffer, Buffer]
-  const count = images.readUInt32BE(4)
-  const right =
-    images.readUInt32BE(0) === 0x803 &&
-    labels.readUInt32BE(0) === 0x801 &&
-    labels.readUInt32BE(4) === count &&
-    images.readUInt32BE(8) === SIDE &&
-    images.readUInt32BE(12) === SIDE &&
-    images.length === 16 + count * SIDE * SIDE
-  if (!right) throw wrong(`${part} is no IDX file of ${SIDE}×${SIDE} pictures with labels`)
-  return { count, pixels: images.subarray(16), labels: labels.subarray(8) }
 }
 
 const digestOf = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')

@@ -6,10 +6,8 @@ import { prepare, race } from './measure.ts'
 import { ROOT } from './peers.ts'
 import { machineLines, type Result, resultLine, resultsPage, withPart } from './results.ts'
 
-/**
- * The yardstick: float32, ours lossless, ours as handed out, and the usual tools on the same files, timed by turns in
- * one run. `npm run bench` measures every case; `npm run bench -- resnet-fashion yunet` only those.
- */
+// The yardstick: float32, ours lossless, ours as handed out, and the usual tools on the same files, timed by turns in
+// one run. `npm run bench` measures every case; `npm run bench -- resnet-fashion yunet` only those.
 /** What `optimize` may spend on new candidates of one case: what it takes unless asked otherwise. */
 const SEARCH_MS = 300_000
 

@@ -1,3 +1,4 @@
+import { randomNumbers } from '../src/data/random-numbers.ts'
 import { bytesOfValue } from '../src/engine/index.ts'
 import { silentLog } from '../src/serve/index.ts'
 import { RolloutController } from '../src/serve/rollout/controller.ts'
@@ -12,12 +13,9 @@ import { openEmbedded, openPostgres, State } from '../src/state/index.ts'
 const [place, seed] = process.argv.slice(2) as [string, string]
 const NAME = 'digits'
 const say = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`)
-let random = Number(seed)
-/** A linear congruential generator: the order of acts is the seed's. */
-const draw = (below: number) => {
-  random = (Math.imul(random, 1664525) + 1013904223) >>> 0
-  return Math.floor((random / 2 ** 32) * below)
-}
+const random = randomNumbers(Number(seed))
+/** The order of acts is the seed's. */
+const draw = (below: number) => Math.floor(random() * below)
 
 const state = new State(place.includes('://') ? openPostgres(place) : openEmbedded(place))
 let live = '1'

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { randomNumbers } from '../src/data/index.ts'
 import type { IncidentReport } from '../src/report/index.ts'
 import type { KeptBody } from '../src/serve/rollout/active.ts'
 import type { Route } from '../src/serve/router.ts'
@@ -41,14 +42,14 @@ export async function killRun({ kills, seed, database, onKill }: KillRun): Promi
   const place = mkdtempSync(join(tmpdir(), 'whet-rollout-kills-'))
   const confirmed = new Map<string, string>()
   const problems: string[] = []
-  let random = seed
+  const random = randomNumbers(seed)
   let rollouts = 0
   for (let kill = 1; kill <= kills; kill++) {
-    random = (Math.imul(random, 1664525) + 1013904223) >>> 0
+    const share = random()
     const at = database ?? join(place, `state-${Math.ceil(kill / KILLS_OF_ONE)}`)
     const life = (when: 'starting' | 'working' | 'found') => {
       const before = new Map(confirmed)
-      return killed([at, String(random)], when, random / 2 ** 32, (line) => {
+      return killed([at, String(share * 2 ** 32)], when, share, (line) => {
         if ('found' in line) {
           problems.push(...wrongIn(line, before).map((text) => `before kill ${kill}, seed ${seed}: ${text}`))
           for (const { id, state } of line.found.rollouts) confirmed.set(id, state)

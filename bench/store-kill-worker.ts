@@ -1,3 +1,4 @@
+import { randomNumbers } from '../src/data/random-numbers.ts'
 import { openStore, readPrivateKey } from '../src/store/index.ts'
 
 /**
@@ -7,12 +8,9 @@ import { openStore, readPrivateKey } from '../src/store/index.ts'
 const [folder, key, seed, ...models] = process.argv.slice(2) as [string, string, string, ...string[]]
 const store = openStore(folder)
 const sign = await readPrivateKey(key)
-let state = Number(seed)
-/** A linear congruential generator: the order of acts is the seed's. */
-const draw = (below: number) => {
-  state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-  return Math.floor((state / 2 ** 32) * below)
-}
+const random = randomNumbers(Number(seed))
+/** The order of acts is the seed's. */
+const draw = (below: number) => Math.floor(random() * below)
 process.stdout.write('go\n')
 for (let turn = 0; ; turn++) {
   const model = models[draw(models.length)]!

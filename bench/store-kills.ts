@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { randomNumbers } from '../src/data/index.ts'
 import { parseModel } from '../src/ir/index.ts'
 import { encodeModel } from '../src/onnx/index.ts'
 import { openStore } from '../src/store/index.ts'
@@ -30,10 +31,10 @@ export async function killRun({ kills, seed, onKill }: KillRun): Promise<readonl
   const store = openStore(folder)
   await store.put('digits', { model: models[0]! }, { tag: 'live' })
   const problems: string[] = []
-  let state = seed
+  const random = randomNumbers(seed)
   for (let kill = 1; kill <= kills; kill++) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    await killed([folder, key, String(state), ...models], (state / 2 ** 32) * LONGEST_MS)
+    const share = random()
+    await killed([folder, key, String(share * 2 ** 32), ...models], share * LONGEST_MS)
     const report = await store.verify(null)
     const wrong = [...report.problems, ...report.versions.flatMap((version) => version.problems)]
     problems.push(...wrong.map((text) => `kill ${kill} (seed ${seed}): ${text}`))
