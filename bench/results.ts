@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { machine } from '../src/engine/index.ts'
 import { grouped } from '../src/report/index.ts'
+import { ROOT } from './peers.ts'
 import { megabytes, times } from './words.ts'
 
 /** One model's line of the yardstick. Milliseconds are medians; ratios are float32 / other, from one interleaved run. */
@@ -76,13 +79,14 @@ const speedOf = (result: Result, name: string) => result.contestants.find((one) 
 /** The machine and the peers, as the page names them. */
 export function machineLines(): readonly string[] {
   const { cpu, runtime, node, os } = machine()
+  const { version: onnxsim } = JSON.parse(readFileSync(join(ROOT, 'node_modules/onnxsim/package.json'), 'utf8'))
   return [
     cpu,
     runtime,
     `Node ${node}`,
     os,
     new Date().toISOString().slice(0, 10),
-    'Peers: Debian python3-onnxruntime quantizers, npm onnxsim 0.7.3',
+    `Peers: Debian python3-onnxruntime quantizers, npm onnxsim ${onnxsim}`,
   ]
 }
 
