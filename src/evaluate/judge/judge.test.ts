@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { binomialPmf, normalSurvival, randomSource, standardNormal } from '../../statistics/index.ts'
+import { binomialPmf, normalSurvival, randomSource, standardNormal, tangoScore } from '../../statistics/index.ts'
 import { levelsOfDraws, orderOf } from '../metric/levels.ts'
 import { averagePrecision } from '../metric/ranked-scores.ts'
 import { judge } from './judge.ts'
@@ -29,6 +29,16 @@ describe('right-or-wrong scores follow the table', () => {
   test('nothing changed: 267 rows are too few for a point, 268 suffice', () => {
     expect(judge(counts(0, 0, 267), point)).toMatchObject({ verdict: 'inconclusive', requiredN: 268 })
     expect(judge(counts(0, 0, 268), point)).toMatchObject({ verdict: 'pass', measurablyWorse: false })
+  })
+  test('the rows that would settle it are told by the test itself where changes are rare', () => {
+    // The plan by the variance seen asks for 407.
+    const few = judge(counts(1, 0, 406), point)
+    expect(few.verdict).toBe('inconclusive')
+    expect(few.requiredN).toBeGreaterThan(430)
+    // At the same rates so many pass, and one row fewer does not.
+    const score = (n: number) => tangoScore({ baseOnly: n / 406, candidateOnly: 0, n }, -0.01)
+    expect(score(few.requiredN!)).toBeGreaterThan(1.6449)
+    expect(score(few.requiredN! - 1)).toBeLessThan(1.6449)
   })
   test('regressed by the bound, and by significance at the margin', () => {
     expect(judge(counts(60, 5, 1000), point).verdict).toBe('regressed')

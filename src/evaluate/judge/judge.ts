@@ -147,7 +147,16 @@ function judgeCounts(counts: Counts, scores: PairedScores, { margin, alpha }: Ju
   const significantlyWorse = pWorse < alpha
   const verdict = verdictOf({ ...score, delta, significantlyWorse, margin })
   const least = requiredN({ discordance: 0, margin, alpha })
-  const plan = { n: n / designEffect, variance: discordance - delta ** 2, discordance, delta, margin, alpha, least }
+  const plan = {
+    n: n / designEffect,
+    variance: discordance - delta ** 2,
+    discordance,
+    delta,
+    margin,
+    alpha,
+    least,
+    z: score.z,
+  }
   return {
     verdict,
     n,

@@ -26,7 +26,9 @@ export function verdictOf(bounds: Bounds): Verdict {
  * Rows that would settle an inconclusive comparison with 80 % power. The plan is for two equally good models with the
  * discordance (or variance) seen here. Where that many rows were already judged, the difference seen is what stands in
  * the way, and the number is for telling it from the margin: n = (z₁₋α + z₀.₈)² σ² / (δ + m)². A difference nearer to
- * the margin than a tenth of it is planned as a tenth: no number of rows settles a tie.
+ * the margin than a tenth of it is planned as a tenth: no number of rows settles a tie. Of rare changes that asks for too
+ * few, because σ² is that of the rates seen and the test's that at the margin: never fewer than the test itself passes
+ * with where these rates go on, n · (z₁₋α / z)², as its score grows with √n.
  */
 export function rowsToSettle(input: {
   readonly n: number
@@ -38,13 +40,17 @@ export function rowsToSettle(input: {
   readonly alpha: number
   /** Fewest rows that could settle anything. */
   readonly least: number
+  /** Score of non-inferiority of these rows, where a test of counts gives one. */
+  readonly z?: number
 }): number {
-  const { n, variance, discordance, delta, margin, alpha, least } = input
+  const { n, variance, discordance, delta, margin, alpha, least, z: score = 0 } = input
   const z = normalQuantile(1 - alpha) + normalQuantile(0.8)
   const planned =
     discordance === null ? Math.ceil((z * z * variance) / margin ** 2) : requiredN({ discordance, margin, alpha })
   const enough = Math.max(planned, least)
   if (enough > n) return enough
   const distance = Math.max(Math.abs(delta + margin), margin / 10)
-  return Math.max(n + 1, Math.ceil((z * z * variance) / distance ** 2))
+  const passing =
+    score > 0 && delta + margin >= distance ? Math.floor(n * (normalQuantile(1 - alpha) / score) ** 2) + 1 : 0
+  return Math.max(n + 1, passing, Math.ceil((z * z * variance) / distance ** 2))
 }
