@@ -22,7 +22,7 @@ import { kernelCosts } from './evidence/kernel-costs.ts'
 import { curvesOn, saturatesOn } from './evidence/processor.ts'
 import { rangesOf } from './evidence/ranges.ts'
 import { sensitivityOf } from './evidence/sensitivity.ts'
-import { firstFeeds } from './first-feeds.ts'
+import { exampleOf, firstFeeds } from './first-feeds.ts'
 import { FloatForms, type LendOriginal } from './float-forms.ts'
 import { inspect } from './inspect.ts'
 import { CandidateJudge, type JudgingOptions } from './judge/candidate-judge.ts'
@@ -155,6 +155,11 @@ export class Workbench {
       await files?.remove()
       throw error
     }
+  }
+
+  /** What a row gives each input, as far as a report may tell it. */
+  get example() {
+    return exampleOf(this.#feeds, this.rows.calibrate.data.constants)
   }
 
   async close(): Promise<void> {

@@ -65,6 +65,8 @@ export const optimization = report('optimization', {
   model: object({ path: text, digest: text, bytes: integer }),
   inputs: list(valueSummary),
   outputs: list(valueSummary),
+  /** What one row of the data gives each input: its sizes, and the value of a single number that is the same for all rows. */
+  example: optional(list(object({ name: text, shape: list(integer), value: optional(text) }))),
   goal: text,
   /** What must hold whatever the goal; `broken` says how the model that is handed out breaks one, null where it keeps all. */
   limits: optional(

@@ -81,6 +81,7 @@ async function reportFrom(findings: Findings, chosen: Built | null): Promise<Opt
     },
     inputs: bench.inspection.inputs,
     outputs: bench.inspection.outputs,
+    example: bench.example,
     goal: goal.name,
     ...(limits ? { limits } : {}),
     margin: options.margin,

@@ -79,6 +79,24 @@ test.each([
   expect(sample).toContain(`["what's"].data`)
 })
 
+test('the sample has the sizes of a row that ran, and what all rows have in common', () => {
+  const sample = sampleOf({
+    inputs: [
+      { name: 'input', dtype: 'float32', shape: [null, 'length'] },
+      { name: 'sr', dtype: 'int64', shape: [] },
+      { name: 'gain', dtype: 'float32', shape: [1] },
+    ],
+    example: [
+      { name: 'input', shape: [1, 576] },
+      { name: 'sr', shape: [], value: '16000' },
+      { name: 'gain', shape: [1], value: '0.5' },
+    ],
+  })
+  expect(sample).toContain("input: new ort.Tensor('float32', new Float32Array(576), [1, 576])")
+  expect(sample).toContain("sr: new ort.Tensor('int64', BigInt64Array.of(16000n), [])")
+  expect(sample).toContain("gain: new ort.Tensor('float32', Float32Array.of(0.5), [1])")
+})
+
 test('what the tab key stops at has a name', () => {
   const stops = optimizationPage(report([], 'original')).match(/<[^>]*tabindex="0"[^>]*>/g)
   expect(stops).toEqual([expect.stringMatching(/role="group" aria-label="Table of Candidate, Verdict, /)])

@@ -20,9 +20,14 @@ const TYPED: Readonly<Record<string, string>> = {
 /** How to run the result in the runtime that it was measured in, with the model's own input names. */
 export function usage(report: OptimizationReport): Markup {
   const feeds = report.inputs.map(({ name, dtype, shape }) => {
-    const dims = (shape ?? []).map((dim) => (typeof dim === 'number' ? dim : 1))
-    const size = dims.reduce((product, dim) => product * dim, 1)
-    const data = dtype === 'string' ? `Array(${size}).fill('')` : `new ${TYPED[dtype] ?? 'Float32Array'}(${size})`
+    // Of sizes that are open, those of a row that ran: not every model takes ones.
+    const seen = report.example?.find((one) => one.name === name)
+    const dims = seen?.shape ?? (shape ?? []).map((dim) => (typeof dim === 'number' ? dim : 1))
+    const data = dataText(
+      dtype,
+      dims.reduce((product, dim) => product * dim, 1),
+      seen?.value,
+    )
     return `${isWord(name) ? name : JSON.stringify(name)}: new ort.Tensor('${dtype}', ${data}, [${dims.join(', ')}])`
   })
   const output = report.outputs[0]?.name ?? 'output'
@@ -37,6 +42,14 @@ const inputs = {
 ${feeds.map((feed) => `  ${feed},\n`).join('')}}
 const answer = (await session.run(inputs))${access}.data</pre>
 <p class="soft">Inputs and outputs are those of the original, in name, type and shape.</p>`
+}
+
+/** Zeros, or the one number that the input has in all rows. */
+function dataText(dtype: string, size: number, value: string | undefined): string {
+  if (dtype === 'string') return value === undefined ? `Array(${size}).fill('')` : JSON.stringify([value])
+  const array = TYPED[dtype] ?? 'Float32Array'
+  if (value === undefined || dtype === 'float16') return `new ${array}(${size})`
+  return `${array}.of(${value}${array.startsWith('Big') ? 'n' : ''})`
 }
 
 const isWord = (name: string) => /^[A-Za-z_$][\w$]*$/.test(name)
