@@ -73,5 +73,7 @@ export function agreementSentence(
   // Enough answers were seen: it is another output that holds it back.
   if (far.length > 0 && agreement && agreement.changedUpperBound <= margin)
     return `${start}: ${answers}, but ${far.map(({ name, sqnrDb }) => `${name} keeps ${short(sqnrDb!)} dB`).join(', ')} of signal over difference, where ${CLOSE_DB} are asked for; only labels or a metric can tell what that does.`
+  if (!agreement)
+    return `${start}: ${answers}; such outputs hold no answers to count, so only labels or a metric can tell what that does to the task.`
   return `${start}: ${answers}, and a margin of ${short(margin * 100)} % needs more; ${missing}.`
 }

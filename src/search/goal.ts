@@ -18,6 +18,14 @@ export interface Goal {
 /** Whether the goal is a time: as a ratio to that of the original, measured side by side and with an error. */
 export const isTimed = ({ name }: Goal): boolean => name === 'latency' || name === 'cost'
 
+/** What a candidate is that no other one beats in the goal, in words. */
+export const NO_WORSE: Readonly<Record<GoalName, string>> = {
+  latency: 'about as fast or faster',
+  cost: 'about as cheap or cheaper',
+  size: 'as small or smaller',
+  memory: 'about as small in memory or smaller',
+}
+
 /** What a goal needs to know of a candidate; null where it was not measured. */
 type Measured = Pick<CandidateResult, 'bytes' | 'p50Ms' | 'p99Ms' | 'peakRssBytes' | 'ratio'>
 

@@ -50,6 +50,6 @@ export async function halve(pool: Judging, steps: JudgingSteps, trials: readonly
 /** Drops the others of those that run the same kernels. */
 function keep(pool: Judging, trials: readonly Trial[], next: readonly Trial[]): readonly Trial[] {
   for (const trial of trials.filter((one) => !next.includes(one)))
-    pool.drop(trial, `judged on ${trial.comparison?.n ?? 0} rows: others as fast were quieter there`)
+    pool.drop(trial, `judged on ${trial.comparison?.n ?? 0} rows: others as fast stayed nearer to the original there`)
   return next
 }

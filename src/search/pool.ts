@@ -12,7 +12,7 @@ import { mayPass } from './assurance.ts'
 import { Baseline } from './baseline.ts'
 import type { Budget } from './budget.ts'
 import { brokenByOriginal, fitsGoal, type Original, whyHopeless } from './gain.ts'
-import { figureOf, type Goal, isTimed } from './goal.ts'
+import { figureOf, type Goal, isTimed, NO_WORSE } from './goal.ts'
 import { halve } from './halve.ts'
 import { JudgingSteps } from './judging-steps.ts'
 import { byPreference, type Standing, worthMore } from './preference.ts'
@@ -290,7 +290,9 @@ export class Pool {
 
   noteNotNeeded(trial: Trial, better: Trial): void {
     // Of that moment: a later timing may tell otherwise of both.
-    const why = `${better.built.spec.id} was as good or better in the goal by then, and looked safe`
+    const { id } = better.built.spec
+    const safe = better === this.lossless ? 'which gives the same answers' : 'which was expected to stay near enough'
+    const why = `${id}, ${safe}, was ${NO_WORSE[this.goal.name]} by then`
     if (trial.comparison) this.note(trial, `judged on ${trial.comparison.n} rows only: ${why}`)
     else this.noteNotJudged(trial, why)
   }

@@ -49,5 +49,8 @@ test('what is only close says what would settle it: rows to give, of which half 
   const proof = staged<ComparisonReport>({ n: 40, requiredN: 268, labelled: true, agreement: null, outputs: [] })
   expect(handedOut(chosen, { proof })).toMatch(/; about 268 rows to prove on, 536 in all, would settle it\.$/)
   expect(handedOut(chosen, { proof, apart: true })).toMatch(/; about 268 rows would settle it\.$/)
+  // Outputs without answers: no number of rows proves anything of them.
+  const numbers = { ...proof, requiredN: null, labelled: false }
+  expect(handedOut(chosen, { proof: numbers })).toMatch(/; only labels or a metric could prove it\.$/)
   expect(handedOut(chosen, { proof, late: true })).toMatch(/; more time \(--time\) proves on more of them\.$/)
 })

@@ -84,9 +84,12 @@ function lossWords({ chosen, proof, apart, late }: HandedOut): string {
   const wanted = rowsToProve(proof, apart)
   const more = late
     ? '; more time (--time) proves on more of them'
-    : wanted === null
-      ? ''
-      : `; ${wanted} would settle it`
+    : wanted !== null
+      ? `; ${wanted} would settle it`
+      : // More rows like these prove nothing.
+        proof.labelled
+        ? ''
+        : '; only labels or a metric could prove it'
   return `; close to the original but not proven on ${grouped(proof.n)} ${proof.n === 1 ? 'row' : 'rows'}${evidence.length > 0 ? ` (${evidence.join(', ')})` : ''}${more}.`
 }
 

@@ -180,7 +180,7 @@ ${discordant && html`<dt>Answers that differ in being right</dt><dd>${count(disc
 ${errorRatio && html`<dt>Wrong answers</dt><dd>${percent(errorRatio.base, 2)} before, ${percent(errorRatio.candidate, 2)} after${errorRatio.ratio !== null && `: ${errorRatio.ratio.toFixed(3)} times as many`}${errorRatio.ci && ` (${errorRatio.ci[0].toFixed(3)} to ${errorRatio.ci[1].toFixed(3)})`}</dd>`}
 ${agreement && html`<dt>Same top answer</dt><dd>${percent(agreement.rate, 2)}; at most ${percent(agreement.changedUpperBound, 2)} of answers change (one-sided ${percent(1 - report.alpha, 0)} bound)</dd>`}
 ${nonInferiority && html`<dt>Change</dt><dd>at worst ${signed(nonInferiority.lowerBound)} (one-sided bound; the margin is ${signed(-nonInferiority.margin)}), p = ${nonInferiority.p.toPrecision(3)}</dd>`}
-${mcnemar && html`<dt>Any difference at all?</dt><dd>McNemar mid-p ${mcnemar.midP.toPrecision(3)}, exact ${mcnemar.exact.toPrecision(3)}${report.measurablyWorse && ': measurably worse, within the margin'}</dd>`}
+${mcnemar && html`<dt>Any difference at all?</dt><dd>${anyDifference(report, mcnemar.midP)} (McNemar mid-p ${mcnemar.midP.toPrecision(3)}, exact ${mcnemar.exact.toPrecision(3)})</dd>`}
 ${worstSlice && html`<dt>Worst group</dt><dd>${worstSlice.name} on ${count(worstSlice.n)} rows: ${signed(worstSlice.delta)}, at worst ${signed(worstSlice.lowerBound)} (a bound for all ${count(worstSlice.of)} groups at once), p = ${worstSlice.adjustedP.toPrecision(2)} (max-T)</dd>`}
 ${tail && html`<dt>The ${percent(tail.share, 0)} of rows that lost most</dt><dd>${tail.loss} rose by ${tail.rise.toPrecision(3)} on average there (${tail.ci[0].toPrecision(3)} to ${tail.ci[1].toPrecision(3)})</dd>`}
 ${gains && html`<dt>Size</dt><dd>${count(gains.bytes.base)} bytes before, ${count(gains.bytes.candidate)} after</dd>`}
@@ -189,6 +189,13 @@ ${divergence && html`<dt>Distance of the probabilities</dt><dd>KL divergence ${d
 ${cluster && html`<dt>Clusters</dt><dd>${count(cluster.clusters)} values of ${cluster.field}; clustered standard error ${cluster.standardError.toPrecision(3)}${cluster.designEffect !== null && `, variance ${cluster.designEffect.toFixed(2)} times that of independent rows`}</dd>`}
 ${report.requiredN !== null && html`<dt>To settle it</dt><dd>about ${count(report.requiredN)} rows</dd>`}
 </dl>`
+}
+
+/** What McNemar's test says, whatever the margin. */
+function anyDifference({ discordant, measurablyWorse, alpha }: ComparisonReport, midP: number): string {
+  if (measurablyWorse) return 'measurably worse, within the margin'
+  if (discordant && discordant.baseOnly + discordant.candidateOnly === 0) return 'none on these rows'
+  return midP < alpha ? 'more than chance explains' : 'no more than chance explains'
 }
 
 function outputs(report: ComparisonReport): Markup {

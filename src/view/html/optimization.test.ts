@@ -114,6 +114,16 @@ test('what the proof warns of is told once, and names of one and the same model 
   expect(rowOf(page, 'int8')).toContain('the same model as int8-mse')
 })
 
+test.each([
+  [{ baseOnly: 0, candidateOnly: 0 }, 1, 'none on these rows'],
+  [{ baseOnly: 5, candidateOnly: 4 }, 0.754, 'no more than chance explains'],
+  [{ baseOnly: 0, candidateOnly: 9 }, 0.002, 'more than chance explains'],
+])('whether answers differ at all is told in words beside the p-value: %o', (discordant, midP, words) => {
+  const proof = { ...PROOF, discordant, mcnemar: { midP, exact: midP }, warnings: [] }
+  const page = optimizationPage({ ...report([], 'int8'), proof } as unknown as OptimizationReport)
+  expect(page).toContain(`<dd>${words} (McNemar mid-p ${midP.toPrecision(3)}`)
+})
+
 /** The least that the section on the proof needs. */
 const PROOF = {
   ...{ kind: 'comparison', verdict: 'pass', grade: 'proven', metric: 'top1', n: 2, labelled: true, alpha: 0.05 },

@@ -19,7 +19,7 @@ ${tiles(report, chosen)}
 <h2>What was tried</h2>
 ${paretoChart(report)}
 ${candidateTable(report)}
-<p class="soft">Speed is how many times as fast as the original in runs by turns with it, with its 95 % interval. Median is the time that half of the runs stay below: the original's, and for the others that time by the ratio to it, since candidates are timed at different moments. ${report.baseline.metricName} stands on the rows that choose, never on those that prove: figures on other rows do not compare. Signal to noise is how near the outputs stay to the original's: 20 dB more are a tenth of the error, and 25 dB count as close.</p>
+<p class="soft">Speed is how many times as fast as the original in runs by turns with it, with its 95 % interval. Median is the time that half of the runs stay below: the original's, and for the others that time by the ratio to it, since candidates are timed at different moments. ${report.baseline.metricName}${report.baseline.metricName === 'agreement' && ', the share of rows to which the answer stays that of the original,'} stands on the rows that choose, never on those that prove: figures on other rows do not compare. Signal to noise is how near the outputs stay to the original's: 20 dB more are a tenth of the error, and 25 dB count as close.</p>
 ${report.profiles?.baseline && report.profiles.chosen && html`<h2>Where the time goes</h2>${timeBars(report.profiles.baseline, report.profiles.chosen)}`}
 ${report.proof && html`<h2>The proof</h2><p class="soft">On ${plural(report.rows.prove, 'row')} that nothing else had touched.</p>${comparisonSections(proofBesides(report.proof, report.warnings))}`}
 ${leftAlone('What stayed in float, and why', chosen?.float)}

@@ -33,6 +33,6 @@ ${shown.map(
 <rect x="206" y="${i * 40 + 21}" width="${long(row.after)}" height="12" rx="2" fill="var(--accent)"/><text class="s" x="${212 + long(row.after)}" y="${i * 40 + 32}">${row.after > 0 ? ms(row.after) : 'none'}</text>`,
 )}
 </svg>
-<figcaption>Median time inside the runtime's kernels, one run: the upper bar, grey, is the original (${ms(kernelMs(before))} in all), the lower, green, what is handed out (${ms(kernelMs(after))}). Each was looked at by itself, at a moment of its own: how much faster one is, the speed above tells. Names are those of the graph that the runtime optimised.</figcaption>
+<figcaption>Median time inside the runtime's kernels, one run: the upper bar, grey, is the original (${ms(kernelMs(before))} in all), the lower, green, what is handed out (${ms(kernelMs(after))}). Each was looked at by itself, at a moment of its own, and noting the time of every operator takes time as well, so that many short ones may add up to more than a whole run takes without notes: how much faster one is, the speed above tells. Names are those of the graph that the runtime optimised.</figcaption>
 </figure>`
 }

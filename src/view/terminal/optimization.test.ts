@@ -69,3 +69,27 @@ test.each([
   expect(lines.find((line) => line.startsWith('lossless '))).toMatch(/ not faster/)
   expect(text.replace(/\s+/g, ' ')).toContain(report.warnings[0])
 })
+
+test('that scores of more and of fewer rows do not compare is said where they stand together', () => {
+  const figures = { bytes: 10, p50Ms: 1, speedup: 1.4, metric: 0.9375, ratio: null, verdict: 'pass', grade: 'proven' }
+  const textOf = (judgedRows: number) =>
+    optimization(
+      {
+        sentence: '1.4× faster.',
+        chosen: { id: 'best', reason: 'it is' },
+        baseline: { p50Ms: 1.4, bytes: 10, metric: 0.9, metricName: 'top1', judgedRows: 1200 },
+        goal: 'latency',
+        // Of one that was not judged there is no score that could be held against others.
+        candidates: [
+          { ...figures, id: 'best', judgedRows },
+          { ...figures, id: 'slow', metric: null, verdict: null },
+        ],
+        rows: { calibrate: 1, select: 1, prove: 2 },
+        warnings: [],
+        proof: null,
+      } as unknown as OptimizationReport,
+      { color: false, width: 100 },
+    )
+  expect(textOf(64)).toMatch(/^top1 of different rows does not compare/m)
+  expect(textOf(1200)).not.toContain('does not compare')
+})

@@ -28,6 +28,7 @@ export function optimization(report: OptimizationReport, style: Style): string {
       ],
       style,
     ),
+    ...otherRows(report).flatMap((line) => wrap(line, style.width)),
     ...timedAgain(report).flatMap((line) => wrap(line, style.width)),
     '',
     `rows: ${count(report.rows.calibrate)} to calibrate, ${count(report.rows.select)} to select, ${count(report.rows.prove)} to prove`,
@@ -39,6 +40,13 @@ export function optimization(report: OptimizationReport, style: Style): string {
       ),
     ),
   ].join('\n')
+}
+
+/** Where scores are of more or fewer rows, the higher is not the better. */
+function otherRows({ baseline, candidates }: OptimizationReport): readonly string[] {
+  const scored = [baseline, ...candidates].filter(({ metric }) => metric !== null)
+  if (new Set(scored.map(({ judgedRows }) => judgedRows)).size < 2) return []
+  return [`${baseline.metricName} of different rows does not compare: few rows were enough to leave some candidates behind`]
 }
 
 /**
