@@ -147,9 +147,7 @@ test('a search hands out what is faster than the file, with float32 among its ca
   const report = JSON.parse(ended.stdout)
   const float = report.candidates.find(({ id }: { id: string }) => id === 'float32')
   // Judged, unless integers that are faster looked safe before its turn came.
-  expect(float.verdict ?? float.note).toMatch(
-    /^(pass|inconclusive|regressed)$|was about as fast or faster by then/,
-  )
+  expect(float.verdict ?? float.note).toMatch(/^(pass|inconclusive|regressed)$|was about as fast or faster by then/)
   expect(float.speedup).toBeGreaterThan(1)
   for (const { id, recipe } of report.candidates)
     if (id.startsWith('int8')) expect(recipe).toMatch(/^lossless, in float32 throughout, then static int8/)

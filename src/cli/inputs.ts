@@ -38,7 +38,11 @@ export const MARGIN: OptionSpec = {
   value: 'M',
   help: 'the loss that would still be acceptable, in units of the metric (0.01)',
 }
-export const ALPHA: OptionSpec = { type: 'string', value: 'A', help: 'how often a loss beyond the margin may pass by chance (0.05: one time in twenty)' }
+export const ALPHA: OptionSpec = {
+  type: 'string',
+  value: 'A',
+  help: 'how often a loss beyond the margin may pass by chance (0.05: one time in twenty)',
+}
 export const THREADS: OptionSpec = { type: 'string', value: 'N', help: 'threads of the runtime (1)' }
 export const RECIPE: OptionSpec = { type: 'string', value: 'FILE', help: 'also write the recipe, for whet apply' }
 /** How rows are read: part of every verb that takes `--data`, because messages about rows name them. */

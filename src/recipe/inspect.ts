@@ -186,7 +186,9 @@ function possibilities(model: Model, weights: readonly Tensor[]): readonly strin
       'dynamic int8, and weight-only int4 or int8 for size, need no data: whet quantize MODEL --scheme dynamic-int8 -o OUT',
     )
   if ((model.opsets.get('') ?? 1) < 13)
-    words.push(`operator set ${model.opsets.get('') ?? 1} is old, and simplifying upgrades it: whet simplify MODEL -o OUT`)
+    words.push(
+      `operator set ${model.opsets.get('') ?? 1} is old, and simplifying upgrades it: whet simplify MODEL -o OUT`,
+    )
   if (has('BatchNormalization', 'Dropout', 'Identity', 'Constant'))
     words.push('lossless simplification will remove nodes: whet simplify MODEL -o OUT')
   if (words.length === 0) return ['nothing here becomes integer; whet simplify may still remove nodes']

@@ -66,7 +66,9 @@ test('of candidates with the same kernels one is left, and the same one wherever
   expect([chosen, early].map(({ built }) => built.spec.id)).toEqual(['mse', 'mse'])
   for (const { trials, pool } of [plenty, short]) {
     expect(trials.filter(({ dropped }) => !dropped).map(({ built }) => built.spec.id)).toEqual(['mse'])
-    expect(pool.get('minmax').result.note).toMatch(/judged on \d+ rows: others as fast stayed nearer to the original there/)
+    expect(pool.get('minmax').result.note).toMatch(
+      /judged on \d+ rows: others as fast stayed nearer to the original there/,
+    )
   }
 })
 

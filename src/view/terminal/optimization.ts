@@ -46,7 +46,9 @@ export function optimization(report: OptimizationReport, style: Style): string {
 function otherRows({ baseline, candidates }: OptimizationReport): readonly string[] {
   const scored = [baseline, ...candidates].filter(({ metric }) => metric !== null)
   if (new Set(scored.map(({ judgedRows }) => judgedRows)).size < 2) return []
-  return [`${baseline.metricName} of different rows does not compare: few rows were enough to leave some candidates behind`]
+  return [
+    `${baseline.metricName} of different rows does not compare: few rows were enough to leave some candidates behind`,
+  ]
 }
 
 /**
