@@ -1,4 +1,17 @@
-import { boolean, type Infer, integer, list, nullable, number, object, oneOf, record, report, text } from './schema.ts'
+import {
+  boolean,
+  type Infer,
+  integer,
+  list,
+  nullable,
+  number,
+  object,
+  oneOf,
+  optional,
+  record,
+  report,
+  text,
+} from './schema.ts'
 import { verdict } from './verdict.ts'
 
 const side = object({
@@ -136,6 +149,8 @@ export const drift = report('drift', {
   reference: integer,
   waiting: integer,
   windowSize: integer,
+  /** Requests that make a reference. */
+  referenceSize: optional(integer),
   /** Windows that were held against the reference. */
   looks: integer,
   /** Chance that any of all looks ever raises a false alarm. */

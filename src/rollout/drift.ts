@@ -222,6 +222,7 @@ export function driftReport(name: string, version: string, state: DriftState): D
     reference: reference.length,
     waiting: window.length,
     windowSize: settings.window,
+    referenceSize: settings.reference,
     looks,
     alpha: settings.alpha,
     features,

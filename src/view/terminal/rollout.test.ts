@@ -10,11 +10,11 @@ test('what is still missing before drift can be told is said', () => {
     drift(
       {
         ...{ kind: 'drift', version: 1, name: 'digits', modelVersion: 'v1', state: 'learning', reference, waiting },
-        ...{ windowSize: 500, looks: 0, alpha: 0.01, features: [], estimate: null, outside: null },
+        ...{ windowSize: 500, referenceSize: 1000, looks: 0, alpha: 0.01, features: [], estimate: null, outside: null },
       } satisfies DriftReport,
       style,
     ).split('\n')[0]
-  expect(learning(400, 0)).toBe('digits v1: still learning what is usual, 400 requests so far')
+  expect(learning(400, 0)).toBe('digits v1: still learning what is usual, 400 requests of 1,000 so far')
   expect(learning(1000, 240)).toBe(
     'digits v1: 1,000 requests show what is usual; 240 of the next 500, which are held against them, have come',
   )
@@ -59,5 +59,5 @@ test('who has acknowledged an incident is not told to, on the terminal and in th
     expect(after).toContain('look at it')
     expect(after).not.toContain('whet incident ack')
   }
-  expect(incident(report(null), style)).toContain('1 pair, 1 label: 1.5')
+  expect(incident(report(null), style)).toContain('1 pair, 1 label: evidence of harm 1.5')
 })

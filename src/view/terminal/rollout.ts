@@ -57,7 +57,7 @@ export function incident(report: IncidentReport, style: Style): string {
       'evidence as it grew',
       report.path.map(
         ({ pairs, labelled, alarm }) =>
-          `${plural(pairs, 'pair')}, ${plural(labelled, 'label')}: ${evidenceNumber(alarm)}`,
+          `${plural(pairs, 'pair')}, ${plural(labelled, 'label')}: evidence of harm ${evidenceNumber(alarm)}`,
       ),
     ),
     ...section(
@@ -128,7 +128,7 @@ export function drift(report: DriftReport, style: Style): string {
   const head = {
     learning:
       report.waiting === 0
-        ? `still learning what is usual, ${plural(report.reference, 'request')} so far`
+        ? `still learning what is usual, ${plural(report.reference, 'request')}${report.referenceSize === undefined ? '' : ` of ${count(report.referenceSize)}`} so far`
         : `${plural(report.reference, 'request')} show what is usual; ${count(report.waiting)} of the next ${count(report.windowSize)}, which are held against them, have come`,
     usual: 'requests and answers look as they did',
     drifted: 'requests or answers have changed',
