@@ -1,6 +1,11 @@
 import { expect, test } from 'vitest'
 import { nearestName } from './nearest-name.ts'
 
+test('names that share no letter are no slips of one another', () => {
+  expect(nearestName('x', ['a', 'b'])).toBeUndefined()
+  expect(nearestName('x', ['a', 'X'])).toBe('X')
+})
+
 test.each([
   ['jsn', 'json'],
   ['time-budget', 'time'],

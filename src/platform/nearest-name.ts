@@ -24,7 +24,9 @@ export function nearestName(asked: string, known: readonly string[]): string | u
   for (const name of known) {
     const letters = [...name.toLowerCase()]
     const edits = editDistance(wanted, letters)
-    if (edits < least && (edits <= 1 || letters[0] === wanted[0])) [nearest, least] = [name, edits]
+    // Names of one letter have nothing in common that a slip could have left.
+    const alike = edits < Math.max(wanted.length, letters.length)
+    if (alike && edits < least && (edits <= 1 || letters[0] === wanted[0])) [nearest, least] = [name, edits]
   }
   if (nearest !== undefined) return nearest
   const begins = (long: string, short: string) => long.toLowerCase().startsWith(`${short.toLowerCase()}-`)
