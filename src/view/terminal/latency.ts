@@ -60,10 +60,10 @@ export function latency(report: LatencyReport, style: Style): string {
     ),
     ...whole('how sure', report.models.flatMap(boundLine)),
     ...whole(
-      'ratios',
+      'how long one run takes beside another, by turns',
       report.ratios.map(
         (ratio) =>
-          `${ratio.other} / ${ratio.base}: ${ratio.median.toFixed(3)} (${ratio.ci[0].toFixed(3)} to ${ratio.ci[1].toFixed(3)})`,
+          `${ratio.other} takes ${ratio.median.toFixed(3)} of the time of ${ratio.base} (95 % interval ${ratio.ci[0].toFixed(3)} to ${ratio.ci[1].toFixed(3)})`,
       ),
     ),
     ...decoding(report, style),

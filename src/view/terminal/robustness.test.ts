@@ -14,3 +14,20 @@ test('warnings beyond a screenful are counted', () => {
   expect(text).toContain('warning 11')
   expect(text).toContain('… and 2 more')
 })
+
+test('what a star means is told where there is one', () => {
+  const textOf = (...ci: readonly [number, number]) =>
+    robustness(
+      {
+        ...{ kind: 'robustness', version: 1, sentence: 'Two models.', metric: 'top1', higherIsBetter: true },
+        ...{ n: 10, alpha: 0.05, margin: 0.01, seed: 0, modality: 'images', severities: [1], labelled: true },
+        models: ['a.onnx', 'b.onnx'].map((path) => ({ path, clean: 1, corrupted: 0.5, mce: null, relativeMce: null })),
+        corruptions: [{ name: 'fog', cells: [{ values: [0.5, 0.6], changes: [null, { delta: 0.1, ci }] }] }],
+        ...{ calibration: null, outOfDistribution: null, brittleness: null, missing: {}, warnings: [] },
+        data: { path: 'rows.npz', digest: 'sha256:0', rows: 10 },
+      } as unknown as RobustnessReport,
+      { color: false, width: 80 },
+    )
+  expect(textOf(0.05, 0.15)).toMatch(/\+0\.100\*[\s\S]*\* the interval of the change/)
+  expect(textOf(-0.05, 0.15)).not.toContain('*')
+})

@@ -31,7 +31,7 @@ export function robustness(report: RobustnessReport, style: Style): string {
       style,
     ),
     ...heatTables(report, style),
-    ...(corruptions.length > 0 && others.length > 0
+    ...(corruptions.some(({ cells }) => cells.some(({ changes }) => changes.some((change) => change && shows(change))))
       ? [paint('dim', '* the interval of the change to the first model leaves out 0', style)]
       : []),
     ...calibration(report, style),
@@ -44,6 +44,9 @@ export function robustness(report: RobustnessReport, style: Style): string {
     ...section('warnings', warnings),
   ].join('\n')
 }
+
+/** Whether a change is more than none, as far as its interval tells. */
+const shows = ({ ci }: { readonly ci: readonly [number, number] }) => ci[0] > 0 || ci[1] < 0
 
 /** A table for the first model alone, or for each other model beside it. */
 function heatTables({ models, corruptions, severities, metric }: RobustnessReport, style: Style): readonly string[] {
@@ -62,7 +65,7 @@ function heatTables({ models, corruptions, severities, metric }: RobustnessRepor
           const change = changes[m]
           if (m === 0) return value
           if (!change) return `${value} ?`
-          return `${value} ${signed(change.delta, 3)}${change.ci[0] > 0 || change.ci[1] < 0 ? '*' : ' '}`
+          return `${value} ${signed(change.delta, 3)}${shows(change) ? '*' : ' '}`
         }),
       ]),
       style,
@@ -74,7 +77,7 @@ function calibration({ calibration: found, models }: RobustnessReport, style: St
   if (!found) return []
   return [
     '',
-    'what probabilities are worth (lower is better; a temperature of 1 needs no correcting)',
+    'what probabilities are worth (lower is better; a temperature of 1 needs no correcting; there: with scores divided by it)',
     textTable(
       [
         { head: 'model' },
