@@ -131,14 +131,15 @@ function noRows({ path, skipped: [first] }: Dataset): UserError {
 }
 
 /**
- * One row many times over is one row, and rows that a model answers all alike are one for it, where nothing but its
- * answers is looked at: no verdict without evidence, however many rows there are.
+ * One row many times over is one row, also where it was given several labels: both models saw one input, and how often
+ * a label stands there says nothing of where their answers part. Rows that a model answers all alike are one for it,
+ * where nothing but its answers is looked at: no verdict without evidence, however many rows there are.
  */
 function asOneRow(report: ComparisonReport, scored: ScoredRows, margin: number, alpha: number): ComparisonReport {
   const unheard = scored.allAlike && !scored.metric
   if (!(scored.oneRow || unheard) || report.verdict !== 'pass') return report
   const rows = `all ${grouped(scored.rows.length)} rows`
-  const same = scored.oneRow ? `${rows} are the same row` : `the base model answers ${rows} with the same numbers`
+  const same = scored.oneRow ? `${rows} hold the same inputs` : `the base model answers ${rows} with the same numbers`
   // Where rows are right or wrong fewer are enough than where any of them may have changed.
   const least = () => (report.discordant ? requiredN({ discordance: 0, margin, alpha }) : rowsToShow(margin, alpha))
   const needed = margin < 1 ? least() : null

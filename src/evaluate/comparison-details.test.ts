@@ -178,7 +178,8 @@ describe('probabilities', () => {
     const constant = await judged(
       Array.from({ length: 300 }, (_, i) => ({ label: i % 2, base: [0.5, 0.5], candidate: [0.5, 0.5] })),
     )
-    expect(constant).toMatchObject({ verdict: 'pass', divergence: { max: 0 }, tail: { rise: 0 } })
+    // Inputs that are all the same prove nothing, whatever their labels.
+    expect(constant).toMatchObject({ verdict: 'inconclusive', divergence: { max: 0 }, tail: { rise: 0 } })
   })
   test('the tail: the mean of the worst twentieth', () => {
     const base = new Array(100).fill(1)
@@ -250,10 +251,14 @@ test('one row many times over is no proof, and a row that differs makes it one; 
   const repeated = await judged(same)
   expect(repeated).toMatchObject({ verdict: 'inconclusive', grade: 'close', requiredN: 268 })
   expect(repeated.sentence).toBe(
-    'Not settled: all 300 rows are the same row, and prove no more than one does; about 268 different rows would settle it.',
+    'Not settled: all 300 rows hold the same inputs, and prove no more than one does; about 268 different rows would settle it.',
   )
   expect(repeated.story!.join(' ')).toMatch(/About 268 different rows would settle it\. That is not a pass\./)
   expect((await judged(same.map((one, i) => (i === 299 ? row(2, 2, 2) : one)))).verdict).toBe('pass')
+  // Labels that contradict each other make no second input of it.
+  const contradicted = await judged(same.map((one, i) => (i % 2 ? row(2, 1, 1) : one)))
+  expect(contradicted).toMatchObject({ verdict: 'inconclusive', grade: 'close', requiredN: 268 })
+  expect(contradicted.sentence).toBe(repeated.sentence)
   // Where the candidate fails on that one row, no number of good ones makes up for it.
   expect((await judged(same.map(() => row(1, 1, 0)))).verdict).toBe('regressed')
   const single = await judged([row(1, 1, 1)])

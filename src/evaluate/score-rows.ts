@@ -60,7 +60,7 @@ export interface ScoredRows extends ScoredPairs {
   readonly classesAsNumbers: ClassesAsNumbers | null
   /** Outputs of which one model alone gives probabilities. */
   readonly unlike: ReturnType<UnlikeRanges['result']>
-  /** Every row has exactly the same inputs and the same label: one row, several times over. */
+  /** Every row has exactly the same inputs: one row, several times over, whatever labels it was given. */
   readonly oneRow: boolean
   /** Rows with exactly the inputs and the label of an earlier one. */
   readonly repeated: number
@@ -82,9 +82,9 @@ export async function scoreRows(
   const batch = rowsPerPair(base, candidate, data, options.batch)
   const columns = fieldValues(data, options)
   const metric = await metricChoice(options.metric, options.metricOptions, { ...options, session: base, data })
-  const named = identityOf(data, options.labelField)
-  const kept = rowKeeper(base, data, options, metric, named)
-  const repeats = repeatedRows(named)
+  const inputs = data.fields.filter(({ role }) => role === 'input').map(({ name }) => name)
+  const kept = rowKeeper(base, data, options, metric, inputs)
+  const repeats = repeatedRows(identityOf(inputs, options.labelField))
   for await (const { rows, pairs } of rowPairs(base, candidate, data, { ...options, batch })) {
     columns.add(rows)
     repeats.add(rows)
@@ -115,8 +115,7 @@ function fieldValues(data: Dataset, { sliceFields, clusterField }: ScoreOptions)
 }
 
 /** The fields by which rows are told apart. */
-function identityOf(data: Dataset, labelField: string | null): readonly string[] {
-  const inputs = data.fields.filter(({ role }) => role === 'input').map(({ name }) => name)
+function identityOf(inputs: readonly string[], labelField: string | null): readonly string[] {
   // A label alone says nothing of the rows.
   return inputs.length === 0 || labelField === null ? inputs : [...inputs, labelField]
 }
@@ -127,7 +126,7 @@ function rowKeeper(
   data: Dataset,
   { labelField, metricOptions }: ScoreOptions,
   metric: MetricChoice,
-  named: readonly string[],
+  inputs: readonly string[],
 ) {
   const idField = idFieldOf(data)
   const nextTokens = data.fields.find(({ name }) => name === labelField)?.nextTokens
@@ -136,7 +135,7 @@ function rowKeeper(
   const flips = flipsOf(data, idField)
   const ids = repeatedIds(idField)
   const alike = sameThroughout(base.outputs.map(({ name }) => name))
-  const repeating = sameThroughout(named)
+  const repeating = sameThroughout(inputs)
   const ranges = unlikeRanges()
   const spread = labelSpread()
   const asNumbers = classesAsNumbers()

@@ -127,8 +127,8 @@ function whereItHurts(report: StoryInput, unit: Metric['unit']): readonly string
   if (mined && hidden.length === 0 && bad.length === 0 && mined.searched > 0)
     told.push(
       mined.slices.length === 0
-        ? `A search through ${grouped(mined.searched)} groups of rows found none that stood out as a weak spot.`
-        : `A search through ${grouped(mined.searched)} groups of rows found no weak spot that held up on rows that it had not looked at.`,
+        ? `A search through ${grouped(mined.searched)} ${mined.searched === 1 ? 'group' : 'groups'} of rows found none that stood out as a weak spot.`
+        : `A search through ${grouped(mined.searched)} ${mined.searched === 1 ? 'group' : 'groups'} of rows found no weak spot that held up on rows that it had not looked at.`,
     )
   for (const gap of gaps ?? []) {
     const { field, change, ci } = gap
