@@ -12,7 +12,7 @@ export interface AgreementCounts {
   readonly broken: number
   /** Signal to noise of the outputs that hold no top answer, worst first to judge: null is identical. */
   readonly denseDb: readonly (number | null)[]
-  /** The same of all outputs. */
+  /** The same of all outputs but names beside scores, whose answers are counted. */
   readonly allDb: readonly (number | null)[]
   /** Where rows are independent only between clusters: how many there are, and of how many the same can be said. */
   readonly clusters?: AgreeingClusters | undefined

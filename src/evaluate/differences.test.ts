@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { TensorValue } from '../engine/index.ts'
 import { differences } from './differences.ts'
+import { lowestSqnrDb } from './noise/lowest-sqnr.ts'
 
 const value = (dtype: 'float32' | 'float64', data: Float32Array | Float64Array): TensorValue => ({
   dtype,
@@ -166,3 +167,31 @@ test('a row with another number of elements is noise as large as it is itself, w
   }
   expect([0, 5, 9].map(decibels)).toEqual([10, 10, 10])
 })
+
+/** A model that answers with a class number or name, beside its scores or alone. */
+function answered(pairs: readonly (readonly [number, number])[], scored: boolean, text = false) {
+  const seen = differences()
+  const outputs = (answer: number) => ({
+    label: text
+      ? { dtype: 'string' as const, dims: [], data: [`class ${answer}`] }
+      : { dtype: 'int64' as const, dims: [1], data: BigInt64Array.of(BigInt(answer)) },
+    ...(scored ? { scores: { dtype: 'float32' as const, dims: [2], data: Float32Array.of(1, answer) } } : {}),
+  })
+  for (const [base, candidate] of pairs) seen.add(outputs(base), outputs(candidate))
+  return seen.outputs()
+}
+
+test.each([false, true])(
+  'a class number or name is the same or it is not, however near another is (text: %s)',
+  (text) => {
+    const changing = (to: number) => Array.from({ length: 100 }, (_, i): [number, number] => [500, i < 10 ? to : 500])
+    // One row in ten changed: ten times as much signal as noise, for a neighbour as for a class far away.
+    for (const to of [501, 3]) expect(answered(changing(to), false, text)[0]!.sqnrDb).toBeCloseTo(10, 9)
+    // Beside the scores that it is the name of, nobody asks how near it is.
+    const [label, scores] = answered(changing(501), true, text)
+    expect(label).toMatchObject({ name: 'label', named: true })
+    expect(scores).not.toHaveProperty('named')
+    expect(lowestSqnrDb({ outputs: [label!, scores!] })).toBe(scores!.sqnrDb)
+    expect(scores!.sqnrDb).toBeGreaterThan(50)
+  },
+)

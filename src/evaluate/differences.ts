@@ -1,4 +1,5 @@
 import type { TensorValue } from '../engine/index.ts'
+import { isFloating } from '../ir/index.ts'
 import type { ComparisonReport } from '../report/index.ts'
 import { type DetectionListCheck, detectionListCheck } from './metric/detection-list.ts'
 import { tokenAgreement } from './metric/language.ts'
@@ -39,6 +40,8 @@ interface Sums {
   noise: number
   maxAbs: number
   classLike: boolean
+  /** One integer or text in every row, which is an answer as it stands. */
+  named: boolean
 }
 
 interface RowSums {
@@ -70,17 +73,20 @@ export function differences(): Differences {
           noise: 0,
           maxAbs: 0,
           classLike: true,
+          named: true,
           rows: [],
           found: detectionListCheck(),
         }
         sums.set(name, of)
         const { signal, noise } = of
-        const result = addOutput(of, value, other)
+        const classLike = isClassLike(name, value)
+        const named = classLike && !isFloating(value.dtype)
+        const result = named ? addAnswer(of, value, other) : addOutput(of, value, other)
         of.rows.push({ signal: of.signal - signal, noise: of.noise - noise })
         identical &&= result.identical
         broken ||= result.broken
-        const classLike = isClassLike(name, value)
         of.classLike &&= classLike
+        of.named &&= named
         if (classLike) of.found.add(value)
         hasClasses ||= classLike
         if (classLike && (value.data.length !== other.data.length || topAnswer(value) !== topAnswer(other)))
@@ -93,13 +99,16 @@ export function differences(): Differences {
       if (hasClasses) classLikeRows++
       return { changed, identical, broken }
     },
-    outputs: () =>
-      [...sums].map(([name, { signal, noise, maxAbs, rows }]) => ({
+    outputs() {
+      const scored = [...sums.values()].some((output) => isAnswer(output) && !output.named)
+      return [...sums].map(([name, { signal, noise, maxAbs, rows, named }]) => ({
         name,
         sqnrDb: decibelsOrNull(signal, noise),
         ...(noise > 0 ? acrossRows(rows) : {}),
         maxAbs,
-      })),
+        ...(named && scored ? { named } : {}),
+      }))
+    },
     get classLike() {
       const answering = [...sums.values()].some(({ found }) => found.rows > 0 && !found.isList)
       return rows > 0 && classLikeRows === rows && answering
@@ -111,6 +120,19 @@ export function differences(): Differences {
 }
 
 const isAnswer = ({ classLike, found }: OverRows) => classLike && !found.isList
+
+/**
+ * One integer or one text: it is the same or it is not. Classes that are neighbours by number are no more alike than
+ * others, so signal over noise is that of the rows over those where it changed.
+ */
+function addAnswer(sums: Sums, base: TensorValue, candidate: TensorValue): { identical: boolean; broken: boolean } {
+  const identical = topAnswer(base) === topAnswer(candidate) && base.data.length === candidate.data.length
+  sums.signal += 1
+  sums.noise += identical ? 0 : 1
+  const distance = base.dtype === 'string' ? 0 : Math.abs(numbersOf(base)[0]! - numbersOf(candidate)[0]!)
+  if (distance > sums.maxAbs) sums.maxAbs = distance
+  return { identical, broken: false }
+}
 
 function addOutput(sums: Sums, base: TensorValue, candidate: TensorValue): { identical: boolean; broken: boolean } {
   if (base.dtype === 'string' || candidate.dtype === 'string') {
@@ -137,7 +159,7 @@ function addOutput(sums: Sums, base: TensorValue, candidate: TensorValue): { ide
   return { identical, broken }
 }
 
-type Distance = Omit<Sums, 'classLike'> & { readonly identical: boolean; readonly broken: boolean }
+type Distance = Omit<Sums, 'classLike' | 'named'> & { readonly identical: boolean; readonly broken: boolean }
 
 /**
  * Where every element is finite, as nearly always: three running numbers and nothing else, at four times the speed of a

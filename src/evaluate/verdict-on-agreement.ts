@@ -1,6 +1,7 @@
 import { type ComparisonReport, grouped, type Verdict } from '../report/index.ts'
 import { type AgreeingClusters, type AgreementCounts, CLOSE_DB, judgeAgreement } from './agreement.ts'
 import { allSlices, commonFields } from './comparison-fields.ts'
+import { measured } from './noise/lowest-sqnr.ts'
 import type { ScoredRows } from './score-rows.ts'
 import { agreementSentence } from './sentence.ts'
 import { judgeAgreementSlices, type SliceRule } from './slices/slice-verdicts.ts'
@@ -15,7 +16,9 @@ export function verdictOnAgreement(
   const common = commonFields(scored, 'agreement', options)
   const dense = new Set(scored.differences.dense())
   const db = (keep: (name: string) => boolean) =>
-    common.outputs.filter(({ name }) => keep(name)).map(({ sqnrDb }) => sqnrDb)
+    measured(common)
+      .filter(({ name }) => keep(name))
+      .map(({ sqnrDb }) => sqnrDb)
   const countsOf = (rows: readonly number[]): AgreementCounts => {
     const count = (flags: readonly boolean[]) => rows.reduce((sum, row) => sum + (flags[row] ? 1 : 0), 0)
     return {

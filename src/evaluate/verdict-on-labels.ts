@@ -8,6 +8,7 @@ import { allSlices, commonFields } from './comparison-fields.ts'
 import { FEWEST_ROWS, type Judgement, judge } from './judge/judge.ts'
 import { type PairedScores, pairedScores } from './judge/paired-scores.ts'
 import type { Metric } from './metric/metric.ts'
+import { measured } from './noise/lowest-sqnr.ts'
 import type { ScoredRows } from './score-rows.ts'
 import { sentenceOf } from './sentence.ts'
 import { judgeSlices, type SliceRule } from './slices/slice-verdicts.ts'
@@ -177,7 +178,7 @@ function rareLosses({ name, bounds, range }: Metric, n: number, alpha: number): 
 function gradeOf(verdict: Verdict, { outputs, agreement }: Pick<ComparisonReport, 'outputs' | 'agreement'>): Grade {
   if (verdict === 'pass') return 'proven'
   if (verdict === 'regressed') return null
-  const decibels = outputs.map(({ sqnrDb }) => sqnrDb)
+  const decibels = measured({ outputs }).map(({ sqnrDb }) => sqnrDb)
   return isClose(decibels, agreement) ? 'close' : null
 }
 

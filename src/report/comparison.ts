@@ -213,6 +213,8 @@ export const comparison = report('comparison', {
       /** So many rows of equal noise would make the sum as sure: few where some rows make most of the noise. */
       noiseRows: optional(number),
       maxAbs: number,
+      /** One integer or text, beside scores that answer: counted where it changed, and never asked how near it is. */
+      named: optional(boolean),
     }),
   ),
   slices: list(slice),

@@ -1,4 +1,4 @@
-import { CLOSE_DB } from '../evaluate/index.ts'
+import { CLOSE_DB, measured } from '../evaluate/index.ts'
 import { type ComparisonReport, grouped } from '../report/index.ts'
 import { rowsToProve } from './rows-to-prove.ts'
 import { capital } from './sentence.ts'
@@ -73,9 +73,10 @@ export function whyNotProven(proof: ComparisonReport, apart = false): string {
 }
 
 /** The output that is too far off to be close, where that is what a finalist lacks. */
-function farthest({ verdict, grade, outputs }: ComparisonReport): string | null {
+function farthest(proof: ComparisonReport): string | null {
+  const { verdict, grade } = proof
   if (verdict !== 'inconclusive' || grade !== null) return null
-  const far = outputs.filter(({ sqnrDb }) => sqnrDb !== null && sqnrDb < CLOSE_DB)
+  const far = measured(proof).filter(({ sqnrDb }) => sqnrDb !== null && sqnrDb < CLOSE_DB)
   const [worst] = far.sort((one, other) => one.sqnrDb! - other.sqnrDb!)
   return worst ? `${worst.name} keeps ${worst.sqnrDb!.toFixed(1)} dB where ${CLOSE_DB} are asked for` : null
 }

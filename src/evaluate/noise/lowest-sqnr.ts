@@ -2,6 +2,12 @@ import type { ComparisonReport } from '../../report/index.ts'
 
 type Outputs = Pick<ComparisonReport, 'outputs'>
 
+/**
+ * The outputs that are asked how near they are. The name of a class (one integer or text) beside the scores that it was
+ * taken from is not: of a classifier that gives both, answers are counted, and the scores tell the noise.
+ */
+export const measured = ({ outputs }: Outputs): ComparisonReport['outputs'] => outputs.filter(({ named }) => !named)
+
 /** The lowest signal-to-noise ratio of any output, in dB; null where all are identical or none was measured. */
 export function lowestSqnrDb(proof: Outputs): number | null {
   return worstOutput(proof)?.sqnrDb ?? null
@@ -12,8 +18,8 @@ export function lowestSqnrDb(proof: Outputs): number | null {
  * not tell, that of all rows. A few rows of unusually large numbers decide what all keep together, not how many answers
  * change.
  */
-export function typicalSqnrDb({ outputs }: Outputs): number | null {
-  const values = outputs.flatMap(({ sqnrDb, typicalDb }) => (sqnrDb === null ? [] : [typicalDb ?? sqnrDb]))
+export function typicalSqnrDb(proof: Outputs): number | null {
+  const values = measured(proof).flatMap(({ sqnrDb, typicalDb }) => (sqnrDb === null ? [] : [typicalDb ?? sqnrDb]))
   return values.length > 0 ? Math.min(...values) : null
 }
 
@@ -31,6 +37,8 @@ export function noiseRows(proof: Outputs & Pick<ComparisonReport, 'n'>): number 
   return Math.min(proof.n, worstOutput(proof)?.noiseRows ?? proof.n)
 }
 
-function worstOutput({ outputs }: Outputs) {
-  return outputs.filter(({ sqnrDb }) => sqnrDb !== null).sort((a, b) => a.sqnrDb! - b.sqnrDb!)[0]
+function worstOutput(proof: Outputs) {
+  return measured(proof)
+    .filter(({ sqnrDb }) => sqnrDb !== null)
+    .sort((a, b) => a.sqnrDb! - b.sqnrDb!)[0]
 }

@@ -203,7 +203,7 @@ function outputs(report: ComparisonReport): Markup {
   return html`<details><summary>Outputs, number by number</summary>${table(
     [
       { head: 'Output', cell: (row) => row.name },
-      { head: 'Signal to noise', numeric: true, cell: (row) => decibels(row.sqnrDb) },
+      { head: 'Signal to noise', numeric: true, cell: (row) => (row.named ? '–' : decibels(row.sqnrDb)) },
       { head: 'Largest difference', numeric: true, cell: (row) => row.maxAbs.toPrecision(3) },
     ],
     report.outputs,
