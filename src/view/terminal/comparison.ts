@@ -7,7 +7,7 @@ import {
 } from '../../report/index.ts'
 import { gateSentence, verdictOfAll } from '../pipeline/checks.ts'
 import { count, metricValue, percent, plural, repeats, signed } from '../words.ts'
-import { section } from './section.ts'
+import { hanging, section } from './section.ts'
 import { paint, type Style, textTable, verdictWord, wrap } from './table.ts'
 
 /** Rows that changed, of those that a report holds, that fit a screen. */
@@ -40,7 +40,7 @@ export function comparison(report: ComparisonReport, style: Style): string {
       ),
     ),
     ...flippedRows(report, style),
-    ...section('warnings', report.warnings),
+    ...section('warnings', hanging(report.warnings, style)),
   ].join('\n')
 }
 

@@ -1,10 +1,7 @@
 import type { CandidateResult, OptimizationReport } from '../../report/index.ts'
 import { bytes, count, metricValue, ms, percent, times } from '../words.ts'
-import { section } from './section.ts'
+import { hanging, section } from './section.ts'
 import { paint, type Style, type TextColumn, textTable, verdictWord, wrap } from './table.ts'
-
-/** What stands before the second line of a warning. */
-const HANGING = '    '
 
 interface Column extends TextColumn {
   readonly original: string
@@ -33,12 +30,7 @@ export function optimization(report: OptimizationReport, style: Style): string {
     '',
     `rows: ${count(report.rows.calibrate)} to calibrate, ${count(report.rows.select)} to select, ${count(report.rows.prove)} to prove`,
     // What the proof warns of holds for the model that is handed out.
-    ...section(
-      'warnings',
-      [...new Set([...report.warnings, ...(report.proof?.warnings ?? [])])].map((line) =>
-        wrap(line, style.width - HANGING.length).join(`\n${HANGING}`),
-      ),
-    ),
+    ...section('warnings', hanging([...new Set([...report.warnings, ...(report.proof?.warnings ?? [])])], style)),
   ].join('\n')
 }
 
