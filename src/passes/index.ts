@@ -185,6 +185,9 @@ const integerLayouts = [layout.averageByConvolution]
 /** The same, for whatever codes the weights of products. */
 const productLayouts = [layout.partAttention]
 
+/** The same, for whatever multiplies in integers. */
+const tableLayouts = [quantize.turnTables]
+
 /** Options of `quantizeDynamicInt8` that leave all but recurrent layers to a static scheme beside it. */
 export const RECURRENT_ONLY = { keepFloat: ['MatMul', 'Gemm'] } as const
 
@@ -227,6 +230,9 @@ export const IN_BLOCKS: ReadonlySet<string> = new Set(
 
 /** What a float model goes through before its weights are coded, so that those of its products are in sight. */
 export const PRODUCT_FORMS: readonly string[] = productLayouts.map(({ id }) => id)
+
+/** What it goes through behind that where products shall be integer, so that the weights of all of them are constants. */
+export const TABLE_FORMS: readonly string[] = tableLayouts.map(({ id }) => id)
 
 /** What a float model goes through before static integers are made of it, so that more of it has integer kernels. */
 export const INTEGER_FORMS: readonly string[] = [
@@ -286,6 +292,7 @@ export const passes: Readonly<Record<string, Pass<never>>> = Object.fromEntries(
     ...measuredLayouts,
     ...integerLayouts,
     ...productLayouts,
+    ...tableLayouts,
     ...lossy,
     differentiatePass,
     ...pruning,

@@ -30,6 +30,7 @@ export {
   type StaticInt8Options,
 } from './static/quantize-static-int8.ts'
 export { smoothInputs } from './static/smooth-inputs.ts'
+export { turnTables } from './turn-tables.ts'
 export { GROUPS } from './weights/block-grid.ts'
 export { codeBlocks } from './weights/code-blocks.ts'
 export { momentValues, momentWindows, quantizeWeights, type WeightOptions } from './weights/quantize-weights.ts'

@@ -1,6 +1,7 @@
 import {
   constantValue,
   elementCount,
+  evaluateNode,
   type Graph,
   indexGraph,
   inferTypes,
@@ -71,6 +72,11 @@ export function productSafety(model: Model): readonly ProductSafety[] {
       const maker = index.producer.get(name)
       // Codes of 4 bits are widened when the model is loaded.
       if (maker?.opType === 'Cast') return constant(maker.inputs[0]!)
+      // So is a table that lookups read as it is turned.
+      if (maker?.opType === 'Transpose') {
+        const table = constant(maker.inputs[0]!)
+        return table && evaluateNode(maker, [table], { opset: model.opsets.get('') ?? 1 })?.[0]
+      }
       return graph.initializers.get(name) ?? (maker ? constantValue(maker) : outer(name))
     }
     const see = (node: Node, left: string, right: string) => {

@@ -107,3 +107,16 @@ test('the products of fused attention are in sight of schemes that code weights;
   const plain = startTrail(modelWith('g (float[N,6,32] x) => (float y) { y = MatMul(x, w) }', { w: [32, 96] }))
   expect(await forms('dynamic-int8', plain)).toEqual([])
 })
+
+test('a table that lookups and a product share is in sight of products in integers; blocks of codes serve both by themselves', async () => {
+  const tied = startTrail(
+    modelWith('g (int64[3] i) => (float y) { e = Gather(t, i) w = Transpose<perm = [1,0]>(t) y = MatMul(e, w) }', {
+      t: [200, 64],
+    }),
+  )
+  const forms = async (scheme: Scheme) => (await forScheme(tied, scheme, 'native')).runs.map(({ id }) => id)
+  expect(await forms('dynamic-int8')).toEqual(['turnTables'])
+  expect((await forms('static-int8'))[0]).toBe('turnTables')
+  expect(await forms('weight-int8')).toEqual([])
+  expect(await forms('float16')).toEqual([])
+})

@@ -9,6 +9,7 @@ import {
   MEASURED_REPAIRS,
   NATIVE_FORMS,
   PRODUCT_FORMS,
+  TABLE_FORMS,
 } from '../../passes/index.ts'
 import type { ChannelBlock, Scheme, Target } from '../../report/index.ts'
 import { BLOCK } from '../../rewrite/index.ts'
@@ -29,22 +30,29 @@ export const forNativeKernels = (trail: Trail, block: ChannelBlock): Promise<Tra
   advanceAll(trail, layoutSteps(LAYOUT_REPAIRS, block))
 
 /** Made once, so that what is measured of the form is found again. */
-const [productForms, integerForms] = [new WeakMap<Trail, Promise<Trail>>(), new WeakMap<Trail, Promise<Trail>>()]
+const [productForms, tableForms, integerForms] = [1, 2, 3].map(() => new WeakMap<Trail, Promise<Trail>>()) as [
+  WeakMap<Trail, Promise<Trail>>,
+  WeakMap<Trail, Promise<Trail>>,
+  WeakMap<Trail, Promise<Trail>>,
+]
 
 /** A float model as this scheme is best made of it for this target; in WebAssembly nobody gains by forms for integers. */
 export async function forScheme(trail: Trail, scheme: Scheme, target: Target): Promise<Trail> {
   if (scheme === 'float16') return trail
-  const products = await once(productForms, trail, () => withProducts(trail))
-  if (scheme !== 'static-int8' || target === 'web') return products
-  return once(integerForms, products, () =>
-    advanceAll(products, [GROW_IN_INTEGERS, ...stepsOf(INTEGER_FORMS), FILL_FOR_INTEGERS]),
+  const products = await once(productForms, trail, () => inSight(trail, PRODUCT_FORMS))
+  // Blocks of codes are read by lookups and products alike.
+  if (scheme.startsWith('weight')) return products
+  const constant = await once(tableForms, products, () => inSight(products, TABLE_FORMS))
+  if (scheme !== 'static-int8' || target === 'web') return constant
+  return once(integerForms, constant, () =>
+    advanceAll(constant, [GROW_IN_INTEGERS, ...stepsOf(INTEGER_FORMS), FILL_FOR_INTEGERS]),
   )
 }
 
-/** The model with all of its products in sight; itself where they are, and its recipe says nothing of it. */
-async function withProducts(trail: Trail): Promise<Trail> {
-  const parted = await advanceAll(trail, stepsOf(PRODUCT_FORMS))
-  return parted.model === trail.model ? trail : parted
+/** The model with all of its products, or their weights, in sight; itself where they are, and its recipe says nothing of it. */
+async function inSight(trail: Trail, forms: readonly string[]): Promise<Trail> {
+  const formed = await advanceAll(trail, stepsOf(forms))
+  return formed.model === trail.model ? trail : formed
 }
 
 function once(made: WeakMap<Trail, Promise<Trail>>, trail: Trail, make: () => Promise<Trail>): Promise<Trail> {

@@ -31,6 +31,7 @@ import { dropUnread } from '../drop-unread.ts'
 import { EINSUM_STAYS } from '../einsum-stays.ts'
 import { KEEP_FLOAT, KEPT, keptAsAsked } from '../kept-as-asked.ts'
 import { tableRule } from '../stored-tables.ts'
+import { tieTurned } from '../tie-turned.ts'
 import { weightedProduct, weightedProducts, weightsKey } from '../weighted-product.ts'
 import { dynamicGru } from './dynamic-gru.ts'
 import { dynamicLstm } from './dynamic-lstm.ts'
@@ -84,9 +85,19 @@ export const quantizeDynamicInt8: Pass<DynamicInt8Options> = {
       const kernel = users === 1 ? 'DynamicQuantizeMatMul' : 'MatMulIntegerToFloat'
       planned[kernel] = (planned[kernel] ?? 0) + users
     }
+    // Behind the products: what of these stays in float keeps the table that it shares with lookups.
+    const coded = tieTurned(dropUnread(model, result.model))
+    const tables = runRules(coded, id, [tableRule({ kept: keptAsAsked(options.keepFloat), tables: options.tables })])
     return {
-      model: dropUnread(model, result.model),
-      report: { ...result.report, options, planned, ...(quiet && { expectedNoise: quiet.expectedNoise }) },
+      model: tieTurned(dropUnread(coded, tables.model)),
+      report: {
+        id,
+        applied: result.report.applied + tables.report.applied,
+        refused: [...result.report.refused, ...tables.report.refused],
+        options,
+        planned,
+        ...(quiet && { expectedNoise: quiet.expectedNoise }),
+      },
     }
   },
 }
@@ -148,7 +159,6 @@ function rules(
     },
     gruRule(run),
     { roots: ['RNN'], apply: () => ({ refused: 'the runtime has no integer kernel for RNN' }) },
-    tableRule({ kept: run.kept, tables: options.tables }),
     EINSUM_STAYS,
   ]
 }

@@ -36,6 +36,7 @@ import { type Evidence, type Pass, type PassResult, refusedWhole } from '../../.
 import { keptAsAsked } from '../kept-as-asked.ts'
 import { learnedWeightsOf } from '../learned-weights.ts'
 import { withStoredTables } from '../stored-tables.ts'
+import { tieTurned } from '../tie-turned.ts'
 import { PLAN_OPTIONS, type PlanOptions } from '../units/plan-options.ts'
 import { type NodeFacts, quantizeRules } from '../units/quantize-rules.ts'
 import { channelsFrom, costsFrom, rangesFrom, sensitivityFrom } from './evidence.ts'
@@ -77,7 +78,7 @@ export const quantizeStaticInt8: Pass<StaticInt8Options> = {
     const refused = [...plan.float, ...nestedRefusals(model)]
     if (plan.units.size === 0) return { model, report: { ...base, applied: 0, refused, planned: {} } }
     const { graph, planned } = insertQdq(plan, portable || seen)
-    const coded = { model: { ...model, graph }, float: refused }
+    const coded = { model: tieTurned({ ...model, graph }), float: refused }
     const whole =
       options.tables === 'stored'
         ? withStoredTables(coded.model, base.id, refused, keptAsAsked(options.keepFloat))
@@ -96,7 +97,7 @@ export const quantizeStaticInt8: Pass<StaticInt8Options> = {
       planned,
       ...(expectedNoise === null ? {} : { expectedNoise }),
     }
-    return { model: whole.model, report: notes.length > 0 ? { ...report, notes } : report }
+    return { model: tieTurned(whole.model), report: notes.length > 0 ? { ...report, notes } : report }
   },
 }
 
