@@ -5,7 +5,7 @@ import { lowestSqnrDb } from '../src/evaluate/index.ts'
 import { type Model, operatorName, parseModel } from '../src/ir/index.ts'
 import { encodeModel } from '../src/onnx/index.ts'
 import { passes } from '../src/passes/index.ts'
-import { applyRecipe, noCache, quantize, Workbench } from '../src/recipe/index.ts'
+import { applyRecipe, inspect, noCache, quantize, Workbench } from '../src/recipe/index.ts'
 import { Bench, floats } from './command.ts'
 import { modelWith, numbers } from './quantize-kit.ts'
 
@@ -57,7 +57,7 @@ test.each([
   const work = await Workbench.open(model, await pictures(1), settings)
   try {
     expect(await work.isRounded()).toBe(true)
-    expect((await work.layers()).operators).toMatchObject({ Conv: 2 })
+    expect(inspect(await work.forProducts()).operators).toMatchObject({ Conv: 2 })
     const [lossless, float, integers] = [
       await work.build({ id: 'lossless', words: '' }),
       await work.build({ id: 'float32', words: '', unrounded: true }),
@@ -106,7 +106,7 @@ test('a file that multiplies in float64: its candidates are made of float32, bet
   const work = await Workbench.open(double, doubles, settings)
   try {
     expect(await work.isRounded()).toBe(true)
-    expect((await work.layers()).operators).toMatchObject({ Gemm: 1, MatMul: 1 })
+    expect(inspect(await work.forProducts()).operators).toMatchObject({ Gemm: 1, MatMul: 1 })
     const float = await work.build({ id: 'float32', words: '', unrounded: true })
     expect(float.model.graph.inputs).toEqual(double.graph.inputs)
     expect(float.model.graph.outputs).toEqual(double.graph.outputs)

@@ -22,6 +22,7 @@ import type { RowsOf } from './share-rows.ts'
 import { losslessTrail, unroundedTrail } from './simplify.ts'
 import { together } from './together.ts'
 import { digestAll, type LeftOut, type Trail } from './trail.ts'
+import { CONVOLUTIONS, MATRIX_PRODUCTS } from './weighted-operators.ts'
 
 interface FloatFormsOptions extends Metered {
   readonly target: Target
@@ -32,7 +33,7 @@ interface FloatFormsOptions extends Metered {
 /** Asks something of the original in a session that is open already, or is opened for it. */
 export type LendOriginal = <T>(ask: (session: Session) => Promise<T>) => Promise<T>
 
-const PRODUCTS: ReadonlySet<string> = new Set('Conv ConvTranspose MatMul Gemm GRU LSTM Attention'.split(' '))
+const WEIGHTED: ReadonlySet<string> = new Set([...MATRIX_PRODUCTS, ...CONVOLUTIONS])
 
 /** The float models that the candidates of a search are made of: the lossless one, trained ones, and some with fewer channels. */
 export class FloatForms {
@@ -142,10 +143,15 @@ export class FloatForms {
     return (await this.unrounded()) ?? this.#simplified()
   }
 
-  /** Whether the model that candidates are made of has a weighted sum outside of branches and bodies. */
+  /** What candidates with integer products are made of: all of its products, and the weights of them, are in sight. */
+  async forProducts(): Promise<Model> {
+    return (await forScheme(await this.float(), 'dynamic-int8', this.#options.target)).model
+  }
+
+  /** Whether that has a weighted sum outside of branches and bodies. */
   async hasProducts(): Promise<boolean> {
-    const { graph } = (await this.float()).model
-    return graph.nodes.some(({ opType }) => PRODUCTS.has(opType))
+    const { graph } = await this.forProducts()
+    return graph.nodes.some(({ opType }) => WEIGHTED.has(opType))
   }
 
   /** A model that candidates may be made of from now on, under this name. */

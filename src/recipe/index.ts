@@ -44,4 +44,5 @@ export {
   trainStudent,
 } from './train-student.ts'
 export { type TunedTrail, type TuneOptions, type TuneSettings, tune, tuneStaticInt8 } from './tune.ts'
+export { CONVOLUTIONS, MATRIX_PRODUCTS } from './weighted-operators.ts'
 export { Workbench, type WorkbenchOptions } from './workbench.ts'

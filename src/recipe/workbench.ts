@@ -203,9 +203,9 @@ export class Workbench {
     return (await this.#forms.unrounded()) !== null
   }
 
-  /** What the model consists of that candidates are made of. */
-  async layers(): Promise<InspectionReport> {
-    return inspect((await this.#forms.float()).model)
+  /** See `FloatForms.forProducts`: what can be coded is told by it, and not by what a fused operator hides. */
+  forProducts(): Promise<Model> {
+    return this.#forms.forProducts()
   }
 
   /** See `FloatForms.hasProducts`: without, no integers with known ranges come to be, and no channels can go. */

@@ -6,11 +6,11 @@ import type { BuildsInTime } from './builds-in-time.ts'
 import type { Pool } from './pool.ts'
 import { staged } from './staged-kit.ts'
 
-const model = parseModel(`<ir_version: 10, opset_import: ["" : 20]> g (float[1,1,4,4] x) => (float[1,1,4,4] y)
+const convolution = parseModel(`<ir_version: 10, opset_import: ["" : 20]> g (float[1,1,4,4] x) => (float[1,1,4,4] y)
   <float[1,1,1,1] w = {2}> { y = Conv(x, w) }`)
 
 /** What is built at first in a search of so many seconds, of a model that takes `runMs` a row and proves on so many rows. */
-async function builtFirst(seconds: number, runMs: number, proofRows: number) {
+async function builtFirst(seconds: number, runMs: number, proofRows: number, model = convolution) {
   const asked: string[] = []
   const budget = new Budget(1000 * seconds, () => 0)
   budget.keepForProof(proofRows, { answering: runMs / 1000, judging: (2 * runMs) / 1000 })
@@ -19,10 +19,9 @@ async function builtFirst(seconds: number, runMs: number, proofRows: number) {
       seen: { openMs: 100, runMs },
       target: 'native',
       inspection: { operators: { Conv: 1 } },
-      original: { model },
       rows: { calibrate: { indices: Array(128).fill(0) } },
       isRounded: async () => false,
-      layers: async () => ({ operators: { Conv: 1 } }),
+      forProducts: async () => model,
       hasProducts: async () => true,
     },
     goal: { name: 'latency' },
@@ -48,4 +47,12 @@ test('one kind of integers comes first where the proof would leave no time behin
   expect(few.asked).toContain('int8-everywhere-minmax')
   expect(few.postponed).toBe(false)
   expect(await builtFirst(300, 41, 300)).toEqual(few)
+})
+
+test('in a hurry a model of products is known by what candidates are made of, whatever the file fuses', async () => {
+  const product = parseModel(`<ir_version: 10, opset_import: ["" : 20]> g (float[1,4] x) => (float[1,2] y)
+    <float[4,2] w = {1,2,3,4,5,6,7,8}> { y = MatMul(x, w) }`)
+  const { asked, postponed } = await builtFirst(60, 41, 300, product)
+  expect(asked).toEqual(['dynamic-int8', 'weight-int8-wide'])
+  expect(postponed).toBe(true)
 })

@@ -1,4 +1,4 @@
-import { type CandidateSpec, FORM_SECONDS } from '../recipe/index.ts'
+import { type CandidateSpec, FORM_SECONDS, inspect } from '../recipe/index.ts'
 import type { Budget } from './budget.ts'
 import type { BuildsInTime } from './builds-in-time.ts'
 import { mostlyProducts } from './mostly-products.ts'
@@ -47,7 +47,8 @@ export class Building {
       this.#budget.leaveOut('whether channels filled to whole blocks pay')
     await this.#pool.build({ id: 'lossless', words: 'same answers from fewer operators' })
     if (await bench.isRounded()) await this.#pool.build(UNROUNDED)
-    const layers = await bench.layers()
+    const parts = await bench.forProducts()
+    const layers = inspect(parts)
     const calibrating = bench.rows.calibrate.indices.length > 0
     if (!calibrating) warnings.push('static int8 was not tried: there is no row to calibrate on')
     const products = await bench.hasProducts()
@@ -61,7 +62,9 @@ export class Building {
     const placements =
       calibrating && products ? placementSpecs({ recurrent, small, calibration: hurry ? 'mse' : 'minmax' }) : []
     const free = dataFreeSpecs(layers, small, bench.target)
-    this.#postponed = await (hurry ? this.#inHurry(placements, free, small) : this.#all(placements, free))
+    this.#postponed = await (hurry
+      ? this.#inHurry(placements, free, { small, products: mostlyProducts(parts) })
+      : this.#all(placements, free))
   }
 
   /** Takes what can be built and looked at within `seconds` of what was put off; where that is nothing, one is left out. */
@@ -98,8 +101,11 @@ export class Building {
    * products, static integers come back to only when schemes without ranges are judged: reading ranges of a large model
    * may take all of the time.
    */
-  async #inHurry(placements: readonly CandidateSpec[], free: readonly CandidateSpec[], small: boolean) {
-    const products = mostlyProducts((this.#pool.lossless?.built ?? this.#pool.bench.original).model)
+  async #inHurry(
+    placements: readonly CandidateSpec[],
+    free: readonly CandidateSpec[],
+    { small, products }: { readonly small: boolean; readonly products: boolean },
+  ) {
     const sure = small ? free : products ? ofEachScheme(free) : []
     const begun: CandidateSpec[] = []
     for (const spec of sure)

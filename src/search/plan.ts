@@ -1,5 +1,5 @@
 import { CALIBRATION_ROWS } from '../evaluate/index.ts'
-import type { CandidateSpec } from '../recipe/index.ts'
+import { type CandidateSpec, MATRIX_PRODUCTS } from '../recipe/index.ts'
 import type { InspectionReport, RangeMethod, Target } from '../report/index.ts'
 
 /** In the order in which they are tried: the cheap ones first. */
@@ -190,7 +190,7 @@ function staticSpec({ id, words, ...how }: Placement, calibration: RangeMethod):
 export function dataFreeSpecs(inspection: InspectionReport, small: boolean, target: Target): readonly CandidateSpec[] {
   const has = (...names: readonly string[]) => names.some((name) => (inspection.operators[name] ?? 0) > 0)
   const specs: CandidateSpec[] = []
-  if (has('MatMul', 'Gemm', 'LSTM', 'GRU', 'com.microsoft.Attention'))
+  if (has(...MATRIX_PRODUCTS))
     specs.push(
       { id: 'dynamic-int8', words: 'lossless, then dynamic int8 products', scheme: 'dynamic-int8' },
       {
