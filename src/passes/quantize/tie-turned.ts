@@ -25,12 +25,12 @@ const SAMPLED = 64
 /** The model with constants of its main graph that are each other's transposes stored once. */
 export function tieTurned(model: Model): Model {
   const { graph } = model
-  const kept = matrices(graph)
   const weights = onlyWeights(graph)
+  const all = [...matrices(graph)]
   const turned = new Map<string, string>()
-  for (const [name, matrix] of kept) {
+  for (const [name, matrix] of all) {
     if (!weights.has(name)) continue
-    const twin = [...kept].find(([other, one]) => other !== name && !turned.has(other) && isTurned(matrix, one))
+    const twin = all.find(([other, one]) => other !== name && !turned.has(other) && isTurned(matrix, one))
     if (twin) turned.set(name, twin[0])
   }
   if (turned.size === 0) return model
@@ -67,18 +67,18 @@ function onlyWeights({ nodes }: Graph): ReadonlySet<string> {
 function isTurned(one: Tensor, other: Tensor): boolean {
   const [rows, columns] = one.dims as [number, number]
   if (one.dtype !== other.dtype || other.dims[0] !== columns || other.dims[1] !== rows) return false
-  const [left, right] = [elements(one), elements(other)]
-  const equal = (i: number) => left[i] === right[(i % columns) * rows + Math.floor(i / columns)]
-  const step = Math.ceil(left.length / SAMPLED) | 1
-  for (let i = 0; i < left.length; i += step) if (!equal(i)) return false
-  for (let i = 0; i < left.length; i++) if (!equal(i)) return false
-  return true
+  const turnedPlace = (i: number) => (i % columns) * rows + Math.floor(i / columns)
+  const [bytes, otherBytes, width] = [tensorBytes(one), tensorBytes(other), BYTES_OF[one.dtype]!]
+  const step = Math.ceil((rows * columns) / SAMPLED) | 1
+  for (let i = 0; i < rows * columns; i += step)
+    for (let b = 0; b < width; b++) if (bytes[i * width + b] !== otherBytes[turnedPlace(i) * width + b]) return false
+  const [left, right] = [elements(bytes, width), elements(otherBytes, width)]
+  return left.every((bits, i) => bits === right[turnedPlace(i)])
 }
 
 /** The bits of each number. */
-function elements(tensor: Tensor): Uint8Array | Uint32Array {
-  const bytes = tensorBytes(tensor)
-  if (BYTES_OF[tensor.dtype] === 1) return bytes
+function elements(bytes: Uint8Array, width: 1 | 4): Uint8Array | Uint32Array {
+  if (width === 1) return bytes
   const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice()
   return new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4)
 }
