@@ -1,6 +1,7 @@
 import { type Dataset, isCacheFlag, spreadRows } from '../data/index.ts'
 import { type Feeds, type Session, shapesOf } from '../engine/index.ts'
 import { feasibleFeeds, feedsFrom, randomFeeds } from '../evaluate/index.ts'
+import { UserError } from '../platform/index.ts'
 
 export interface SampleOptions {
   readonly data?: Dataset | undefined
@@ -16,7 +17,10 @@ export interface SampleOptions {
   readonly onReal?: ((feeds: Feeds) => void) | undefined
 }
 
-/** Inputs to run two models on: rows of the data where there is some, and random ones that the model accepts. */
+/**
+ * Inputs to run two models on: rows of the data where there is some, and random ones that the model accepts; with rows,
+ * none of these where it accepts none.
+ */
 export async function samplesFor(
   session: Session,
   options: SampleOptions = {},
@@ -26,12 +30,38 @@ export async function samplesFor(
   // Where rows are there, their shapes are the ones that matter, and are known to be accepted.
   const like = real[0] && shapesOf(real[0])
   if (random === 0) return { feeds: real, real: real.length }
-  const wanted = { seed, ...(data ? { domains: data.domains } : {}), shapes: { ...like, ...shapes } }
-  const { feeds: first, settings } = await feasibleFeeds(session, wanted)
-  const drawn = Array.from({ length: random }, (_, i) =>
-    i === 0 ? first : randomFeeds(session.inputs, { ...settings, ...wanted, seed: seed + i }),
-  )
-  return { feeds: [...real, ...drawn], real: real.length }
+  const domains = { ...integersOf(real), ...data?.domains }
+  const wanted = { seed, domains, shapes: { ...like, ...shapes } }
+  try {
+    const { feeds: first, settings } = await feasibleFeeds(session, wanted)
+    const drawn = Array.from({ length: random }, (_, i) =>
+      i === 0 ? first : randomFeeds(session.inputs, { ...settings, ...wanted, seed: seed + i }),
+    )
+    return { feeds: [...real, ...drawn], real: real.length }
+  } catch (error) {
+    // What no random numbers fit, as where one input is a place in another, rows alone can show.
+    if (real.length > 0 && error instanceof UserError && error.code === 'bad-argument')
+      return { feeds: real, real: real.length }
+    throw error
+  }
+}
+
+/**
+ * From where to where the integers of 32 and 64 bits of these rows go, by input: others may divide by 0, or point past
+ * what is there.
+ */
+function integersOf(rows: readonly Feeds[]): Readonly<Record<string, readonly [number, number]>> {
+  const seen: Record<string, [number, number]> = {}
+  for (const row of rows)
+    for (const [name, { dtype, data }] of Object.entries(row)) {
+      if (!/^u?int(32|64)$/.test(dtype)) continue
+      const range = (seen[name] ??= [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])
+      for (const value of data) {
+        range[0] = Math.min(range[0], Number(value))
+        range[1] = Math.max(range[1], Number(value))
+      }
+    }
+  return Object.fromEntries(Object.entries(seen).filter(([, [low, high]]) => low <= high))
 }
 
 async function realFeeds(
