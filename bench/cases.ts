@@ -53,7 +53,7 @@ export function casesOf(zoo: string | undefined): readonly Case[] {
       path: OCR.recognition,
       headline: true,
       metric: exactMatch({ characters }),
-      data: () => textDataset(1200, 320, 'text', 3),
+      data: () => textDataset(2400, 320, 'text', 3),
     },
     {
       id: 'ppocr-cls',

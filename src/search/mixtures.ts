@@ -61,6 +61,7 @@ export class Mixtures {
     const steps: Trial[] = []
     const seen = (trial: Trial, expected: number) => ({
       secure: pool.secure(trial),
+      byAnswers: isSecure(pool.odds(trial).pass),
       // Where rows of large numbers are cut off, it is not roundings that make the noise of all rows together.
       noise: isClipped(trial) ? null : noiseRatioOf(trial),
       expected,

@@ -1,6 +1,8 @@
 /** What a mixture of float and integers showed. */
 interface Judged {
   readonly secure: boolean
+  /** Whether its answers make it secure, whatever the noise: a louder one may be secure as well. */
+  readonly byAnswers: boolean
   /** Noise over signal at the worst output; null where there is none or it was not measured. */
   readonly noise: number | null
   /** What its roundings were foretold to add up to. */
@@ -11,6 +13,11 @@ interface Judged {
 const ATTEMPTS = 6
 /** Budgets closer than this gain less than timing can show. */
 const CLOSE_ENOUGH = 1.12
+/**
+ * The same where answers make secure: each step takes many selection rows, and the odds that these give wander by more
+ * than a decibel and a half changes.
+ */
+const CLOSE_BY_ANSWERS = 10 ** (1.5 / 10)
 /** What is foretold is aimed this much below the target, since it is never exact. */
 const AIM = 0.95
 /** A step down where the noise tells nothing. */
@@ -20,7 +27,9 @@ const BIT_DOWN = 10 ** (1 / 10)
 
 /**
  * The largest budget of noise whose mixture of float and integers is secure: the larger the budget, the faster the
- * mixture. Powers of roundings add up only nearly, so what each mixture showed corrects the aim of the next.
+ * mixture. Powers of roundings add up only nearly, so what each mixture showed corrects the aim of the next. Where one
+ * that is as quiet as was aimed is secure by its answers, louder ones are tried: what noise alone would rule out may
+ * change next to no answer.
  *
  * @param target Noise over signal that a secure mixture may have.
  * @param whole What the candidate showed with every node in integers that is cheaper so.
@@ -35,7 +44,8 @@ export async function settleNoise<T extends Judged>(
   let last: Judged = whole
   let best: T | null = null
   let down = BIT_DOWN
-  for (let attempt = 0; attempt < ATTEMPTS && insecure > secure * CLOSE_ENOUGH; attempt++) {
+  const settled = () => insecure <= secure * (best?.byAnswers ? CLOSE_BY_ANSWERS : CLOSE_ENOUGH)
+  for (let attempt = 0; attempt < ATTEMPTS && !settled(); attempt++) {
     let budget = last.noise === null || last.noise === 0 ? null : (AIM * target * last.expected) / last.noise
     if (budget === null || budget <= secure || budget >= insecure * AIM) {
       // The noise tells nothing (labels decide), or points outside of what is open: between the two, on a scale of ratios.
@@ -52,7 +62,7 @@ export async function settleNoise<T extends Judged>(
     if (judged.secure) {
       secure = budget
       best = judged
-      if (judged.noise !== null && judged.noise * CLOSE_ENOUGH >= target) break
+      if (!judged.byAnswers && judged.noise !== null && judged.noise * CLOSE_ENOUGH >= target) break
     } else insecure = Math.min(budget, judged.expected)
     last = judged
   }
