@@ -189,7 +189,7 @@ export const quantizeVerb: Verb = {
     const recipeFile = writableFile(options, 'recipe', 'recipe.json')
     const loaded = keepHeapSmall()
     compileLater()
-    // They come up while the rest of the program is loaded, and the model and the rows are read.
+    // The first comes up while the rest of the program is loaded, and the model and the rows are read.
     const processes = startRuntimes()
     const { diskCache, quantize, writeModel, writeRecipe } = await import('./quantize-work.ts')
     loaded()

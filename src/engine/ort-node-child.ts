@@ -1,4 +1,4 @@
-// The child process that holds one runtime session; started by ort-node-process.ts.
+// The child process that holds runtime sessions, mostly one; started by ort-node-process.ts.
 
 import { FIRST_OF_STDIO, giveBack, readFileBytes } from '../platform/index.ts'
 import { type LoadClock, serveArrivals } from './arrivals.ts'
@@ -14,21 +14,30 @@ import { nativeOptions, type OrtSessionOptions } from './ort-options.ts'
 import { type OrtSession, sessionOver } from './ort-session.ts'
 import type { Feeds, Fetched } from './session.ts'
 
-let session: OrtSession | null = null
-let firstMs: number | null = null
-let prepared: unknown = null
-let stall: Stall | undefined
-/** Calls since the model was opened. */
-let calls = 0
+/** A model that is open, and what is known of its runs. */
+interface OpenModel {
+  readonly session: OrtSession
+  readonly stall: Stall | undefined
+  firstMs: number | null
+  /** Feeds that were made ready for runs that are timed. */
+  prepared: unknown
+  /** Runs that were timed. */
+  calls: number
+}
 
-type Handlers = { [O in Request['op']]: (request: Extract<Request, { op: O }>) => Promise<Answer[O]> }
+/** By the number that the other side calls it. */
+const models = new Map<number, OpenModel>()
+
+type Handlers = {
+  [O in Request['op']]: (request: Extract<Request, { op: O }>, model: number) => Promise<Answer[O]>
+}
 
 const handlers: Handlers = {
   async warm() {
     await runtimes.node()
     return null
   },
-  async open({ runtime: kind, path, where, ports, options, optimized, stall: wanted }) {
+  async open({ runtime: kind, path, where, ports, options, optimized, stall }, model) {
     const runtime = await runtimes[kind]()
     const before = startWatching()
     const start = performance.now()
@@ -42,46 +51,50 @@ const handlers: Handlers = {
       ])
       return new InnerSession(() => readModel(path), open, name)
     }
-    ;[firstMs, prepared, stall, calls] = [null, null, wanted, 0]
-    session = sessionOver(runtime, native, ports, inside, options)
+    const session = sessionOver(runtime, native, ports, inside, options)
+    models.set(model, { session, stall, firstMs: null, prepared: null, calls: 0 })
     return {
       ports: { inputs: session.inputs, outputs: session.outputs, omitted: session.omitted },
       engine: session.engine,
       loadMs,
     }
   },
-  async run({ feeds, fetch }) {
+  async run({ feeds, fetch }, model) {
+    const open = opened(model)
     const start = performance.now()
-    const fetched = await opened().run(feeds, fetch)
-    return { fetched, firstMs: (firstMs ??= performance.now() - start) }
+    const fetched = await open.session.run(feeds, fetch)
+    open.firstMs ??= performance.now() - start
+    return { fetched, firstMs: open.firstMs }
   },
-  async time({ feeds, count, warm }) {
-    const run = runOf(feeds)
+  async time({ feeds, count, warm }, model) {
+    const open = opened(model)
+    const run = runOf(open, feeds)
     const one = async () => {
       const start = process.hrtime.bigint()
       await run()
       const ns = Number(process.hrtime.bigint() - start)
-      firstMs ??= ns / 1e6
+      open.firstMs ??= ns / 1e6
       return ns
     }
     for (let i = 0; i < warm; i++) await one()
     const ns = new Float64Array(count)
     for (let i = 0; i < count; i++) ns[i] = await one()
-    return { ns, firstMs: firstMs ?? 0 }
+    return { ns, firstMs: open.firstMs ?? 0 }
   },
-  async arrivals({ feeds, arrivals }) {
-    const served = await serveArrivals(arrivals, runOf(feeds), clock)
-    firstMs ??= (served.service[0] ?? 0) / 1e6
-    return { ...served, firstMs }
+  async arrivals({ feeds, arrivals }, model) {
+    const open = opened(model)
+    const served = await serveArrivals(arrivals, runOf(open, feeds), clock)
+    open.firstMs ??= (served.service[0] ?? 0) / 1e6
+    return { ...served, firstMs: open.firstMs }
   },
-  allocations: ({ feeds, runs }) => countAllocations(runOf(feeds), runs),
-  groups: ({ feeds, names, byteBudget }) => opened().fetchGroups(feeds, names, byteBudget),
+  allocations: async ({ feeds, runs }, model) => countAllocations(runOf(opened(model), feeds), runs),
+  groups: async ({ feeds, names, byteBudget }, model) => opened(model).session.fetchGroups(feeds, names, byteBudget),
   async memory() {
     return peakMemory()
   },
-  async close() {
-    await session?.close()
-    ;[session, prepared] = [null, null]
+  async close(_, model) {
+    await models.get(model)?.session.close()
+    models.delete(model)
     return null
   },
   async optimize({ path, out, options }) {
@@ -139,15 +152,16 @@ type OpenFile = (
 ) => Promise<NativeSession>
 
 /** One run of what was last prepared. */
-function runOf(feeds: Feeds | null): () => Promise<void> {
-  const { native, outputs } = opened()
-  if (feeds !== null) prepared = native.prepare(feeds)
+function runOf(open: OpenModel, feeds: Feeds | null): () => Promise<void> {
+  const { session, stall } = open
+  const { native, outputs } = session
+  if (feeds !== null) open.prepared = native.prepare(feeds)
   const names = outputs.map((output) => output.name)
-  if (!stall) return () => native.spin(prepared, names)
+  if (!stall) return () => native.spin(open.prepared, names)
   const { ms, every } = stall
   return async () => {
-    await native.spin(prepared, names)
-    if (++calls % every === 0) clock.waitUntil(clock.now() + ms * 1e6)
+    await native.spin(open.prepared, names)
+    if (++open.calls % every === 0) clock.waitUntil(clock.now() + ms * 1e6)
   }
 }
 
@@ -163,9 +177,10 @@ const clock: LoadClock = {
   },
 }
 
-function opened(): OrtSession {
-  if (!session) throw new Error('internal: no session is open in this process')
-  return session
+function opened(model: number): OpenModel {
+  const open = models.get(model)
+  if (!open) throw new Error('internal: no such session is open in this process')
+  return open
 }
 
 const pages = SharedPages.otherHalf(FIRST_OF_STDIO)
@@ -185,14 +200,21 @@ const viewsOf = (fetched: Fetched) =>
   Object.values(fetched).flatMap(({ data }) => (ArrayBuffer.isView(data) ? [bytesOf(data)] : []))
 const bytesOf = (data: ArrayBufferView) => new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength)
 
+interface Envelope {
+  readonly id: number
+  /** Which of the models of this process is meant. */
+  readonly model: number
+  readonly request: Parcel<Request>
+}
+
 // One request at a time: the runtime blocks this process anyway, and timings must stand alone.
 let queue = Promise.resolve()
-process.on('message', ({ id, request: parcel }: { id: number; request: Parcel<Request> }) => {
+process.on('message', ({ id, model, request: parcel }: Envelope) => {
   queue = queue.then(async () => {
     try {
       const request = unpack(pages, parcel, memoryFor(parcel.body))
-      const handler = handlers[request.op] as (request: Request) => Promise<object | null>
-      const answer = await handler(request)
+      const handler = handlers[request.op] as (request: Request, model: number) => Promise<object | null>
+      const answer = await handler(request, model)
       const packed = pack(pages, answer)
       process.send?.({ id, answer: packed })
       if (packed.values) giveBack(viewsOf((answer as Answer['run']).fetched))

@@ -210,4 +210,49 @@ describe('what a process tells without handing over values, and one that waits f
     await other.close()
     expect([next, other].map(({ pid }) => alive(pid))).toEqual([false, false])
   })
+
+  test('a process that models share runs them side by side, and ends with the last of them', async () => {
+    const processes = startRuntimes(1)
+    const first = await openIsolated(chain, {}, { processes })
+    processes.share()
+    // Of two that are asked for, none is there: they share.
+    processes.reach(2)
+    const second = await openIsolated(other, {}, { processes })
+    expect(second.pid).toBe(first.pid)
+    const answers = await Promise.all([first.run({ x }), second.run({ x }), first.run({ x })])
+    expect(answers.map(({ y }) => [...(y!.data as Float32Array)])).toEqual([
+      [1, 0, 0, 0],
+      [11, 19, -1, -2],
+      [1, 0, 0, 0],
+    ])
+    await first.close()
+    expect((await second.run({ x })).y!.data).toEqual(Float32Array.of(11, 19, -1, -2))
+    const third = await openIsolated(chain, {}, { processes })
+    expect(third.pid).toBe(first.pid)
+    await processes.end()
+    await second.close()
+    expect((await third.run({ x })).y!.data).toEqual(Float32Array.of(1, 0, 0, 0))
+    expect(processes.sharedEnd).toBe(false)
+    await third.close()
+    expect(alive(first.pid)).toBe(false)
+    expect(processes.sharedEnd).toBe(false)
+  })
+
+  test('a fault in a shared process ends what is open there, each under its own name', async () => {
+    const processes = startRuntimes(1)
+    processes.share()
+    const sessions = [
+      await openIsolated(chain, {}, { processes, name: 'one.onnx' }),
+      await openIsolated(other, {}, { processes, name: 'two.onnx' }),
+    ]
+    process.kill(sessions[0]!.pid, 'SIGSEGV')
+    for (const [i, where] of ['one.onnx', 'two.onnx'].entries())
+      await expect(sessions[i]!.run({ x })).rejects.toMatchObject({
+        where,
+        message: expect.stringContaining('SIGSEGV'),
+      })
+    expect(processes.sharedEnd).toBe(true)
+    await Promise.all(sessions.map((session) => session.close()))
+    await processes.end()
+  })
 })

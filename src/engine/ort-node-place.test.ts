@@ -57,6 +57,9 @@ test('a model is written while its process is not free yet; where that fails it 
       taken.push(what)
       throw new Error('not to be taken')
     },
+    share() {},
+    reach() {},
+    sharedEnd: false,
     end: async () => {},
   }
   try {

@@ -17,16 +17,22 @@ export interface RuntimeProcess {
   stop(): Promise<void>
 }
 
-/** Processes that one piece of work runs its models in, one model a process at a time. */
+/** Processes that one piece of work runs its models in, one model a process at a time, or all in the first of them. */
 export interface RuntimeProcesses {
   /** A process that waits for a model, or one more where none does; its `stop` lets it wait for the next. */
   take(what: string): RuntimeProcess
+  /**
+   * Lets models that are taken from now on run in one process, beside what is open in it: where runs are so short that
+   * they cannot make up for the start of another. A fault of one of them ends all.
+   */
+  share(): void
+  /** Lets processes come up, one after the other, until there are so many; none where models share one. */
+  reach(count: number): void
+  /** Whether a process that models shared has ended by itself: which of them is to blame is not known. */
+  readonly sharedEnd: boolean
   /** Ends those that wait, and each of the others when its model is done with. */
   end(): Promise<void>
 }
-
-/** Models that run at a time: two that are compared, or one that answers and the pair of it and another. */
-const COMPARED = 2
 
 /**
  * Large values in large pages, each in a mapping of its own: without the runtime's arena each run takes its memory anew,
@@ -43,37 +49,60 @@ const LARGE_PAGES = {
  * Starts processes that come up, runtime and all, while this process computes what they shall run: one after the other,
  * so that the first is there soon. A model that follows another into a process spares the start of one, and its memory.
  */
-export function startRuntimes(count = COMPARED): RuntimeProcesses {
+export function startRuntimes(count = 1): RuntimeProcesses {
   let ended = false
   let missing = count
   const waiting: Launched[] = []
-  const startNext = () => {
-    if (ended || missing === 0) return
-    missing--
-    const process = launch(LARGE_PAGES)
-    waiting.push(process)
-    // A process that cannot load the runtime says so when it is given a model.
-    process.ask({ op: 'warm' }, 'loading the runtime').then(startNext, startNext)
-  }
+  /** Models that are open, or opening, in each process. */
+  const open = new Map<Launched, number>()
+  let shared: Launched | undefined
   const started = () => {
     missing = Math.max(0, missing - 1)
-    return launch(LARGE_PAGES)
+    const process = launch(LARGE_PAGES)
+    open.set(process, 0)
+    return process
+  }
+  const startNext = () => {
+    if (ended || missing === 0 || shared) return
+    const process = started()
+    waiting.push(process)
+    // A process that cannot load the runtime says so when it is given a model.
+    process.place('a model').ask({ op: 'warm' }, 'loading the runtime').then(startNext, startNext)
+  }
+  /** When a model in it is done with. */
+  const left = async (process: Launched, closing: () => Promise<boolean>) => {
+    const others = open.get(process)! - 1
+    const empty = !(ended && others === 0) && (await closing())
+    open.set(process, open.get(process)! - 1)
+    if (open.get(process)! > 0) return
+    if (!empty || ended) await process.stop()
+    else if (process !== shared) waiting.push(process)
   }
   startNext()
   return {
     take(what) {
-      const process = (waiting.shift() ?? started()).named(what)
+      const process = shared ?? waiting.shift() ?? started()
+      open.set(process, open.get(process)! + 1)
+      const place = process.place(what)
       return {
-        ...process,
-        async stop() {
-          const empty = !ended && (await process.ask({ op: 'close' }, 'closing the model').then(done, failed))
-          if (empty && !ended) waiting.push(process)
-          else await process.stop()
-        },
+        ...place,
+        stop: () => left(process, () => place.ask({ op: 'close' }, 'closing the model').then(done, failed)),
       }
+    },
+    share() {
+      shared ??= open.keys().next().value ?? started()
+      if (waiting.includes(shared)) waiting.splice(waiting.indexOf(shared), 1)
+    },
+    reach(count) {
+      missing = Math.max(missing, count - open.size)
+      startNext()
+    },
+    get sharedEnd() {
+      return shared?.died() ?? false
     },
     async end() {
       ended = true
+      if (shared && open.get(shared) === 0) waiting.push(shared)
       await Promise.all(waiting.splice(0).map((process) => process.stop()))
     },
   }
@@ -84,26 +113,32 @@ const failed = () => false
 
 /** A process for a model; `what` names it in messages. It dies with this one. */
 export function startRuntime(what: string): RuntimeProcess {
-  return launch().named(what)
+  return launch().place(what)
 }
 
-interface Launched extends RuntimeProcess {
-  named(what: string): Launched
+interface Launched {
+  /** For one more model, which `what` names in messages; its `stop` is that of the process. */
+  place(what: string): RuntimeProcess
+  /** Whether it has ended by itself. */
+  died(): boolean
+  stop(): Promise<void>
 }
 
 function launch(env: Readonly<Record<string, string>> = {}): Launched {
-  let what = 'a model'
   const pages = SharedPages.open()
   const child = forkModule(siblingModule(import.meta.url, 'ort-node-child'), {
     env: { ...QUIET, ...env },
     stdio: [pages?.fd ?? 'ignore'],
   })
   const results = new ResultMemory()
-  const waiting = new Map<number, { doing: string; resolve: (value: never) => void; reject: (e: Error) => void }>()
+  const waiting = new Map<
+    number,
+    { what: string; doing: string; resolve: (value: never) => void; reject: (e: Error) => void }
+  >()
   let complaint = ''
   let dead: string | null = null
   let stopping = false
-  let next = 0
+  let [next, models] = [0, 0]
   // An idle child must not keep this process alive.
   const hold = (on: boolean) => {
     const method = on ? 'ref' : 'unref'
@@ -129,7 +164,7 @@ function launch(env: Readonly<Record<string, string>> = {}): Launched {
       if (dead !== null) return
       dead = how
       pages?.close()
-      for (const { doing, reject } of waiting.values()) reject(crash(what, doing, how, complaint))
+      for (const { what, doing, reject } of waiting.values()) reject(crash(what, doing, how, complaint))
       waiting.clear()
       resolve()
     }
@@ -137,35 +172,38 @@ function launch(env: Readonly<Record<string, string>> = {}): Launched {
     child.once('close', (code, signal) => end(signal ?? `exit code ${code}`))
   })
 
-  const self: Launched = {
-    named(name) {
-      what = name
-      return self
-    },
-    pid: child.pid ?? -1,
-    ask(request, doing) {
-      return new Promise((resolve, reject) => {
-        if (dead !== null) return reject(crash(what, doing, dead, complaint))
-        const id = next++
-        const packed = pack(pages, request)
-        waiting.set(id, { doing, resolve, reject })
-        hold(true)
-        child.send({ id, request: packed }, (error) => {
-          // A child that died meanwhile is reported by its end, which knows why.
-          if (error && dead !== null && waiting.delete(id)) reject(crash(what, doing, dead, complaint))
-        })
-      })
-    },
-    giveBack: (fetched) => results.giveBack(fetched),
-    async stop() {
-      if (dead !== null) return
-      stopping = true
+  const ask = <R extends Request>(model: number, what: string, request: R, doing: string): Promise<Answer[R['op']]> =>
+    new Promise((resolve, reject) => {
+      if (dead !== null) return reject(crash(what, doing, dead, complaint))
+      const id = next++
+      const packed = pack(pages, request)
+      waiting.set(id, { what, doing, resolve, reject })
       hold(true)
-      child.kill('SIGKILL')
-      await ended
-    },
+      child.send({ id, model, request: packed }, (error) => {
+        // A child that died meanwhile is reported by its end, which knows why.
+        if (error && dead !== null && waiting.delete(id)) reject(crash(what, doing, dead, complaint))
+      })
+    })
+  async function stop(): Promise<void> {
+    if (dead !== null) return
+    stopping = true
+    hold(true)
+    child.kill('SIGKILL')
+    await ended
   }
-  return self
+  return {
+    place(what) {
+      const model = models++
+      return {
+        pid: child.pid ?? -1,
+        ask: (request, doing) => ask(model, what, request, doing),
+        giveBack: (fetched) => results.giveBack(fetched),
+        stop,
+      }
+    },
+    died: () => dead !== null && !stopping,
+    stop,
+  }
 }
 
 /**

@@ -20,7 +20,7 @@ export class OpenSessions {
   readonly #closing = new Set<Promise<void>>()
   readonly processes: RuntimeProcesses
 
-  /** As many processes as models are open at a time; they end with the sessions. */
+  /** They end with the sessions. */
   constructor(processes: RuntimeProcesses) {
     this.processes = processes
   }

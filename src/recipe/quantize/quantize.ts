@@ -23,6 +23,7 @@ import { quantizationRun } from './quantize-steps.ts'
 import { quantizeUnrun } from './quantize-unrun.ts'
 import { type Quantized, quantized } from './quantized.ts'
 import { quantizedTrail } from './quantized-trail.ts'
+import { runsQuickly } from './runs-quickly.ts'
 import { saturatesHere } from './saturates-here.ts'
 import { staticEvidence } from './static-evidence.ts'
 
@@ -52,17 +53,37 @@ export async function quantize(model: Model, options: QuantizeOptions): Promise<
 async function quantizeProven(model: Model, options: QuantizeOptions): Promise<Quantized> {
   const { processes: _, ...others } = options
   // Whoever does the work anew starts runtimes of its own: those that were lent have ended by then.
-  const work = (left: LeftOutOfLossless) => quantizeMeasured(model, left.passes.size === 0 ? options : others, left)
+  const work = async (left: LeftOutOfLossless) =>
+    (await quantizeMeasured(model, left.passes.size === 0 ? options : others, left)) ??
+    (await quantizeMeasured(model, others, left, true))!
   const provable = async (without: LeftOut) => (await floatStart(model, options, without)).provable
   return leavingOut(model, work, provable, samplesOf(options))
 }
 
-async function quantizeMeasured(model: Model, options: QuantizeOptions, left: LeftOutOfLossless): Promise<Quantized> {
+/** Models that run at a time: two that are compared, or one that answers and the pair of it and another. */
+const AT_A_TIME = 2
+
+/**
+ * Null where a process that models shared came to its end: in processes `apart` it shows which of them is to blame, and
+ * what does without that one goes on.
+ */
+async function quantizeMeasured(
+  model: Model,
+  options: QuantizeOptions,
+  left: LeftOutOfLossless,
+  apart = false,
+): Promise<Quantized | null> {
   const place = await runsOn(options.target ?? 'native')
-  const sessions = new OpenSessions(options.processes ?? startRuntimes())
+  const processes = options.processes ?? startRuntimes()
+  const sessions = new OpenSessions(processes)
   const cache = writtenLater(options.cache ?? noCache)
   try {
+    if (!apart && options.target !== 'web' && (await runsQuickly(model, options.data))) processes.share()
+    else processes.reach(AT_A_TIME)
     return await quantizeIn(sessions, place, model, { ...options, cache }, left)
+  } catch (error) {
+    if (processes.sharedEnd) return null
+    throw error
   } finally {
     const ended = sessions.closeAll()
     ended.catch(() => {})
