@@ -147,4 +147,15 @@ test('roundTo is what a tensor gives back, for every type', () => {
 
 test('roundHalfEven', () => {
   expect([0.5, 1.5, 2.5, -0.5, -1.5, 2.4999, -3.7].map((x) => roundHalfEven(x) + 0)).toEqual([0, 2, 2, 0, -2, 2, -4])
+  // Where there is nothing behind the point, or no number, it stays as it is.
+  for (const x of [0, -0, 2 ** 51, -(2 ** 51) - 1, 2 ** 52 + 1, 2 ** 60, Number.MAX_VALUE, Infinity, -Infinity, NaN])
+    expect(roundHalfEven(x)).toBe(x)
+  const halves = fc.maxSafeInteger().map((twice) => twice / 2)
+  fc.assert(
+    fc.property(fc.oneof(halves, fc.double({ noNaN: true, min: -1e6, max: 1e6 })), (x) => {
+      const [whole, off] = [roundHalfEven(x), Math.abs(roundHalfEven(x) - x)]
+      expect(Number.isInteger(whole) && off <= 0.5 && (off < 0.5 || whole % 2 === 0)).toBe(true)
+    }),
+    { numRuns: 2000, seed: 7 },
+  )
 })

@@ -43,8 +43,13 @@ export const isSmallFloat = (dtype: DType): dtype is SmallFloatType => dtype in 
 const double = new Float64Array(1)
 const words = new Uint32Array(double.buffer)
 
-/** The nearest integer, ties to even, of a number below 2^52 in magnitude. */
+/** Added to a number below `EXACT` in magnitude it leaves no bits behind the point: the sum is rounded, ties to even. */
+const WHOLE = 3 * 2 ** 51
+const EXACT = 2 ** 51
+
+/** The nearest integer, ties to even; of -0 that very number. Weights by the million pass through it: no branch that they decide. */
 export function roundHalfEven(x: number): number {
+  if (x < EXACT && x > -EXACT && x !== 0) return x + WHOLE - WHOLE
   const floor = Math.floor(x)
   const rest = x - floor
   if (rest < 0.5) return floor

@@ -101,19 +101,19 @@ const FEW = 64
 /** The same, in order: the furthest first. */
 function firstOf(values: Float64Array, count: number, greatest: boolean): readonly number[] {
   const sign = greatest ? 1 : -1
-  const found: number[] = []
-  const sizes: number[] = []
+  const found = new Int32Array(count)
+  const sizes = new Float64Array(count)
+  let length = 0
   for (let i = 0; i < values.length; i++) {
     const size = values[i]! * sign
-    let at = found.length
-    if (at === count && size <= sizes[count - 1]!) continue
-    while (at > 0 && size > sizes[at - 1]!) at--
-    found.splice(at, 0, i)
-    sizes.splice(at, 0, size)
-    if (found.length > count) {
-      found.pop()
-      sizes.pop()
+    if (length === count && size <= sizes[count - 1]!) continue
+    let at = length < count ? length++ : count - 1
+    for (; at > 0 && size > sizes[at - 1]!; at--) {
+      found[at] = found[at - 1]!
+      sizes[at] = sizes[at - 1]!
     }
+    found[at] = i
+    sizes[at] = size
   }
-  return found
+  return Array.from(found.subarray(0, length))
 }

@@ -52,7 +52,7 @@ export function quantizeChannels(
     for (let i = 0, c = 0; i < values.length; c = c + 1 < channels ? c + 1 : 0) {
       const scale = scales[c]!
       for (const end = i + inner; i < end; i++)
-        codes[i] = Math.min(last, Math.max(-last, roundHalfEven(values[i]! / scale)))
+        codes[i] = roundHalfEven(Math.min(last, Math.max(-last, values[i]! / scale)))
     }
   }
   code()
