@@ -77,10 +77,11 @@ function take(tensor: Tensor, axis: number, places: readonly number[]): Tensor {
   const outer = elementCount(tensor.dims.slice(0, axis))
   const size = tensor.dims[axis]!
   const made = new (arrayTypeOf(tensor.dtype))(outer * places.length * inner) as Float32Array
+  let to = 0
   for (let row = 0; row < outer; row++)
-    for (const [i, place] of places.entries()) {
-      const from = (row * size + place) * inner
-      made.set((values as Float32Array).subarray(from, from + inner), (row * places.length + i) * inner)
+    for (let i = 0; i < places.length; i++) {
+      const from = (row * size + places[i]!) * inner
+      for (let at = from; at < from + inner; at++) made[to++] = (values as Float32Array)[at]!
     }
   const dims = tensor.dims.map((dim, i) => (i === axis ? places.length : dim))
   return tensorOf(tensor.dtype, dims, made as NumericArray, tensor.name)

@@ -40,20 +40,23 @@ function withoutVanishing(weight: Tensor, rows: boolean): Float32Array | undefin
   if (!mayVanish(values)) return undefined
   const outputs = weight.dims[rows ? 0 : 1]!
   const inner = rows ? values.length / outputs : 1
-  const outputOf = (place: number) => Math.floor(place / inner) % outputs
   const least = new Float64Array(outputs)
-  for (let i = 0; i < values.length; i++) {
-    const output = outputOf(i)
-    const magnitude = Math.abs(values[i]!)
-    if (magnitude > least[output]!) least[output] = magnitude
+  for (let i = 0, o = 0; i < values.length; o = o + 1 < outputs ? o + 1 : 0) {
+    let greatest = least[o]!
+    for (const end = i + inner; i < end; i++) {
+      const magnitude = Math.abs(values[i]!)
+      if (magnitude > greatest) greatest = magnitude
+    }
+    least[o] = greatest
   }
   for (let o = 0; o < outputs; o++) least[o] = Math.max(least[o]! * SHARE, NORMAL)
   let zeroed: Float32Array | undefined
-  for (let i = 0; i < values.length; i++) {
-    if (values[i] === 0 || Math.abs(values[i]!) >= least[outputOf(i)]!) continue
-    zeroed ??= Float32Array.from(values)
-    zeroed[i] = 0
-  }
+  for (let i = 0, o = 0; i < values.length; o = o + 1 < outputs ? o + 1 : 0)
+    for (const end = i + inner; i < end; i++) {
+      if (values[i] === 0 || Math.abs(values[i]!) >= least[o]!) continue
+      zeroed ??= Float32Array.from(values)
+      zeroed[i] = 0
+    }
   return zeroed
 }
 

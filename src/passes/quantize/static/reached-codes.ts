@@ -50,6 +50,6 @@ export function reachedByWeights(node: Node, weight: Tensor, values: readonly Re
   for (const { codes, seen } of values)
     for (const [c, share] of reachedCodes(codes, seen).entries()) reached[c] = Math.max(reached[c]!, share)
   const shares = new Float64Array(elementCount(weight.dims))
-  for (let t = 0; t < shares.length; t++) shares[t] = reached[channels.inputOf(t)]!
+  channels.each((input, _, from, to) => shares.fill(reached[input]!, from, to))
   return shares
 }

@@ -73,7 +73,9 @@ export function weightSums(node: Node, facts: NodeFacts): Float64Array {
   const channels = productChannels(node, weight)!
   const sums = new Float64Array(channels.outputs)
   const values = tensorValues(weight) as Float32Array
-  for (let t = 0; t < values.length; t++) sums[channels.outputOf(t)]! += values[t]!
+  channels.each((_, output, from, to) => {
+    for (let t = from; t < to; t++) sums[output]! += values[t]!
+  })
   return sums
 }
 

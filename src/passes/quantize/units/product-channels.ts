@@ -1,11 +1,11 @@
 import { elementCount, intAttribute, type Node, outputsAxis, type Tensor } from '../../../ir/index.ts'
 
-/** Which channels each weight of a product joins: weight `t` lies between input `inputOf(t)` and output `outputOf(t)`. */
+/** Which channels each weight of a product joins. */
 interface ProductChannels {
   readonly inputs: number
   readonly outputs: number
-  inputOf(t: number): number
-  outputOf(t: number): number
+  /** Visits all weights in the order in which they lie: those from `from` to `to` lie between this input and this output. */
+  each(visit: (input: number, output: number, from: number, to: number) => void): void
 }
 
 /** Of Conv, Gemm, and MatMul with a matrix; undefined for a MatMul with several. */
@@ -14,22 +14,31 @@ export function productChannels(node: Node, weight: Tensor): ProductChannels | u
     const groups = intAttribute(node, 'group', 1)
     const [outputs, perGroup, ...kernel] = weight.dims as [number, number, ...number[]]
     const places = elementCount(kernel)
-    const size = perGroup * places
     const outputsPerGroup = outputs / groups
-    const outputOf = (t: number) => Math.floor(t / size)
     return {
       inputs: perGroup * groups,
       outputs,
-      outputOf,
-      inputOf: (t) => Math.floor(outputOf(t) / outputsPerGroup) * perGroup + Math.floor((t % size) / places),
+      each(visit) {
+        for (let output = 0, from = 0; output < outputs; output++) {
+          const first = Math.floor(output / outputsPerGroup) * perGroup
+          for (let input = 0; input < perGroup; input++, from += places)
+            visit(first + input, output, from, from + places)
+        }
+      },
     }
   }
   if (weight.dims.length !== 2) return undefined
-  const [first, second] = weight.dims as [number, number]
-  const [row, column] = [(t: number) => Math.floor(t / second), (t: number) => t % second]
-  return outputsAxis(node, weight) === 0
-    ? { inputs: second, outputs: first, inputOf: column, outputOf: row }
-    : { inputs: first, outputs: second, inputOf: row, outputOf: column }
+  const [rows, columns] = weight.dims as [number, number]
+  const eachOf = (visit: (row: number, column: number, from: number, to: number) => void) => {
+    for (let row = 0, from = 0; row < rows; row++)
+      for (let column = 0; column < columns; column++, from++) visit(row, column, from, from + 1)
+  }
+  if (outputsAxis(node, weight) === 1) return { inputs: rows, outputs: columns, each: eachOf }
+  return {
+    inputs: columns,
+    outputs: rows,
+    each: (visit) => eachOf((output, input, from, to) => visit(input, output, from, to)),
+  }
 }
 
 /**
@@ -43,9 +52,12 @@ export function underMultipliers(
   outputs: Float32Array | undefined,
 ): Float32Array {
   if (!inputs && !outputs) return values
-  return values.map(
-    (value, t) => (value * (inputs?.[channels.inputOf(t)] ?? 1)) / (outputs?.[channels.outputOf(t)] ?? 1),
-  )
+  const result = new Float32Array(values.length)
+  channels.each((input, output, from, to) => {
+    const [up, down] = [inputs?.[input] ?? 1, outputs?.[output] ?? 1]
+    for (let t = from; t < to; t++) result[t] = (values[t]! * up) / down
+  })
+  return result
 }
 
 /**
@@ -62,13 +74,12 @@ export function meanShift(
   multipliers: Float32Array | undefined,
 ): Float64Array | undefined {
   if (means.length !== channels.inputs) return undefined
+  const { codes, scales } = quantized
   const shift = new Float64Array(channels.outputs)
-  for (let t = 0; t < values.length; t++) {
-    const output = channels.outputOf(t)
-    const scale = quantized.scales[quantized.scales.length === 1 ? 0 : output]!
-    const input = channels.inputOf(t)
-    shift[output]! += ((values[t]! - quantized.codes[t]! * scale) * means[input]!) / (multipliers?.[input] ?? 1)
-  }
+  channels.each((input, output, from, to) => {
+    const [scale, mean, up] = [scales[scales.length === 1 ? 0 : output]!, means[input]!, multipliers?.[input] ?? 1]
+    for (let t = from; t < to; t++) shift[output]! += ((values[t]! - codes[t]! * scale) * mean) / up
+  })
   return shift
 }
 

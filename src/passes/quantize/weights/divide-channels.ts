@@ -2,7 +2,7 @@
  * Dividing constants by scales, one a channel:
  *   Mul(a, c) / s = Mul(a, c / s)     MatMul(h, W) / s = MatMul(h, W / s), column by column
  */
-import { type Node, type Tensor, tensorOf, tensorValues } from '../../../ir/index.ts'
+import { elementCount, type Node, type Tensor, tensorOf, tensorValues } from '../../../ir/index.ts'
 import type { GraphEditor } from '../../../rewrite/index.ts'
 import { productChannels } from '../units/product-channels.ts'
 
@@ -44,7 +44,9 @@ export function dividingColumns(product: Node, channels: Channels, editor: Graph
   if (between?.outputs !== channels.of || editor.consumers(weights).length > 1) return null
   if (bias !== '' && !isVector(product, 2, channels.of, editor)) return null
   return (scales) => {
-    const inputs = [product.inputs[0]!, divided(weights, between.outputOf, channels, scales, editor)]
+    const outputs = new Int32Array(elementCount(weight!.dims))
+    between.each((_, output, from, to) => outputs.fill(output, from, to))
+    const inputs = [product.inputs[0]!, divided(weights, (i) => outputs[i]!, channels, scales, editor)]
     if (bias !== '') inputs.push(divided(bias, (i) => i, channels, scales, editor))
     editor.replace(product, { ...product, inputs })
   }
