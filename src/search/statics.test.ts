@@ -14,6 +14,11 @@ const staticsOf = (pool: Pool, budget: Budget) =>
   new Statics(pool, budget, new BuildsInTime(pool, budget), new Mixtures(pool, budget))
 const settleIn = (pool: Pool, budget: Budget) => staticsOf(pool, budget).settle()
 
+/** What candidates are made of, by its operators. */
+const modelOf =
+  (...operators: readonly string[]) =>
+  async () => ({ graph: { nodes: operators.map((opType) => ({ opType })) } })
+
 /** A placement with full ranges. */
 const calibrated = (placement: string): CandidateSpec => ({
   id: `${placement}-minmax`,
@@ -48,7 +53,7 @@ function searchOf({ pass, quieter, close = 0.98, rows = 9, spentMs = 0 }: Seen) 
     trials: [first],
     bench: {
       seen: { openMs: 1, runMs: 0.01 },
-      inspection: { operators: { MatMul: 1 } },
+      forProducts: modelOf('MatMul'),
       build: async (spec: CandidateSpec) => trialOf(spec).built,
       rows: { calibrate: { indices: Array(100).fill(0) } },
     },
@@ -140,7 +145,7 @@ function searchAmong(
     trials,
     bench: {
       seen: { openMs: 1, runMs },
-      inspection: { operators: { MatMul: 1 } },
+      forProducts: modelOf('MatMul'),
       build: async (spec: CandidateSpec) => ({ spec, expectedNoise: spentMs === 0 ? null : 0.01 }),
       rows: { calibrate: { indices: Array(100).fill(0) }, select: { indices: Array(100).fill(0) } },
     },
@@ -504,11 +509,11 @@ test('where there is no time to time kernels, formulas say which float saves the
 })
 
 test('channels are smoothed where products read them, and not again where it came to nothing', async () => {
-  const smoothed = async (operators: Readonly<Record<string, number>>, nothing: boolean) => {
+  const smoothed = async (operators: readonly string[], nothing: boolean) => {
     const { asked, pool, settle } = searchAmong({ 'int8-everywhere': 22, 'int8-typical': 20 })
     const build = pool.buildAll
     Object.assign(pool, {
-      bench: { ...pool.bench, inspection: { operators } },
+      bench: { ...pool.bench, forProducts: modelOf(...operators) },
       buildAll: async (specs: readonly CandidateSpec[]) => {
         const trials = await build(specs)
         if (!nothing || !specs[0]!.id.includes('smooth')) return trials
@@ -521,9 +526,9 @@ test('channels are smoothed where products read them, and not again where it cam
     return asked.filter((ids) => ids.includes('smooth'))
   }
   const both = ['int8-everywhere-minmax-smooth0.5', 'int8-typical-minmax-smooth0.5']
-  expect(await smoothed({ Conv: 3, Gemm: 1 }, false)).toEqual(both)
-  expect(await smoothed({ Conv: 3, Gemm: 1 }, true)).toEqual(both.slice(0, 1))
-  expect(await smoothed({ Conv: 3 }, false)).toEqual([])
+  expect(await smoothed(['Conv', 'Gemm'], false)).toEqual(both)
+  expect(await smoothed(['Conv', 'Gemm'], true)).toEqual(both.slice(0, 1))
+  expect(await smoothed(['Conv'], false)).toEqual([])
 })
 
 test('where nobody knows what roundings do, no mixture is tried, which is said once', async () => {

@@ -27,6 +27,9 @@ const DECIBEL = 0.04
 const LOOKING = 1 / 4
 /** So many of those that are not secure are timed in the end. */
 const LIKELY_TIMED = 2
+/** Products that outlier channels are moved into the weights of. */
+const SMOOTHED: ReadonlySet<string> = new Set(['MatMul', 'Gemm'])
+
 /**
  * The part of a search that is about static integers. Whatever came first stands: each placement with full ranges is
  * judged before anything dear is begun, and every refinement takes only a share of the time that is left.
@@ -40,16 +43,14 @@ export class Statics {
   #quietest: RangeMethod | undefined
   /** Whether channels under scales of their own brought a placement near to secure; undefined until that was tried. */
   #equalisingHelps: boolean | undefined
-  /** Whether there is anything to smooth: the same layers read the same values in every placement. */
-  #smoothable: boolean
+  /** Whether there is anything to smooth, once it was asked: the same layers read the same values in every placement. */
+  #smoothable: boolean | undefined
 
   constructor(pool: Pool, budget: Budget, builds: BuildsInTime, mixtures: Mixtures) {
     this.#pool = pool
     this.#budget = budget
     this.#builds = builds
     this.#mixtures = mixtures
-    const { MatMul = 0, Gemm = 0 } = pool.bench.inspection.operators
-    this.#smoothable = MatMul + Gemm > 0
   }
 
   /**
@@ -252,6 +253,7 @@ export class Statics {
    */
   async #smoothed(whole: Trial): Promise<readonly Trial[]> {
     const pool = this.#pool
+    this.#smoothable ??= (await pool.bench.forProducts()).graph.nodes.some(({ opType }) => SMOOTHED.has(opType))
     if (!this.#smoothable) return []
     const spec = smoothedSpec(whole.built.spec)
     const trials = await this.#refined([spec])
