@@ -10,6 +10,7 @@ import { type GraphEditor, perGraph, type Rule, runRules } from '../../rewrite/i
 import { dropUnread } from './drop-unread.ts'
 import { KEPT } from './kept-as-asked.ts'
 import { StoredWeights, storeAsIntegers } from './stored-weights.ts'
+import { tieTurned } from './tie-turned.ts'
 
 /** Of smaller tables the bytes do not matter. */
 const FEWEST_NUMBERS = 4096
@@ -40,7 +41,10 @@ export function tableRule({ kept, tables }: TableOptions, onStored: (node: Node)
   }
 }
 
-/** A model with its tables in codes, and what is left to say of its lookups among `float`, what is in float. */
+/**
+ * A model with its tables in codes, which products may read turned, and what is left to say of its lookups among `float`,
+ * what is in float.
+ */
 export function withStoredTables(
   model: Model,
   id: string,
@@ -52,7 +56,7 @@ export function withStoredTables(
   const result = runRules(model, id, [rule])
   const reasons = new Map(result.report.refused.map((refusal) => [refusal.node, refusal]))
   return {
-    model: dropUnread(model, result.model),
+    model: tieTurned(dropUnread(model, result.model)),
     float: float.filter(({ node }) => !stored.has(node)).map((refusal) => reasons.get(refusal.node) ?? refusal),
   }
 }

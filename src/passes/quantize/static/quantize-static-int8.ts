@@ -97,7 +97,7 @@ export const quantizeStaticInt8: Pass<StaticInt8Options> = {
       planned,
       ...(expectedNoise === null ? {} : { expectedNoise }),
     }
-    return { model: tieTurned(whole.model), report: notes.length > 0 ? { ...report, notes } : report }
+    return { model: whole.model, report: notes.length > 0 ? { ...report, notes } : report }
   },
 }
 
