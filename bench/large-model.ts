@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { inMemory, type Model, parseModel, type Tensor, tensorOf } from '../src/ir/index.ts'
 import { readModel, writeModel } from '../src/onnx/index.ts'
-import { type ProcessRun, timed } from './peers.ts'
+import { type ProcessRun, timed } from './whole-process.ts'
 
 const MIB = 1 << 20
 const TENSOR_MIB = 16

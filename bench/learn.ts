@@ -6,7 +6,7 @@ import { UserError } from '../src/index.ts'
 import type { ComparisonReport } from '../src/report/index.ts'
 import { fashionRows } from './fashion-rows.ts'
 import { type Judged, learningPage } from './learning-page.ts'
-import { ROOT } from './peers.ts'
+import { ROOT } from './repository.ts'
 
 /**
  * What learning gives on all of Fashion-MNIST: a student of `resnet-fashion`, and the same network with half of its

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { casesOf } from './cases.ts'
 import { prepare, race } from './measure.ts'
-import { ROOT } from './peers.ts'
+import { ROOT } from './repository.ts'
 import { machineLines, type Result, resultLine, resultsPage, withPart } from './results.ts'
 
 // The yardstick: float32, ours lossless, ours as handed out, and the usual tools on the same files, timed by turns in

@@ -7,8 +7,9 @@ import type { Model } from '../src/ir/index.ts'
 import { applyRecipe, firstFeeds, noCache } from '../src/recipe/index.ts'
 import type { LatencyReport, ProfileReport } from '../src/report/index.ts'
 import type { Case } from './cases.ts'
-import { onnxsim, type ProcessRun, pythonQuantizer, whetQuantize, writeFeeds } from './peers.ts'
+import { onnxsim, pythonQuantizer, whetQuantize, writeFeeds } from './peers.ts'
 import type { Contestant, MAKERS, Process, Result } from './results.ts'
+import type { ProcessRun } from './whole-process.ts'
 
 const CALIBRATION_ROWS = 16
 

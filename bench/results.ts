@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { machine } from '../src/engine/index.ts'
 import { grouped } from '../src/report/index.ts'
-import { ROOT } from './peers.ts'
+import { ROOT } from './repository.ts'
 import { megabytes, times } from './words.ts'
 
 /** One model's line of the yardstick. Milliseconds are medians; ratios are float32 / other, from one interleaved run. */

@@ -10,7 +10,8 @@ import { openIsolated } from '../src/engine/index.ts'
 import { readModel } from '../src/index.ts'
 import { median } from '../src/statistics/index.ts'
 import { type Case, casesOf } from './cases.ts'
-import { type ProcessRun, pythonQuantizer, whetQuantize, writeFeeds } from './peers.ts'
+import { pythonQuantizer, whetQuantize, writeFeeds } from './peers.ts'
+import type { ProcessRun } from './whole-process.ts'
 import { megabytes } from './words.ts'
 
 const ROWS = 16

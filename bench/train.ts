@@ -7,7 +7,7 @@ import { elementCount } from '../src/ir/index.ts'
 import { differentiate } from '../src/passes/index.ts'
 import { median } from '../src/statistics/index.ts'
 import { layoutOf, packWeights, stepGraph, type TrainOptions, train, trainableWeights } from '../src/train/index.ts'
-import { ROOT } from './peers.ts'
+import { ROOT } from './repository.ts'
 import { CLASSES, type TrainedNetwork, trainedNetworks } from './train-networks.ts'
 
 /**
