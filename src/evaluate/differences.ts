@@ -4,7 +4,8 @@ import type { ComparisonReport } from '../report/index.ts'
 import { type DetectionListCheck, detectionListCheck } from './metric/detection-list.ts'
 import { tokenAgreement } from './metric/language.ts'
 import { decibelsOrNull, toDecibels } from './noise/sqnr.ts'
-import { isClassLike, numbersOf, type RowOutputs, topAnswer } from './outputs/row-outputs.ts'
+import { isClassLike } from './outputs/class-like.ts'
+import { numbersOf, type RowOutputs, topAnswer } from './outputs/row-outputs.ts'
 
 /** How the outputs of one row differ. */
 interface RowDifference {
@@ -54,8 +55,11 @@ interface OverRows extends Sums {
   readonly found: DetectionListCheck
 }
 
-/** SQNR = 10 log₁₀(Σ base² / Σ (base − candidate)²), over all elements of all rows of an output. */
-export function differences(): Differences {
+/**
+ * SQNR = 10 log₁₀(Σ base² / Σ (base − candidate)²), over all elements of all rows of an output. Outputs among `sequences`
+ * (see `scoresSteps`) hold no answer.
+ */
+export function differences(sequences: ReadonlySet<string> = new Set()): Differences {
   const sums = new Map<string, OverRows>()
   let rows = 0
   let classLikeRows = 0
@@ -79,7 +83,7 @@ export function differences(): Differences {
         }
         sums.set(name, of)
         const { signal, noise } = of
-        const classLike = isClassLike(name, value)
+        const classLike = !sequences.has(name) && isClassLike(name, base)
         const named = classLike && !isFloating(value.dtype)
         const result = named ? addAnswer(of, value, other) : addOutput(of, value, other)
         of.rows.push({ signal: of.signal - signal, noise: of.noise - noise })

@@ -3,7 +3,8 @@ import type { FlippedRow } from '../report/index.ts'
 import { answerText } from './metric/classification.ts'
 import type { Metric, RowLabel } from './metric/metric.ts'
 import { labelText } from './metric/row-labels.ts'
-import { isClassLike, type RowOutputs } from './outputs/row-outputs.ts'
+import { isClassLike } from './outputs/class-like.ts'
+import type { RowOutputs } from './outputs/row-outputs.ts'
 import { fieldsOfRows } from './row-fields.ts'
 import type { RowPair } from './row-pairs.ts'
 
@@ -145,7 +146,7 @@ export const idFieldOf = (data: Dataset): string | undefined =>
 /** The top answers of the class-like outputs of a row. */
 function answerOf(outputs: RowOutputs, data: Dataset): string {
   const answers = Object.entries(outputs)
-    .filter(([name, value]) => isClassLike(name, value))
+    .filter(([name]) => isClassLike(name, outputs))
     .map(([, value]) => answerText(value, data.classNames))
   return answers.join(', ')
 }

@@ -8,7 +8,8 @@ import { perplexity, tokenScoresName } from './metric/language.ts'
 import type { Metric, MetricRow } from './metric/metric.ts'
 import { defaultMetric, type MetricOptions, metricNamed } from './metric/metrics.ts'
 import { balancedAccuracyOfTwo, isOneScore, macroF1OfTwo, topOfTwo } from './metric/one-score.ts'
-import { isClassLike, type RowOutputs } from './outputs/row-outputs.ts'
+import { isClassLike } from './outputs/class-like.ts'
+import type { RowOutputs } from './outputs/row-outputs.ts'
 
 /** The metric of a run: the one that was asked for, or what the first row with a label calls for. */
 export interface MetricChoice {
@@ -92,7 +93,7 @@ export async function metricChoice(
 function ownAnswer(session: Session, { label, outputs }: MetricRow, { output, classNames }: MetricOptions) {
   if (output !== undefined || classNames || typeof label !== 'number') return null
   const settled = session.outputs.filter(
-    ({ name, classes, dtype }) => classes !== undefined && dtype !== 'string' && isClassLike(name, outputs[name]!),
+    ({ name, classes, dtype }) => classes !== undefined && dtype !== 'string' && isClassLike(name, outputs),
   )
   return settled.length === 1 ? settled[0]!.name : null
 }

@@ -14,6 +14,7 @@ import type { Metric } from './metric/metric.ts'
 import type { MetricOptions } from './metric/metrics.ts'
 import { outputsOfSize } from './metric/regression.ts'
 import { labelText } from './metric/row-labels.ts'
+import { scoresSteps } from './outputs/class-like.ts'
 import { type RepeatedIds, repeatedIds } from './repeated-ids.ts'
 import { type RowPair, rowPairs, rowsPerPair } from './row-pairs.ts'
 import { type MetricChoice, metricChoice, type RowScore, rowScore } from './row-scores.ts'
@@ -130,7 +131,7 @@ function rowKeeper(
 ) {
   const idField = idFieldOf(data)
   const nextTokens = data.fields.find(({ name }) => name === labelField)?.nextTokens
-  const seen = differences()
+  const seen = differences(scoresSteps(base.outputs, base.inputs))
   const classes = classScores(metric.known)
   const flips = flipsOf(data, idField)
   const ids = repeatedIds(idField)

@@ -1,5 +1,6 @@
 import { isFloating } from '../../ir/index.ts'
-import { isClassLike, numbersOf, type RowOutputs } from '../outputs/row-outputs.ts'
+import { isClassLike } from '../outputs/class-like.ts'
+import { numbersOf, type RowOutputs } from '../outputs/row-outputs.ts'
 import type { ModelClasses } from './classification.ts'
 import type { RowLabel } from './metric.ts'
 import {
@@ -59,8 +60,8 @@ export function classScores(known: ModelClasses): {
         !one ||
         !other ||
         one.data.length !== other.data.length ||
-        !isScores(output, one) ||
-        !isScores(output, other)
+        !isScores(output, first) ||
+        !isScores(output, second)
       ) {
         output = null
         return
@@ -110,11 +111,11 @@ function addTo(to: { confidence: number[]; answer: number[]; loss: number[] }, p
   to.loss.push(truth < 0 || top < 0 ? Number.NaN : logLoss(p, truth))
 }
 
-const isScores = (name: string, value: RowOutputs[string]) =>
-  isFloating(value.dtype) && value.data.length >= 2 && isClassLike(name, value)
+const isScores = (name: string, outputs: RowOutputs) =>
+  isFloating(outputs[name]!.dtype) && outputs[name]!.data.length >= 2 && isClassLike(name, outputs)
 
 function scoresOutput(outputs: RowOutputs): string | null {
-  return Object.entries(outputs).find(([name, value]) => isScores(name, value))?.[0] ?? null
+  return Object.keys(outputs).find((name) => isScores(name, outputs)) ?? null
 }
 
 function kullbackLeibler(p: ArrayLike<number>, q: ArrayLike<number>): number {

@@ -1,7 +1,8 @@
 import type { TensorValue } from '../../engine/index.ts'
 import { isFloating } from '../../ir/index.ts'
 import { UserError } from '../../platform/index.ts'
-import { isClassLike, numbersOf, outputTexts, topAnswer } from '../outputs/row-outputs.ts'
+import { isClassLike } from '../outputs/class-like.ts'
+import { numbersOf, outputTexts, topAnswer } from '../outputs/row-outputs.ts'
 import type { Metric, MetricRow } from './metric.ts'
 import { placeOfOne } from './one-hot.ts'
 import { className, requireLabel, shownLabel } from './row-labels.ts'
@@ -134,7 +135,7 @@ export function classScoresOf(row: MetricRow, options: ClassOptions): ArrayLike<
 
 /** The output that answers with a class: scores before bare answers; null where there is none. */
 export function classOutputName(outputs: MetricRow['outputs']): string | null {
-  const classLike = Object.entries(outputs).filter(([name, value]) => isClassLike(name, value))
+  const classLike = Object.entries(outputs).filter(([name]) => isClassLike(name, outputs))
   const scores = classLike.find(([, value]) => isFloating(value.dtype))
   return (scores ?? classLike[0])?.[0] ?? null
 }
@@ -180,7 +181,7 @@ export function classIndex(row: MetricRow, options: ClassOptions): number {
  */
 function namedAnswer({ label, outputs }: MetricRow, { output, classNames }: ClassOptions): TensorValue | undefined {
   if (typeof label !== 'string' || classNames || output !== undefined) return undefined
-  return Object.entries(outputs).find(([name, value]) => value.dtype === 'string' && isClassLike(name, value))?.[1]
+  return Object.entries(outputs).find(([name, value]) => value.dtype === 'string' && isClassLike(name, outputs))?.[1]
 }
 
 function isAmongTop(k: number, row: MetricRow, options: ClassOptions): boolean {

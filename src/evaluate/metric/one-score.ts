@@ -1,5 +1,5 @@
 import { isFloating } from '../../ir/index.ts'
-import { isClassLike } from '../outputs/row-outputs.ts'
+import { isClassLike } from '../outputs/class-like.ts'
 import { balancedAccuracy, type ClassOptions, macroF1, NO_ANSWER } from './classification.ts'
 import { labelledScores } from './labelled-scores.ts'
 import type { Metric, MetricRow } from './metric.ts'
@@ -93,6 +93,6 @@ export function isOneScore(outputs: MetricRow['outputs']): boolean {
   const floats = Object.entries(outputs).filter(([, { dtype }]) => isFloating(dtype))
   return (
     floats.filter(([, { data }]) => data.length === 1).length === 1 &&
-    !floats.some(([name, value]) => value.data.length > 1 && isClassLike(name, value))
+    !floats.some(([name, value]) => value.data.length > 1 && isClassLike(name, outputs))
   )
 }

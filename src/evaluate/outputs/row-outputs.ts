@@ -56,23 +56,6 @@ export function argmax(values: ArrayLike<number>, from = 0, count = values.lengt
   return best
 }
 
-// A vector under such a name is a place, a feature or a state: its greatest element answers nothing. What TensorFlow
-// calls all outputs of a saved model, `StatefulPartitionedCall:0`, tells nothing.
-const NOT_AN_ANSWER =
-  /embed|feat|pool|vector|box|landmark|keypoint|coord|regress|state(?!ful)|cache|hidden|present|audio|wave|signal|mask|loc$/i
-
-/**
- * Whether the greatest element of a row's output is an answer: floats in one axis of at least two (others being 1). One
- * integer or one text is an answer as it stands.
- */
-export function isClassLike(name: string, value: TensorValue): boolean {
-  const wide = value.dims.filter((dim) => dim !== 1)
-  if (!isFloating(value.dtype)) return wide.length === 0 && !isMask(value)
-  return wide.length === 1 && !NOT_AN_ANSWER.test(name)
-}
-
-const isMask = (value: TensorValue) => value.dtype === 'bool'
-
 /** The top answer of a class-like row output: a class number, or the value of an integer or text; null for none (NaN). */
 export function topAnswer(value: TensorValue): number | string | null {
   if (value.dtype === 'string') return (value.data as readonly string[])[0] ?? null

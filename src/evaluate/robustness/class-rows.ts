@@ -1,11 +1,12 @@
 import type { Dataset } from '../../data/index.ts'
-import type { Fetched, Session, TensorValue } from '../../engine/index.ts'
+import type { Fetched, Session } from '../../engine/index.ts'
 import { isFloating } from '../../ir/index.ts'
 import { ownClasses, rangeOfLabels } from '../binary-labels.ts'
 import { feedsOf, rowsPerRun } from '../feeds/feeds.ts'
 import { classNumber } from '../metric/class-scores.ts'
 import { classOutputName, type ModelClasses } from '../metric/classification.ts'
-import { isClassLike, numbersOf, outputsByRow } from '../outputs/row-outputs.ts'
+import { isVector } from '../outputs/class-like.ts'
+import { numbersOf, outputsByRow } from '../outputs/row-outputs.ts'
 import { fieldsOfRows } from '../row-fields.ts'
 import { type Head, NO_HEAD } from './head.ts'
 
@@ -81,7 +82,3 @@ export async function classRows(
     from: { logits: behind.logits ?? output, features: whole ? behind.features : null },
   }
 }
-
-/** One vector a row; a feature map of a convolution is none. */
-const isVector = (value: TensorValue) =>
-  isFloating(value.dtype) && value.dims.filter((dim) => dim !== 1).length === 1 && isClassLike('', value)

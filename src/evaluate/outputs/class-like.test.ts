@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest'
+import type { Dim } from '../../ir/index.ts'
+import { isClassLike, scoresSteps } from './class-like.ts'
+import type { RowOutputs } from './row-outputs.ts'
+
+/** Outputs of one row, without the axis of the batch. */
+const outputs = (shapes: Readonly<Record<string, readonly number[]>>): RowOutputs =>
+  Object.fromEntries(
+    Object.entries(shapes).map(([name, dims]) => [
+      name,
+      { dtype: 'float32', dims, data: new Float32Array(dims.reduce((a, b) => a * b, 1)) },
+    ]),
+  )
+
+const answers = (shapes: Readonly<Record<string, readonly number[]>>) => {
+  const row = outputs(shapes)
+  return Object.keys(row).filter((name) => isClassLike(name, row))
+}
+
+test.each([
+  ['YuNet', { cls_8: [1600, 1], obj_8: [1600, 1], bbox_8: [1600, 4], kps_8: [1600, 10] }],
+  ['BlazeFace', { classificators: [896, 1], regressors: [896, 16] }],
+  ['a one-class RetinaNet with numbers for names', { '543': [120, 1], '544': [120, 4] }],
+  ['a head whose places come last', { a: [1, 8400], b: [4, 8400] }],
+  ['boxes and scores in no order', { out_0: [50, 4], out_1: [50] }],
+  ['points', { output_0: [50], landmarks: [50, 10] }],
+  ['one sigmoid for each step beside the states of the steps', { p: [30, 1], h: [30, 64] }],
+])('of %s no score is an answer: they are those of places', (_, shapes) => {
+  expect(answers(shapes)).toEqual([])
+})
+
+test.each([
+  ['a classifier', { y: [10] }, ['y']],
+  ['one of two classes', { y: [2] }, ['y']],
+  ['one that keeps the picture’s axes', { y: [1000, 1, 1] }, ['y']],
+  ['one that keeps the axis of a line', { y: [12, 1] }, ['y']],
+  ['one beside the map that its classes have in the picture', { y: [10], map: [10, 7, 7] }, ['y']],
+  ['the same in one shape', { y: [10, 1, 1], map: [10, 7, 7] }, ['y']],
+  ['one beside a vector for each class', { y: [10], queries: [10, 64] }, ['y']],
+  ['one beside what it says after each step', { y: [1, 10], steps: [20, 10] }, ['y']],
+  ['two heads', { age: [8], kind: [2] }, ['age', 'kind']],
+  ['one beside its embedding', { y: [10], embedding: [64] }, ['y']],
+  ['the ends of an answer in a text', { start: [128], end: [128], last_hidden_state: [128, 768] }, ['start', 'end']],
+])('of %s the greatest score is the answer', (_, shapes, expected) => {
+  expect(answers(shapes as Record<string, readonly number[]>)).toEqual(expected)
+})
+
+test('one number for each step of an input is a sequence, one for each class is not', () => {
+  const port = (name: string, shape: readonly Dim[]) => ({ name, dtype: 'float32' as const, shape })
+  const sequences = (output: readonly Dim[], input: readonly Dim[]) =>
+    scoresSteps([port('y', output)], [port('x', input)]).has('y')
+  expect(sequences(['N', 'T', 1], ['N', 'T', 40])).toBe(true)
+  expect(sequences([1, 100, 1], [1, 100])).toBe(true)
+  expect(sequences(['N', 12, 1], ['N', 2, 5000])).toBe(false)
+  expect(sequences(['N', 3, 1], ['N', 3, 224, 224])).toBe(false)
+  expect(sequences(['N', 10], ['N', 10])).toBe(false)
+  expect(sequences([null, null, 1], [null, null, 8])).toBe(false)
+})
