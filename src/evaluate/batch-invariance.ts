@@ -1,6 +1,7 @@
-import type { Feeds, Fetched, PortValue, Session, TensorValue } from '../engine/index.ts'
+import type { Feeds, Fetched, PortValue, TensorValue } from '../engine/index.ts'
 import { arrayTypeOf, elementCount, isFloating, type NumericArray } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
+import { type RowSession, repeatedRow, upToRows } from './feeds/fixed-rows.ts'
 import { isRowAxis } from './feeds/random-feeds.ts'
 import { floatsOf, largestOf } from './outputs/floats.ts'
 import { outputsByRow } from './outputs/row-outputs.ts'
@@ -36,11 +37,13 @@ const OUTLIERS = [8, -8] as const
  * by more than `REASSOCIATION` of that output's largest magnitude; integers, booleans and strings must be equal. Scaled
  * rows that the model does not accept, such as class numbers beyond its table, are left out.
  *
- * A model with a fixed first dimension takes one row a run and is invariant by construction. An output without a row
+ * A model whose first dimension is fixed at 1 takes one row a run and is invariant by construction; of one that takes
+ * exactly two or more, a row alone is a run of nothing else. An output without a row
  * axis that is the same in every run (anchors, say) holds no row's answer: it counts as invariant, with the reason. One
  * that follows the rows mixes them by design: it counts as not invariant, with the reason.
  */
-export async function measureBatchInvariance(session: Session, given: readonly Feeds[]): Promise<BatchInvariance> {
+export async function measureBatchInvariance(asked: RowSession, asGiven: readonly Feeds[]): Promise<BatchInvariance> {
+  const { session, given, most } = openedUp(asked, asGiven)
   const names = session.outputs.map((output) => output.name)
   const axes = new Map(session.inputs.map((input) => [input.name, rowAxis(input)]))
   const invariant = (reason: string) => ({
@@ -62,7 +65,7 @@ export async function measureBatchInvariance(session: Session, given: readonly F
   const notes = new Map<string, string>()
   const constant = new Map<string, string>()
   let compared = 0
-  const size = batchOf(rows)
+  const size = Math.min(batchOf(rows), most)
   for (const members of batches(rows.length, size)) {
     const batch = stack(
       members.map(({ row, scale }) => ({ feeds: rows[row] as Feeds, scale })),
@@ -98,9 +101,10 @@ export async function measureBatchInvariance(session: Session, given: readonly F
  * Why these rows must not share a run although no neighbour was seen to change an answer; null where each answer has its
  * place on axis 0. Where no two rows could be run together, nothing was seen.
  */
-export async function sharedRunObstacle(session: Session, given: readonly Feeds[]): Promise<string | null> {
+export async function sharedRunObstacle(asked: RowSession, asGiven: readonly Feeds[]): Promise<string | null> {
+  const { session, given, most } = openedUp(asked, asGiven)
   const axes = new Map(session.inputs.map((input) => [input.name, rowAxis(input)]))
-  const rows = given.filter((row) => sameShapes(row, given[0] as Feeds))
+  const rows = given.filter((row) => sameShapes(row, given[0] as Feeds)).slice(0, most)
   if (rows.length < 2) return 'no two of the rows that were tried have the same shape'
   const together = stack(
     rows.map((feeds) => ({ feeds, scale: 1 })),
@@ -115,6 +119,14 @@ export async function sharedRunObstacle(session: Session, given: readonly Feeds[
     if (error.code === 'bad-data') return ONE_ROW_ONLY
     throw error
   }
+}
+
+/** The session and its rows; one that takes exactly several at a time, of runs filled up with one row each, row by row. */
+function openedUp(session: RowSession, given: readonly Feeds[]) {
+  const rows = session.inputs.map(({ shape }) => shape?.[0]).find((first) => typeof first === 'number' && first > 1)
+  const single = typeof rows === 'number' ? given.map((feeds) => repeatedRow(feeds, session.inputs, rows)) : [null]
+  if (single.includes(null)) return { session, given, most: Number.POSITIVE_INFINITY }
+  return { session: upToRows(session, rows as number), given: single as readonly Feeds[], most: rows as number }
 }
 
 const ONE_ROW_ONLY = 'the model accepts one row a run only'

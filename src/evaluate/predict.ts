@@ -2,7 +2,9 @@ import type { Column, Dataset } from '../data/index.ts'
 import type { Feeds, Session } from '../engine/index.ts'
 import { measureBatchInvariance, sharedRunObstacle } from './batch-invariance.ts'
 import { feedsFrom, feedsOf, rowsPerRun } from './feeds/feeds.ts'
+import { rowsInRun } from './feeds/fixed-rows.ts'
 import { outputsByRow, type RowOutputs } from './outputs/row-outputs.ts'
+import { requireOwnAnswers } from './rows-in-company.ts'
 
 /** Answers to consecutive rows of a data set. */
 export interface PredictedRows {
@@ -32,7 +34,7 @@ export async function* predictRows(
     const ids = names.flatMap(({ name }) => (rows.columns[name] ? [[name, rows.columns[name]] as const] : []))
     yield {
       indices: rows.indices,
-      outputs: outputsByRow(fetched, rows.indices.length),
+      outputs: outputsByRow(fetched, rows.indices.length, rowsInRun(session.inputs, data, rows.indices.length)),
       ids: Object.fromEntries(ids),
     }
   }
@@ -51,6 +53,7 @@ export async function safeBatch(
   wanted: number,
 ): Promise<{ readonly batch: number; readonly reason: string | null }> {
   const most = rowsPerRun(session.inputs, data, wanted)
+  await requireOwnAnswers(session, data)
   if (most === 1 || data.rows < 2) return { batch: 1, reason: null }
   const rows: Feeds[] = []
   const indices = Array.from({ length: Math.min(TRIAL_ROWS, data.rows) }, (_, i) => i)

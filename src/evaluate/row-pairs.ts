@@ -1,6 +1,7 @@
 import type { Dataset, Rows } from '../data/index.ts'
 import type { Fetched, Session } from '../engine/index.ts'
 import { feedsOf, rowsPerRun } from './feeds/feeds.ts'
+import { rowsInRun } from './feeds/fixed-rows.ts'
 import type { MetricRow } from './metric/metric.ts'
 import { namedAs } from './outputs/output-names.ts'
 import { outputsByRow } from './outputs/row-outputs.ts'
@@ -39,6 +40,11 @@ export async function* rowPairs(
 ): AsyncGenerator<{ readonly rows: Rows; readonly pairs: readonly RowPair[] }> {
   const { batch, labelField, indices, signal } = options
   const asBase = namedAs(base, candidate)
+  const inRun = [base, candidate].map(
+    ({ inputs }) =>
+      (rows: number) =>
+        rowsInRun(inputs, data, rows),
+  )
   const giveBack = ([first, second]: Answers) => {
     base.giveBack?.(first)
     candidate.giveBack?.(second)
@@ -50,7 +56,7 @@ export async function* rowPairs(
     running.shift()
     return answers
   }
-  const seen = (before: Answered) => ({ rows: before.rows, pairs: pairsOf(before, asBase, labelField) })
+  const seen = (before: Answered) => ({ rows: before.rows, pairs: pairsOf(before, asBase, labelField, inRun) })
   try {
     for await (const rows of data.read({ batch, indices })) {
       signal?.throwIfAborted()
@@ -89,10 +95,11 @@ function pairsOf(
   { rows, answers: [first, second] }: Answered,
   asBase: (fetched: Fetched) => Fetched,
   labelField: string | null,
+  inRun: readonly ((rows: number) => number)[],
 ): readonly RowPair[] {
   const count = rows.indices.length
-  const ofBase = outputsByRow(first, count)
-  const ofCandidate = outputsByRow(asBase(second), count)
+  const ofBase = outputsByRow(first, count, inRun[0]!(count))
+  const ofCandidate = outputsByRow(asBase(second), count, inRun[1]!(count))
   const fields = fieldsOfRows(rows)
   return rows.indices.map((index, i) => {
     const row = (rows.places ?? rows.indices)[i]!

@@ -18,6 +18,7 @@ import { scoresSteps } from './outputs/class-like.ts'
 import { type RepeatedIds, repeatedIds } from './repeated-ids.ts'
 import { type RowPair, rowPairs, rowsPerPair } from './row-pairs.ts'
 import { type MetricChoice, metricChoice, type RowScore, rowScore } from './row-scores.ts'
+import { requireOwnAnswers } from './rows-in-company.ts'
 import { sameThroughout } from './same-throughout.ts'
 import { sliceValues } from './slices/slices.ts'
 import { type UnlikeRanges, unlikeRanges } from './unlike-ranges.ts'
@@ -80,6 +81,7 @@ export async function scoreRows(
   data: Dataset,
   options: ScoreOptions,
 ): Promise<ScoredRows> {
+  await requireOwnAnswers(base, data)
   const batch = rowsPerPair(base, candidate, data, options.batch)
   const columns = fieldValues(data, options)
   const metric = await metricChoice(options.metric, options.metricOptions, { ...options, session: base, data })

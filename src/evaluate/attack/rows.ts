@@ -3,6 +3,7 @@ import type { Feeds, PortValue } from '../../engine/index.ts'
 import { elementCount, isFloating } from '../../ir/index.ts'
 import { UserError } from '../../platform/index.ts'
 import { feedsOf, rowsPerRun } from '../feeds/feeds.ts'
+import { requireOpenRows } from '../feeds/fixed-rows.ts'
 import { numbersOf } from '../outputs/row-outputs.ts'
 import type { InputPlan } from './target.ts'
 
@@ -37,6 +38,7 @@ export async function readRows(inputs: readonly PortValue[], data: Dataset, opti
   const rows: number[] = []
   let shape: readonly number[] | null = null
   let constants: Feeds = {}
+  requireOpenRows(inputs, data)
   const batch = rowsPerRun(inputs, data, options.batch)
   let rowAxis = true
   let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]

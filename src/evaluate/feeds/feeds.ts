@@ -3,13 +3,15 @@ import { comingFrom, type Feeds, type PortValue, type Session, type TensorValue 
 import { arrayTypeOf, type Dim, elementCount, type NumericArray, type Shape, shapeText } from '../../ir/index.ts'
 import { didYouMean, UserError } from '../../platform/index.ts'
 import { cacheAxis, ROWS } from './decoder-feeds.ts'
+import { fixedRows, repeatLast, rowsInRun } from './fixed-rows.ts'
 
 /**
  * The feeds of one batch: for every input of the model, in this order, the column of its name (axis 0 is the row), the
  * data set's constant of its name, or zeros where it is a state (`looksLikeState`) whose size is known.
  *
  * Numbers are cast as `openDataset` casts them for a model that it is told of (see `canCast` and `castNotes`). A row
- * that carries an extra axis of 1, or a single row whose own shape is what the input wants, is reshaped.
+ * that carries an extra axis of 1, or a single row whose own shape is what the input wants, is reshaped. Where every run
+ * holds a fixed number of rows (see `fixedRows`), the last one is there as often as others are missing.
  *
  * @throws UserError `bad-data` for a missing input (with the nearest names), a wrong dtype or a wrong shape.
  */
@@ -18,8 +20,10 @@ export function feedsOf(rows: Rows, inputs: readonly PortValue[], data: Dataset)
   const symbols = new Map<string, number>()
   const states: PortValue[] = []
   const constants: PortValue[] = []
+  const count = rowsInRun(inputs, data, rows.indices.length)
+  const columns = repeatLast(rows, inputs, count)
   for (const input of inputs) {
-    const column = rows.columns[input.name]
+    const column = columns[input.name]
     if (column) feeds[input.name] = fromColumn(column, input, rows, data, symbols)
     else if (data.constants[input.name]) constants.push(input)
     else if (looksLikeState(input.name)) states.push(input)
@@ -28,10 +32,10 @@ export function feedsOf(rows: Rows, inputs: readonly PortValue[], data: Dataset)
   // The symbols that stand for the rows of this run, wherever a model has them.
   const rowSymbols = new Set(inputs.flatMap(({ name, shape }) => (rows.columns[name] ? (shape?.[0] ?? []) : [])))
   for (const input of constants) {
-    const constant = repeated(data.constants[input.name]!, input, rowSymbols, rows.indices.length)
+    const constant = repeated(data.constants[input.name]!, input, rowSymbols, count)
     feeds[input.name] = fromConstant(constant, input, data, symbols)
   }
-  for (const state of states) feeds[state.name] = startingState(state, rows.indices.length, symbols, data)
+  for (const state of states) feeds[state.name] = startingState(state, count, symbols, data)
   return comingFrom(
     { where: placeOf(rows, data), hint: rows.indices.length > 1 ? `${TOGETHER} ${REFUSED}` : REFUSED },
     feeds,
@@ -60,9 +64,8 @@ function placeOf({ indices, places = indices }: Rows, { path }: Dataset): string
 }
 
 /**
- * How many rows a run may hold: `wanted`, or the first dimension of an input that fixes it (1 means row by row).
- *
- * @throws UserError `unsupported` where inputs fix the first dimension at something else than 1.
+ * How many rows a run may hold: `wanted`, or one where an input fixes its first dimension at 1, or no more than there is
+ * room for where it is fixed at several.
  */
 export function rowsPerRun(inputs: readonly PortValue[], data: Dataset, wanted: number): number {
   for (const input of inputs) {
@@ -72,20 +75,9 @@ export function rowsPerRun(inputs: readonly PortValue[], data: Dataset, wanted: 
     // A rank equal to the row's own means that the model has no row axis at all.
     if (input.shape.length === 0 || input.shape.length === field.rowShape.length) return 1
     if (first === 1) return 1
-    if (typeof first === 'number') throw takesSeveral(input, first)
   }
-  return Math.max(1, Math.floor(wanted))
+  return Math.max(1, Math.min(Math.floor(wanted), fixedRows(inputs, data) ?? Number.POSITIVE_INFINITY))
 }
-
-const takesSeveral = (input: PortValue, rows: number): UserError =>
-  new UserError(
-    'unsupported',
-    `input "${input.name}" takes exactly ${rows} rows at a time (shape ${show(input.shape)})`,
-    {
-      where: input.name,
-      hint: `export the model with a dynamic first dimension, or with a first dimension of 1; or let each row of the data be a whole run, ${show(input.shape)}`,
-    },
-  )
 
 function fromColumn(
   column: Column,
@@ -102,9 +94,6 @@ function fromColumn(
     ...(single ? [dims.slice(1), [1, ...dims]] : []),
   ]
   const fitting = options.find((option) => fits(option, input.shape, symbols))
-  const first = input.shape?.[0]
-  if (!fitting && typeof first === 'number' && first > 1 && fits(dims.slice(1), input.shape!.slice(1), symbols))
-    throw takesSeveral(input, first)
   if (!fitting)
     throw new UserError(
       'bad-data',

@@ -13,20 +13,21 @@ export const outputTexts = (outputs: RowOutputs): readonly string[] =>
  * Splits the outputs of one run into rows, without axis 0. In a run of one row an output whose first dimension is not
  * 1 belongs to the row as a whole.
  *
+ * @param inRun Rows that the run held, where it was filled up to a fixed number (see `rowsInRun`).
  * @throws UserError `unsupported` for an output of several rows that has no row axis.
  */
-export function outputsByRow(fetched: Fetched, rows: number): readonly RowOutputs[] {
+export function outputsByRow(fetched: Fetched, rows: number, inRun = rows): readonly RowOutputs[] {
   return Array.from({ length: rows }, (_, row) =>
-    Object.fromEntries(Object.entries(fetched).map(([name, value]) => [name, rowOf(name, value, row, rows)])),
+    Object.fromEntries(Object.entries(fetched).map(([name, value]) => [name, rowOf(name, value, row, rows, inRun)])),
   )
 }
 
-function rowOf(name: string, value: TensorValue, row: number, rows: number): TensorValue {
-  if (rows === 1 && value.dims[0] !== 1) return value
-  if (value.dims[0] !== rows)
+function rowOf(name: string, value: TensorValue, row: number, rows: number, inRun: number): TensorValue {
+  if (rows === 1 && value.dims[0] !== inRun) return value
+  if (value.dims[0] !== inRun)
     throw new UserError(
       'unsupported',
-      `output "${name}" has shape [${value.dims.join(',')}] for ${rows} rows: its first axis is not the row`,
+      `output "${name}" has shape [${value.dims.join(',')}] for ${inRun} rows: its first axis is not the row`,
       { where: name, hint: 'run row by row (batch 1)' },
     )
   const dims = value.dims.slice(1)

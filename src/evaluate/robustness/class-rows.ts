@@ -3,6 +3,7 @@ import type { Fetched, Session } from '../../engine/index.ts'
 import { isFloating } from '../../ir/index.ts'
 import { ownClasses, rangeOfLabels } from '../binary-labels.ts'
 import { feedsOf, rowsPerRun } from '../feeds/feeds.ts'
+import { rowsInRun } from '../feeds/fixed-rows.ts'
 import { classNumber } from '../metric/class-scores.ts'
 import { classOutputName, type ModelClasses } from '../metric/classification.ts'
 import { isVector } from '../outputs/class-like.ts'
@@ -22,7 +23,8 @@ export interface ClassRows {
 /** The output that scores classes, and the values behind it; null where no output does. */
 export async function classOutput(session: Session, data: Dataset): Promise<string | null> {
   for await (const rows of data.read({ indices: [0], batch: 1 })) {
-    const outputs = outputsByRow(await session.run(feedsOf(rows, session.inputs, data)), 1)[0]!
+    const fetched = await session.run(feedsOf(rows, session.inputs, data))
+    const outputs = outputsByRow(fetched, 1, rowsInRun(session.inputs, data, 1))[0]!
     const name = classOutputName(outputs)
     const value = name === null ? undefined : outputs[name]
     return name !== null && isFloating(value!.dtype) && value!.data.length >= 2 ? name : null
@@ -53,6 +55,7 @@ export async function classRows(
   const labels: number[] = []
   let behind = head
   const batch = rowsPerRun(session.inputs, data, 1)
+  const inRun = rowsInRun(session.inputs, data, 1)
   for await (const rows of data.read({ batch, indices: options.indices })) {
     options.signal?.throwIfAborted()
     const feeds = feedsOf(rows, session.inputs, data)
@@ -66,7 +69,7 @@ export async function classRows(
       behind = NO_HEAD
       fetched = await session.run(feeds, wanted())
     }
-    const named = outputsByRow({ [output]: fetched[output]! }, 1)[0]![output]!
+    const named = outputsByRow({ [output]: fetched[output]! }, 1, inRun)[0]![output]!
     const inner = behind.logits === null ? undefined : fetched[behind.logits]
     scores.push(Float64Array.from(numbersOf(inner && inner.data.length === named.data.length ? inner : named)))
     const feature = behind.features === null ? undefined : fetched[behind.features]

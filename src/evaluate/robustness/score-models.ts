@@ -3,6 +3,7 @@ import type { Session } from '../../engine/index.ts'
 import { UserError } from '../../platform/index.ts'
 import type { RowScores } from '../../report/index.ts'
 import { feedsOf, rowsPerRun } from '../feeds/feeds.ts'
+import { rowsInRun } from '../feeds/fixed-rows.ts'
 import { classOutputName } from '../metric/classification.ts'
 import type { Company, Metric, MetricRow } from '../metric/metric.ts'
 import type { MetricOptions } from '../metric/metrics.ts'
@@ -10,6 +11,7 @@ import { namedAs } from '../outputs/output-names.ts'
 import { outputsByRow, type RowOutputs, topAnswer } from '../outputs/row-outputs.ts'
 import { fieldsOfRows } from '../row-fields.ts'
 import { metricChoice, rowScore } from '../row-scores.ts'
+import { requireOwnAnswers } from '../rows-in-company.ts'
 
 interface ScoreModelsOptions {
   readonly metric?: string | Metric | undefined
@@ -32,6 +34,7 @@ export async function scoreModels(
   data: Dataset,
   options: ScoreModelsOptions,
 ): Promise<RowScores> {
+  for (const session of sessions) await requireOwnAnswers(session, data)
   const batch = Math.min(...sessions.map((session) => rowsPerRun(session.inputs, data, 1)))
   const asFirst = sessions.map((session) => namedAs(sessions[0]!, session))
   const choice = await metricChoice(options.metric, options.metricOptions, { ...options, session: sessions[0]!, data })
@@ -51,11 +54,12 @@ export async function scoreModels(
     const [answered, after] = await Promise.all([Promise.all(running), reader.next()])
     next = after
     const fields = fieldsOfRows(piece)
+    const count = piece.indices.length
     for (const [i, row] of piece.indices.entries()) {
       const label = options.labelField === null ? undefined : fields[i]![options.labelField]
       rows.push(row)
       for (const [m, fetched] of answered.entries()) {
-        const outputs = outputsByRow(asFirst[m]!(fetched), piece.indices.length)[i]!
+        const outputs = outputsByRow(asFirst[m]!(fetched), count, rowsInRun(sessions[m]!.inputs, data, count))[i]!
         const seen: MetricRow = { row, fields: fields[i]!, outputs, ...(label === undefined ? {} : { label }) }
         const metric = choice.of(seen)
         if (metric) {

@@ -1,6 +1,6 @@
 import { type Augmentation, checkAugmentations, type Dataset, heldRows } from '../../data/index.ts'
 import { openIsolated, type Session } from '../../engine/index.ts'
-import { rowsPerRun } from '../../evaluate/index.ts'
+import { requireOpenRows, rowsPerRun } from '../../evaluate/index.ts'
 import { type Model, nodeLabel, operatorName, type Tensor } from '../../ir/index.ts'
 import { modelDigest } from '../../onnx/index.ts'
 import {
@@ -156,6 +156,7 @@ export async function learn(given: Model, options: LearnOptions): Promise<Learne
     const read = learningBatches(data, rater.inputs, batches)
     const run = await runDigest(given, options, lossWeights)
     // The plan of the rate counts the steps that there will be.
+    requireOpenRows(rater.inputs, data)
     const batch = rowsPerRun([...rater.inputs, ...(teacher?.inputs ?? [])], data, options.batch ?? DEFAULT_BATCH)
     const { checkpoint } = options
     const resume = checkpoint && options.resume ? await readCheckpoint(checkpoint, run) : undefined
