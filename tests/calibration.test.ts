@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import type { Dataset, Rows } from '../src/data/index.ts'
 import { type Fetched, ortNode } from '../src/engine/index.ts'
 import { calibrate, calibrateAll, measureLayers, measureSensitivity, predictRows } from '../src/evaluate/index.ts'
-import { type Model, nodeLabel } from '../src/ir/index.ts'
+import { type Model, nodeLabel, parseModel } from '../src/ir/index.ts'
 import { readModel, upgradeOpset } from '../src/onnx/index.ts'
 import { calibrationValues, compareKernels, passes, roundingProjections, simplifyPasses } from '../src/passes/index.ts'
 import { modelWith, numbers, randomValue } from './quantize-kit.ts'
@@ -205,6 +205,23 @@ test('a node of several outputs is one layer, by the noisiest of them', async ()
   expect(layers[0]!.sqnrDb).toBeCloseTo(10 * Math.log10(5 / 32), 6)
   await base.close()
   await candidate.close()
+})
+
+test('layers: of classes alone it is the scores that they are chosen by whose noise is told', async () => {
+  const chosen = (size: number) =>
+    parseModel(`<ir_version: 10, opset_import: ["" : 21]> g (float[1,3,4,4] x) => (int64[1,4,4] y)
+      <float f = {${size}}> { one = Mul(x, f) scores = Add(one, f) y = ArgMax<axis: int = 1, keepdims: int = 0>(scores) }`)
+  const [before, after] = [chosen(1), chosen(1.125)]
+  const [base, candidate] = [await ortNode.open(before), await ortNode.open(after)]
+  try {
+    const x = randomValue([1, 3, 4, 4], 5)
+    const { sqnrDb, layers } = await measureLayers(async () => base, candidate, before, after, [{ x }])
+    const scores = layers.find(({ value }) => value === 'scores')!
+    expect(scores.sqnrDb).toBeLessThan(40)
+    expect(sqnrDb).toBe(scores.sqnrDb)
+  } finally {
+    await Promise.all([base.close(), candidate.close()])
+  }
 })
 
 test('layers: the noise is found where it comes in; sensitivity: the node that hurts stands first', async () => {

@@ -5,7 +5,7 @@ import { classDoubts } from './class-doubts.ts'
 import { labelDoubts } from './label-doubts.ts'
 import { marginDoubts } from './margin-doubts.ts'
 import { metrics } from './metric/metrics.ts'
-import { isCutOff, lowestSqnrDb, typicalSqnrDb } from './noise/lowest-sqnr.ts'
+import { isCutOff, keptWords, lowestSqnrDb, typicalSqnrDb } from './noise/lowest-sqnr.ts'
 import type { ScoredRows } from './score-rows.ts'
 import type { Numbers } from './unlike-ranges.ts'
 
@@ -102,10 +102,10 @@ function otherOutputs({ verdict, outputs }: ComparisonReport, { metric, differen
   return [
     `Of ${outputs.length} outputs, ${far
       .slice(0, 3)
-      .map(({ name, sqnrDb }) => `${name} keeps ${sqnrDb!.toFixed(0)} dB`)
+      .map((output) => `${output.name} keeps ${keptWords(output, 0)}`)
       .join(
         ', ',
-      )}${far.length > 3 ? ` and ${far.length - 3} others as little` : ''} of signal over difference. ${metric.name} reads the output that fits the labels and does not see the others: where they are used, judge them by labels of their own.`,
+      )}${far.length > 3 ? ` and ${far.length - 3} others as little` : ''}. ${metric.name} reads the output that fits the labels and does not see the others: where they are used, judge them by labels of their own.`,
   ]
 }
 

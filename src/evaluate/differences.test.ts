@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { TensorValue } from '../engine/index.ts'
 import { differences } from './differences.ts'
-import { lowestSqnrDb } from './noise/lowest-sqnr.ts'
+import { askedWords, keptWords, lowestSqnrDb } from './noise/lowest-sqnr.ts'
 
 const value = (dtype: 'float32' | 'float64', data: Float32Array | Float64Array): TensorValue => ({
   dtype,
@@ -195,3 +195,43 @@ test.each([false, true])(
     expect(scores!.sqnrDb).toBeGreaterThan(50)
   },
 )
+
+test('classes of places are the same or they are not, and their share is told', () => {
+  const map = (dtype: 'int64' | 'int32' | 'uint8', of: (i: number) => number) => {
+    const numbers = Array.from({ length: 400 }, (_, i) => of(i))
+    const data =
+      dtype === 'int64'
+        ? BigInt64Array.from(numbers, BigInt)
+        : dtype === 'int32'
+          ? Int32Array.from(numbers)
+          : Uint8Array.from(numbers)
+    return { map: { dtype, dims: [20, 20], data } as TensorValue }
+  }
+  for (const dtype of ['int64', 'int32'] as const) {
+    // A twentieth became a class near by number, or one far away: as many changed.
+    for (const to of [19, 3]) {
+      const seen = differences()
+      for (let row = 0; row < 3; row++)
+        expect(
+          seen.add(
+            map(dtype, () => 20),
+            map(dtype, (i) => (i % 20 === 7 ? to : 20)),
+          ),
+        ).toMatchObject({ identical: false })
+      const [output] = seen.outputs()
+      expect(output!.equal).toBeCloseTo(0.95, 12)
+      expect(output!.sqnrDb).toBeCloseTo(10 * Math.log10(20), 9)
+      expect(seen.dense()).toEqual(['map'])
+      expect(keptWords(output!)).toBe('95 % of its numbers')
+      expect(askedWords(output!, 20)).toBe('99 %')
+    }
+  }
+  // Of pixels, which are amounts, one that is near is nearly the same.
+  const pixels = differences()
+  pixels.add(
+    map('uint8', () => 200),
+    map('uint8', () => 199),
+  )
+  expect(pixels.outputs()[0]).not.toHaveProperty('equal')
+  expect(pixels.outputs()[0]!.sqnrDb).toBeGreaterThan(45)
+})

@@ -1,5 +1,5 @@
 import type { TensorValue } from '../engine/index.ts'
-import { isFloating } from '../ir/index.ts'
+import { type DType, isFloating } from '../ir/index.ts'
 import type { ComparisonReport } from '../report/index.ts'
 import { type DetectionListCheck, detectionListCheck } from './metric/detection-list.ts'
 import { tokenAgreement } from './metric/language.ts'
@@ -43,6 +43,9 @@ interface Sums {
   classLike: boolean
   /** One integer or text in every row, which is an answer as it stands. */
   named: boolean
+  /** Of integers that number classes or tokens, how many were seen and how many are the same. */
+  numbers: number
+  sameNumbers: number
 }
 
 interface RowSums {
@@ -78,6 +81,8 @@ export function differences(sequences: ReadonlySet<string> = new Set()): Differe
           maxAbs: 0,
           classLike: true,
           named: true,
+          numbers: 0,
+          sameNumbers: 0,
           rows: [],
           found: detectionListCheck(),
         }
@@ -85,7 +90,8 @@ export function differences(sequences: ReadonlySet<string> = new Set()): Differe
         const { signal, noise } = of
         const classLike = !sequences.has(name) && isClassLike(name, base)
         const named = classLike && !isFloating(value.dtype)
-        const result = named ? addAnswer(of, value, other) : addOutput(of, value, other)
+        const add = named ? addAnswer : NUMBERS.includes(value.dtype) ? addNumbers : addOutput
+        const result = add(of, value, other)
         of.rows.push({ signal: of.signal - signal, noise: of.noise - noise })
         identical &&= result.identical
         broken ||= result.broken
@@ -105,12 +111,13 @@ export function differences(sequences: ReadonlySet<string> = new Set()): Differe
     },
     outputs() {
       const scored = [...sums.values()].some((output) => isAnswer(output) && !output.named)
-      return [...sums].map(([name, { signal, noise, maxAbs, rows, named }]) => ({
+      return [...sums].map(([name, { signal, noise, maxAbs, rows, named, numbers, sameNumbers }]) => ({
         name,
         sqnrDb: decibelsOrNull(signal, noise),
         ...(noise > 0 ? acrossRows(rows) : {}),
         maxAbs,
         ...(named && scored ? { named } : {}),
+        ...(numbers > 0 ? { equal: sameNumbers / numbers } : {}),
       }))
     },
     get classLike() {
@@ -138,6 +145,28 @@ function addAnswer(sums: Sums, base: TensorValue, candidate: TensorValue): { ide
   return { identical, broken: false }
 }
 
+/** Integers that number something; those of fewer bits are amounts, as of pixels. */
+const NUMBERS: readonly DType[] = ['int64', 'int32']
+
+/**
+ * Several integers: the class of each place of a picture, or tokens. Like `addAnswer`, one is the same or it is not:
+ * signal over noise is that of all of them over those that changed. Others than there were have all changed.
+ */
+function addNumbers(sums: Sums, base: TensorValue, candidate: TensorValue): { identical: boolean; broken: boolean } {
+  const [x, y] = [numbersOf(base), numbersOf(candidate)]
+  const count = Math.max(x.length, y.length)
+  let same = 0
+  for (let i = 0; i < x.length && x.length === y.length; i++) {
+    if (x[i] === y[i]) same++
+    else sums.maxAbs = Math.max(sums.maxAbs, Math.abs(x[i]! - y[i]!))
+  }
+  sums.signal += count
+  sums.noise += count - same
+  sums.numbers += count
+  sums.sameNumbers += same
+  return { identical: same === count, broken: false }
+}
+
 function addOutput(sums: Sums, base: TensorValue, candidate: TensorValue): { identical: boolean; broken: boolean } {
   if (base.dtype === 'string' || candidate.dtype === 'string') {
     const different = (base.data as readonly string[]).filter((text, i) => text !== candidate.data[i]).length
@@ -163,7 +192,7 @@ function addOutput(sums: Sums, base: TensorValue, candidate: TensorValue): { ide
   return { identical, broken }
 }
 
-type Distance = Omit<Sums, 'classLike' | 'named'> & { readonly identical: boolean; readonly broken: boolean }
+type Distance = Pick<Sums, 'signal' | 'noise' | 'maxAbs'> & { readonly identical: boolean; readonly broken: boolean }
 
 /**
  * Where every element is finite, as nearly always: three running numbers and nothing else, at four times the speed of a

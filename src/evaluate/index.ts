@@ -41,7 +41,16 @@ export { type ChannelOptions, type ChannelSession, measureChannels } from './noi
 export * from './noise/equivalence.ts'
 export { foretell, type Odds } from './noise/foretell.ts'
 export { GramSums, openProducts } from './noise/gram.ts'
-export { isCutOff, lowestSqnrDb, measured, noiseRows, typicalSqnrDb } from './noise/lowest-sqnr.ts'
+export {
+  askedWords,
+  isCutOff,
+  keptWords,
+  lowestSqnrDb,
+  measured,
+  noiseRows,
+  typicalSqnrDb,
+  worstOutput,
+} from './noise/lowest-sqnr.ts'
 export * from './noise/moments.ts'
 export { measureRangesAndChannels, type RangesAndChannels } from './noise/ranges-and-channels.ts'
 export * from './noise/sensitivity.ts'

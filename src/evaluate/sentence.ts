@@ -3,6 +3,7 @@ import { CLOSE_DB } from './agreement.ts'
 import { amountText, rowsOf, short, valueText } from './amounts.ts'
 import type { Judgement } from './judge/judge.ts'
 import type { Metric } from './metric/metric.ts'
+import { askedWords, keptWords, worstOutput } from './noise/lowest-sqnr.ts'
 
 /** What a sentence is made of besides the judgement. */
 interface SentenceContext {
@@ -54,12 +55,12 @@ export function agreementSentence(
 ): string {
   const { verdict, grade, agreement, outputs, n, requiredN } = report
   const level = `${short((1 - alpha) * 100)} %`
-  const worst = outputs.reduce<number | null>(
-    (least, { sqnrDb }) => (sqnrDb === null ? least : Math.min(least ?? sqnrDb, sqnrDb)),
-    null,
-  )
-  const distance =
-    worst === null ? 'all outputs are identical' : `the outputs keep ${short(worst)} dB of signal over difference`
+  const worst = worstOutput({ outputs })
+  const distance = !worst
+    ? 'all outputs are identical'
+    : worst.equal === undefined
+      ? `the outputs keep ${short(worst.sqnrDb!)} dB of signal over difference`
+      : `${worst.name} keeps ${keptWords(worst)}`
   const answers = agreement
     ? `${grouped(agreement.changed)} of ${grouped(n)} answers changed, at most ${short(agreement.changedUpperBound * 100)} % (${level})`
     : `${distance} on ${rowsOf(n)}`
@@ -72,7 +73,7 @@ export function agreementSentence(
   const start = grade === 'close' ? 'Close, not proven' : 'Not settled'
   // Enough answers were seen: it is another output that holds it back.
   if (far.length > 0 && agreement && agreement.changedUpperBound <= margin)
-    return `${start}: ${answers}, but ${far.map(({ name, sqnrDb }) => `${name} keeps ${short(sqnrDb!)} dB`).join(', ')} of signal over difference, where ${CLOSE_DB} are asked for; only labels or a metric can tell what that does.`
+    return `${start}: ${answers}, but ${far.map((output) => `${output.name} keeps ${keptWords(output)}, where ${askedWords(output, CLOSE_DB)} are asked for`).join(', ')}; only labels or a metric can tell what that does.`
   if (!agreement)
     return `${start}: ${answers}; such outputs hold no answers to count, so only labels or a metric can tell what that does to the task.`
   return `${start}: ${answers}, and a margin of ${short(margin * 100)} % needs more; ${missing}.`

@@ -215,6 +215,11 @@ export const comparison = report('comparison', {
       maxAbs: number,
       /** One integer or text, beside scores that answer: counted where it changed, and never asked how near it is. */
       named: optional(boolean),
+      /**
+       * Of whole numbers, such as the class of each place of a picture, the share that is the same; decibels are then those
+       * of all of them over those that changed.
+       */
+      equal: optional(number),
     }),
   ),
   slices: list(slice),

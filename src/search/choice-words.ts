@@ -1,4 +1,4 @@
-import { CLOSE_DB, measured } from '../evaluate/index.ts'
+import { askedWords, CLOSE_DB, keptWords, measured } from '../evaluate/index.ts'
 import { type ComparisonReport, grouped } from '../report/index.ts'
 import { rowsToProve } from './rows-to-prove.ts'
 import { capital } from './sentence.ts'
@@ -78,7 +78,7 @@ function farthest(proof: ComparisonReport): string | null {
   if (verdict !== 'inconclusive' || grade !== null) return null
   const far = measured(proof).filter(({ sqnrDb }) => sqnrDb !== null && sqnrDb < CLOSE_DB)
   const [worst] = far.sort((one, other) => one.sqnrDb! - other.sqnrDb!)
-  return worst ? `${worst.name} keeps ${worst.sqnrDb!.toFixed(1)} dB where ${CLOSE_DB} are asked for` : null
+  return worst ? `${worst.name} keeps ${keptWords(worst)} where ${askedWords(worst, CLOSE_DB)} are asked for` : null
 }
 
 const given = ({ fewer }: ProofRows): string =>

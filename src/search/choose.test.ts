@@ -233,6 +233,6 @@ test('why a finalist was not proven is told by the figures of the proof rows', (
   const outputs = [31.2, 22.14, 24.9, null].map((sqnrDb, i) => ({ name: `y${i}`, sqnrDb }))
   const far = proof({ verdict: 'inconclusive', grade: null, outputs, ...unlabelled })
   expect(whyNotProven(far)).toBe(
-    'not proven on the 1,200 proof rows: 7 answers changed, y1 keeps 22.1 dB where 25 are asked for',
+    'not proven on the 1,200 proof rows: 7 answers changed, y1 keeps 22.1 dB of signal over difference where 25 are asked for',
   )
 })

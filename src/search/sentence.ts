@@ -1,4 +1,4 @@
-import { lowestSqnrDb } from '../evaluate/index.ts'
+import { keptWords, worstOutput } from '../evaluate/index.ts'
 import { undecided } from '../recipe/index.ts'
 import { type CandidateResult, type ComparisonReport, grouped, type OptimizationReport } from '../report/index.ts'
 import { type GoalName, NOT_SLOWER } from './goal.ts'
@@ -77,10 +77,12 @@ function lossWords({ chosen, proof, apart, late }: HandedOut): string {
     if (proof.measurablyWorse) return `, measurably worse but proven within the margin${changed ? `: ${changed}` : ''}.`
     return `, no measurable loss${changed ? `: ${changed}` : ''}.`
   }
-  const noise = lowestSqnrDb(proof)
-  const evidence = [changed, noise === null ? null : `signal to noise at least ${noise.toFixed(0)} dB`].filter(
-    (words) => words !== null,
-  )
+  const worst = worstOutput(proof)
+  const noise =
+    worst?.equal === undefined
+      ? worst && `signal to noise at least ${worst.sqnrDb!.toFixed(0)} dB`
+      : `${worst.name} keeps ${keptWords(worst)}`
+  const evidence = [changed, noise ?? null].filter((words) => words !== null)
   const wanted = rowsToProve(proof, apart)
   const more = late
     ? '; more time (--time) proves on more of them'

@@ -37,7 +37,25 @@ export function noiseRows(proof: Outputs & Pick<ComparisonReport, 'n'>): number 
   return Math.min(proof.n, worstOutput(proof)?.noiseRows ?? proof.n)
 }
 
-function worstOutput(proof: Outputs) {
+type Output = ComparisonReport['outputs'][number]
+
+/** How much of an output is kept: decibels; of whole numbers, such as the class of each place, the share that is the same. */
+export function keptWords({ sqnrDb, equal }: Output, digits = 1): string {
+  return equal === undefined
+    ? `${sqnrDb!.toFixed(digits)} dB of signal over difference`
+    : `${shareText(equal)} of its numbers`
+}
+
+/** What so many decibels are of such an output. */
+export function askedWords({ equal }: Output, decibels: number): string {
+  return equal === undefined ? `${decibels}` : shareText(1 - 10 ** (-decibels / 10))
+}
+
+// What is not all is not called all.
+const shareText = (share: number) => `${Math.floor(share * 10_000) / 100} %`
+
+/** The output of the lowest signal-to-noise ratio; undefined where all are identical. */
+export function worstOutput(proof: Outputs) {
   return measured(proof)
     .filter(({ sqnrDb }) => sqnrDb !== null)
     .sort((a, b) => a.sqnrDb! - b.sqnrDb!)[0]

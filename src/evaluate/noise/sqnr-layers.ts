@@ -12,7 +12,7 @@ export interface LayerNoise {
 }
 
 export interface LayersResult {
-  /** Of the worst graph output; null where no output differs. */
+  /** Of the worst graph output, or of what outputs that are no floats are chosen by; null where none differs. */
   readonly sqnrDb: number | null
   /** Nodes by the noisiest value that both models have of each, the noisiest first; those without any difference last. */
   readonly layers: readonly LayerNoise[]
@@ -58,7 +58,7 @@ export async function measureLayers(
       for (const [name, tally] of await compareValues(base, candidate, fetchable, feeds)) tallies.set(name, tally)
     }
   }
-  const decibels = outputs.flatMap((name) => tallies.get(name)?.decibels ?? [])
+  const decibels = heard(before, outputs, tallies).flatMap((name) => tallies.get(name)?.decibels ?? [])
   const key = ({ decibels }: NoiseTally) => decibels ?? Number.POSITIVE_INFINITY
   const noisiestFirst = [...tallies].sort(([, a], [, b]) => (key(a) === key(b) ? 0 : key(a) - key(b)))
   const layers = new Map<Node, LayerNoise>()
@@ -68,6 +68,23 @@ export async function measureLayers(
       layers.set(node, { name: nodeLabel(node), value, sqnrDb: tally.decibels })
   }
   return { sqnrDb: decibels.length > 0 ? Math.min(...decibels) : null, layers: [...layers.values()] }
+}
+
+/**
+ * The outputs whose noise can be told; where all are numbers of classes, names and the like, the nearest values behind
+ * them of which it can: the scores that they are chosen by.
+ */
+function heard(model: Model, outputs: readonly string[], tallies: ReadonlyMap<string, NoiseTally>): readonly string[] {
+  const seen = (name: string) => tallies.get(name)?.seen === true
+  if (outputs.some(seen)) return outputs
+  const makers = new Map(model.graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)))
+  const [found, passed] = [new Set<string>(), new Set(outputs)]
+  for (const name of passed)
+    for (const input of makers.get(name)?.inputs ?? []) {
+      if (seen(input)) found.add(input)
+      else passed.add(input)
+    }
+  return [...found]
 }
 
 /** The values that `measureLayers` compares: the outputs, and what a node makes in both models, but for those `apart`. */

@@ -203,11 +203,16 @@ function outputs(report: ComparisonReport): Markup {
   return html`<details><summary>Outputs, number by number</summary>${table(
     [
       { head: 'Output', cell: (row) => row.name },
-      { head: 'Signal to noise', numeric: true, cell: (row) => (row.named ? '–' : decibels(row.sqnrDb)) },
+      { head: 'Signal to noise', numeric: true, cell: (row) => kept(row) },
       { head: 'Largest difference', numeric: true, cell: (row) => row.maxAbs.toPrecision(3) },
     ],
     report.outputs,
   )}</details>`
+}
+
+function kept({ named, equal, sqnrDb }: ComparisonReport['outputs'][number]): string {
+  if (named) return '–'
+  return equal === undefined || sqnrDb === null ? decibels(sqnrDb) : `${Math.floor(equal * 10_000) / 100} % the same`
 }
 
 function sliceTable(slices: readonly SliceResult[], what: string): Markup {
