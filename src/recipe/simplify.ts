@@ -3,6 +3,7 @@ import { allNodes, type Model } from '../ir/index.ts'
 import { newestRunning, opsetFor, TARGET_OPSET } from '../onnx/index.ts'
 import { simplifyPasses, UNDO_ALL, UNDO_EACH_RUN } from '../passes/index.ts'
 import type { Recipe, RewriteReport } from '../report/index.ts'
+import { lostInputs } from './lost-inputs.ts'
 import { proveEqual } from './prove-equal.ts'
 import { provenTrail } from './proven-trail.ts'
 import type { SampleOptions } from './samples.ts'
@@ -103,7 +104,11 @@ export async function simplify(model: Model, options: SimplifyOptions = {}): Pro
     options.verify === false
       ? { trail: await make(), equivalence: null, warnings: [] }
       : await provenTrail(model, make, (made) => proveEqual(model, made.model, options), options)
-  const told = [...warnings, ...(equivalence ? leftUnseen(omittedOutputs(model)) : [])]
+  const told = [
+    ...warnings,
+    ...lostInputs(model, trail.model),
+    ...(equivalence ? leftUnseen(omittedOutputs(model)) : []),
+  ]
   const report: RewriteReport = {
     kind: 'rewrite',
     version: 1,

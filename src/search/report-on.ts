@@ -1,6 +1,14 @@
 import type { Dataset } from '../data/index.ts'
 import { labelDoubts, marginDoubts } from '../evaluate/index.ts'
-import { type Built, isNewer, machineOf, oldestRuntime, provePortable, saturationOf } from '../recipe/index.ts'
+import {
+  type Built,
+  isNewer,
+  lostInputs,
+  machineOf,
+  oldestRuntime,
+  provePortable,
+  saturationOf,
+} from '../recipe/index.ts'
 import { type CandidateResult, type OptimizationReport, runtimeInWords } from '../report/index.ts'
 import type { Choice } from './choose.ts'
 import { roughSpeed } from './disturbed.ts'
@@ -119,6 +127,7 @@ async function reportFrom(findings: Findings, chosen: Built | null): Promise<Opt
             `${choice.id}, which is handed out, runs in ${runtimeInWords(runtime)}; the original from ${before.release} on`,
           ]
         : []),
+      ...lostInputs(bench.original.model, made),
       ...(rough ? [rough] : []),
       ...(saturation?.safe === false ? [saturation.sentence] : []),
       ...pool.warnings,

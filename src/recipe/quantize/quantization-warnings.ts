@@ -2,6 +2,7 @@ import { type Feeds, inputsOf, leftUnseen, omittedOutputs } from '../../engine/i
 import { CALIBRATION_ROWS, castNotes } from '../../evaluate/index.ts'
 import type { Model } from '../../ir/index.ts'
 import type { CalibrationReport, PassRun, QuantizationReport, Report } from '../../report/index.ts'
+import { lostInputs } from '../lost-inputs.ts'
 import type { FloatStart } from './float-start.ts'
 import { keepsNothing } from './keep-float.ts'
 import type { ReadKernels } from './measure-quantized.ts'
@@ -59,6 +60,7 @@ export function quantizationWarnings(outcome: Outcome, options: QuantizeOptions)
     ...(run.applied === 0 ? [nothingDone(outcome.float, run)] : []),
     ...(outcome.unrounded === 'none' ? [] : [ROUNDED_BEFORE[outcome.unrounded]]),
     ...outcome.leftOut,
+    ...lostInputs(model, outcome.quantized),
     ...outcome.gone.map(keepsNothing),
     ...leftUnseen(omittedOutputs(model)),
     ...(data ? castNotes(inputsOf(model), data) : []),
