@@ -5,11 +5,12 @@ import { type DetectionListCheck, detectionListCheck } from './metric/detection-
 import { tokenAgreement } from './metric/language.ts'
 import { decibelsOrNull, toDecibels } from './noise/sqnr.ts'
 import { isClassLike } from './outputs/class-like.ts'
-import { numbersOf, type RowOutputs, topAnswer } from './outputs/row-outputs.ts'
+import { numbersOf, type RowOutputs } from './outputs/row-outputs.ts'
+import { sameAnswer } from './outputs/same-answer.ts'
 
 /** How the outputs of one row differ. */
 interface RowDifference {
-  /** The top answer of a class-like output differs; false where no output is class-like. */
+  /** The answer of a class-like output differs (see `sameAnswer`); false where no output is class-like. */
   readonly changed: boolean
   /** Every element of every output is the same. */
   readonly identical: boolean
@@ -99,8 +100,7 @@ export function differences(sequences: ReadonlySet<string> = new Set()): Differe
         of.named &&= named
         if (classLike) of.found.add(value)
         hasClasses ||= classLike
-        if (classLike && (value.data.length !== other.data.length || topAnswer(value) !== topAnswer(other)))
-          changed = true
+        if (classLike && !sameAnswer(value, other)) changed = true
       }
       rows++
       const next = tokenAgreement(base, candidate, scores)
@@ -137,7 +137,7 @@ const isAnswer = ({ classLike, found }: OverRows) => classLike && !found.isList
  * others, so signal over noise is that of the rows over those where it changed.
  */
 function addAnswer(sums: Sums, base: TensorValue, candidate: TensorValue): { identical: boolean; broken: boolean } {
-  const identical = topAnswer(base) === topAnswer(candidate) && base.data.length === candidate.data.length
+  const identical = sameAnswer(base, candidate)
   sums.signal += 1
   sums.noise += identical ? 0 : 1
   const distance = base.dtype === 'string' ? 0 : Math.abs(numbersOf(base)[0]! - numbersOf(candidate)[0]!)

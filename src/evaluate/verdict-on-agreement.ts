@@ -79,6 +79,6 @@ function warningsOf(verdict: Verdict, { changed, different }: AgreementCounts, a
   if (changed === null || different === 0) return undirected
   return [
     ...undirected,
-    `The greatest element of ${answers.join(', ')} was taken as the answer. That is right for class scores; for anything else (an embedding, a signal) only labels or a metric can tell.`,
+    `The greatest element of ${answers.join(', ')} was taken as the answer (where each label is a yes or no, these as well). That is right for class scores; for anything else (an embedding, a signal) only labels or a metric can tell.`,
   ]
 }
