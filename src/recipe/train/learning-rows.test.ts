@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { memoryDataset } from '../../data/index.ts'
-import { labelsOf } from './learning-rows.ts'
+import { parseModel } from '../../ir/index.ts'
+import { askTeacher, labelsOf } from './learning-rows.ts'
 
 test('a row without a label is named as such, and a label beyond the classes with their number', async () => {
   const inputs = [{ name: 'x', dtype: 'float32', shape: ['N', 1] }] as const
@@ -18,4 +19,17 @@ test('a row without a label is named as such, and a label beyond the classes wit
     hint: expect.stringMatching(/without any labels, .* learned$/),
   })
   await expect(learned(0, 3)).rejects.toThrow('the label 3 of row 1 is none of 3 classes')
+})
+
+test('a teacher of exactly several rows at a time is refused by its input, whatever is left for its last run', async () => {
+  const teacher = parseModel(
+    '<ir_version: 8, opset_import: ["" : 13]> g (float[4,1] x) => (float[4,1] y) { y = Relu(x) }',
+  )
+  const inputs = [{ name: 'x', dtype: 'float32', shape: [4, 1] }] as const
+  const data = await memoryDataset({ x: { dtype: 'float32', dims: [7, 1], data: new Float32Array(7) } }, { inputs })
+  await expect(
+    askTeacher(teacher, { outputs: [], label: null }, data, [0, 1, 2, 3, 4, 5, 6], {}),
+  ).rejects.toMatchObject({
+    message: 'input "x" takes exactly 4 rows at a time (shape [4,1])',
+  })
 })

@@ -1,6 +1,6 @@
 import { type Augmentation, changesOf, type Dataset, type Rows } from '../../data/index.ts'
 import { openIsolated, type PortValue, type Session, type TensorValue } from '../../engine/index.ts'
-import { feedsOf, requireLabel, rowsPerRun } from '../../evaluate/index.ts'
+import { feedsOf, requireLabel, requireOpenRows, rowsPerRun } from '../../evaluate/index.ts'
 import type { Model } from '../../ir/index.ts'
 import { modelDigest } from '../../onnx/index.ts'
 import { UserError } from '../../platform/index.ts'
@@ -41,6 +41,7 @@ export async function askTeacher(
   const place = new Map(rows.map((row, i) => [row, i]))
   const kept = new Map<string, { data: Float32Array; size: number; dims: readonly number[] }>()
   try {
+    requireOpenRows(session.inputs, data)
     const fetch = [...new Set(goal.outputs.map((output) => output.teacher))]
     let done = 0
     for await (const part of readRows(data, session.inputs, rows, BATCH, goal.label ? [goal.label.field] : [])) {
