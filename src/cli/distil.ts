@@ -35,7 +35,11 @@ export const distilVerb: Verb = {
       help: 'draw its weights anew, by seed and fan-in, instead of starting from those in the file',
       with: 'student',
     },
-    width: { type: 'string', value: 'SHARE', help: 'channels that a student cut from the teacher keeps (0.5)' },
+    width: {
+      type: 'string',
+      value: 'SHARE',
+      help: 'channels that a student cut from the teacher keeps (0.5, or 1 where --depth or --resolution is said)',
+    },
     depth: { type: 'string', value: 'SHARE', help: 'residual blocks that it keeps (1)' },
     resolution: {
       type: 'string',

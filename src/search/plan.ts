@@ -120,7 +120,7 @@ export function equalisedSpecs(spec: CandidateSpec): readonly CandidateSpec[] {
   return EQUALISATIONS.map((equalise) => ({
     ...spec,
     id: `${spec.id}-equal${equalise}`,
-    words: `${spec.words}, channels ${equalise === 1 ? 'fully' : 'half'} equalised`,
+    words: `${spec.words}, each channel ${equalise === 1 ? 'under' : 'half of the way to'} a scale of its own, which the weights around it take up`,
     pass: { ...spec.pass, equalise },
   }))
 }

@@ -29,7 +29,8 @@ test('products whose codes are widened in every run are told by what a sample ma
   expect(ratioOf(few)).toBeGreaterThan(many)
   expect(many).toBeGreaterThan(1.5)
   expect(many).toBeLessThan(2.5)
-  expect(widenedWarning(model, row(8), 'portable')[0]).not.toContain('--accuracy-level 4')
+  // Its kernels never saturate, so that it is portable as well.
+  expect(widenedWarning(model, row(8), 'portable')).toEqual([few])
 })
 
 test('four bits: one row is as fast as in float, some are not, and many hide it', async () => {

@@ -23,11 +23,7 @@ export function widenedWarning(quantized: Model, row: Feeds | undefined, target:
     bits === 4 && most > 1 ? ' (of 1 row, as where a text is written token by token, as long as in float)' : ''
   const beyondFew =
     bits === 8 && most > 1 ? ' (on processors without VNNI it is faster than float for few rows alone)' : ''
-  const level =
-    bits === 8 && target === 'portable'
-      ? ''
-      : `--accuracy-level 4, which rounds what they read to 8 bits${beyondFew}, or `
   return [
-    `by their usual costs ${products} ${ratio.toFixed(1)} times as long as in float${alone}: ${each} ${read} of a sample here, and at accuracy level 0 all codes are widened in every run; for speed take ${level}--scheme dynamic-int8 or static-int8`,
+    `by their usual costs ${products} ${ratio.toFixed(1)} times as long as in float${alone}: ${each} ${read} of a sample here, and at accuracy level 0 all codes are widened in every run; for speed take --accuracy-level 4, which rounds what they read to 8 bits${beyondFew}, or --scheme dynamic-int8 or static-int8`,
   ]
 }

@@ -7,8 +7,8 @@
  * the same codes. With 4 bits, a table that is no product's stays float, in float16 where that holds all its values.
  * Small matrices (`fewest`), and those of other than two dimensions, are stored as convolutions are, in 8 bits.
  * Illegal: weights that are not constant, finite float32; a block that no kernel takes; an operator set older than 21
- * where convolutions are stored in 4 bits; a rounding whose evidence is not there; for `portable`, 8 bits at accuracy
- * level 4. Left alone: what would save fewer bytes than it takes, and the weights of other operators.
+ * where convolutions are stored in 4 bits; a rounding whose evidence is not there. Left alone: what would save fewer
+ * bytes than it takes, and the weights of other operators.
  * Source: ONNX Runtime, contrib operators; of the roundings: `block-grid.ts` (HQQ) and `gptq.ts`.
  */
 import { type Model, type Node, nodeLabel, tensorValues, transposedMatrix } from '../../../ir/index.ts'
