@@ -29,6 +29,7 @@ test('a student that is written as model.onnx is told from a teacher of that nam
     cost: { seconds: 1, steps: 1, breakEvenAnswers: null },
     warnings: [],
     metric: 'top1',
+    ...{ sentence: '', proof: '' },
   } as unknown as DistillationReport
   const lines = renderTerminal(report, { color: false, width: 120 }).split('\n')
   expect(lines.filter((line) => /^\S*model\.onnx /.test(line)).map((line) => line.split(' ')[0])).toEqual([

@@ -6,12 +6,14 @@ import { UserError } from '../../platform/index.ts'
 import {
   type ComparisonReport,
   type LatencyReport,
+  listed,
   type RobustnessReport,
   type SelectedModel,
   type SelectionReport,
   shortPaths,
 } from '../../report/index.ts'
 import { compareFor, type GatedOptions, gated, stressed, timed, withSession } from './compare-gated.ts'
+import { fastestOf } from './fastest.ts'
 import { type NamedModel, ownInputs } from './own-inputs.ts'
 
 /**
@@ -125,13 +127,15 @@ function reportOf(
     .map((row) => ({ ...row, onFront: !rows.some((other) => other !== row && beats(other, row, worth)) }))
     .sort((a, b) => Number(b.admitted) - Number(a.admitted) || worth(b) - worth(a) || a.p50Ms - b.p50Ms)
   const admitted = models.filter((row) => row.admitted)
-  const fastest = [...admitted].sort((a, b) => a.p50Ms - b.p50Ms)[0]
+  const shown = shortPaths(models.map(({ path }) => path))
+  const { fastest, ties } = fastestOf(admitted) ?? { fastest: null, ties: [] }
+  const alike = listed(ties.map(({ path }) => shown.get(path)!))
   const through = gates.length === 1 ? 'the gate' : gates.length === 2 ? 'both gates' : `all ${gates.length} gates`
   return {
     kind: 'selection',
     version: 1,
     sentence: fastest
-      ? `${admitted.length} of ${models.length} models ${admitted.length === 1 ? 'passes' : 'pass'} ${through}; ${shortPaths(models.map(({ path }) => path)).get(fastest.path)} is the fastest of them.`
+      ? `${admitted.length} of ${models.length} models ${admitted.length === 1 ? `passes ${through}: ${shown.get(fastest.path)}` : `pass ${through}; ${shown.get(fastest.path)} is the fastest of them${alike && `, though this run does not tell it from ${alike}`}`}.`
       : `None of ${models.length} models passes ${through}.`,
     metric: first.metric,
     higherIsBetter: first.higherIsBetter,
@@ -140,7 +144,10 @@ function reportOf(
     models,
     front: models.filter(({ onFront }) => onFront).map(({ path }) => path),
     chosen: fastest
-      ? { path: fastest.path, reason: `it passes ${through} and has the least median latency of those that do` }
+      ? {
+          path: fastest.path,
+          reason: `it passes ${through} and has the least median latency of those that do${alike && `; ${alike} may take as little, since the intervals of their times meet`}`,
+        }
       : null,
     threads: latency.threads,
     cpu: latency.cpu,

@@ -1,4 +1,5 @@
-import type { RobustnessReport } from '../../report/index.ts'
+import { listed, type RobustnessReport } from '../../report/index.ts'
+import { columnsInWords } from '../robustness-words.ts'
 import { count, fileName, inWords, metricValue, percent, plural, signed } from '../words.ts'
 import { HEAT_STYLE, heatMap } from './heat-map.ts'
 import { lineChart, TONES } from './line-chart.ts'
@@ -17,7 +18,7 @@ export function robustnessPage(report: RobustnessReport): string {
 ${title !== report.sentence && html`<p>${report.sentence}</p>`}
 <p class="soft">${plural(report.n, 'row')} of ${fileName(report.data.path)} (${report.modality}), the same rows and the same seed (${report.seed}) for every model.${!report.labelled && ' There are no labels: a row counts as right where the answer is the one that the model gives to the untouched row.'}</p>
 ${modelTable(report)}
-${meanings(report)}
+${report.corruptions.length > 0 && html`<p class="soft">${columnsInWords(report).join(' ')}</p>`}
 ${report.corruptions.length > 0 && html`<h2>Corruptions</h2>${heatMaps(report)}`}
 ${calibration(report)}
 ${strangers(report)}
@@ -41,18 +42,15 @@ function headline({ models, sentence }: RobustnessReport): string {
   const stand = ({ length }: readonly string[]) => (length === 1 ? 'stands' : 'stand')
   const first = base!.path
   return [
-    ...(worse.length > 0 ? [`${allOf(worse)} ${stand(worse)} corruptions worse than ${first}`] : []),
+    ...(worse.length > 0 ? [`${listed(worse)} ${stand(worse)} corruptions worse than ${first}`] : []),
     ...(open.length > 0
       ? [
-          `${worse.length > 0 ? 'it' : 'It'} is open whether ${allOf(open)} ${stand(open)} corruptions as well as ${first}`,
+          `${worse.length > 0 ? 'it' : 'It'} is open whether ${listed(open)} ${stand(open)} corruptions as well as ${first}`,
         ]
       : []),
-    ...(equal.length > 0 ? [`${allOf(equal)} ${stand(equal)} corruptions as well as ${first}`] : []),
+    ...(equal.length > 0 ? [`${listed(equal)} ${stand(equal)} corruptions as well as ${first}`] : []),
   ].join('; ')
 }
-
-const allOf = (names: readonly string[]) =>
-  names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
 
 function modelTable(report: RobustnessReport): Markup {
   return table(
@@ -86,12 +84,6 @@ function modelTable(report: RobustnessReport): Markup {
     ],
     report.models,
   )
-}
-
-/** What the columns of the table say, for who meets them the first time. */
-function meanings({ models, missing, corruptions }: RobustnessReport): Markup {
-  if (corruptions.length === 0) return html``
-  return html`<p class="soft">${!('mce' in missing) && 'mCE, the mean corruption error, divides the errors of a model by those of the first under each corruption: 1 is as many, below 1 is better; the relative one takes the errors on clean rows off first. '}${models.length > 1 && 'Churn is the share of corrupted rows that a model answers otherwise than the first.'}</p>`
 }
 
 function heatMaps({ models, corruptions, severities, metric, higherIsBetter, alpha }: RobustnessReport): Markup {

@@ -1,7 +1,7 @@
 import type { AttackReport } from '../../report/index.ts'
 import { count, percent, plural, signed } from '../words.ts'
 import { section } from './section.ts'
-import { paint, type Style, textTable } from './table.ts'
+import { headline, paint, type Style, textTable, wrap } from './table.ts'
 
 type Stand = Pick<AttackReport, 'clean' | 'robust' | 'byAttack' | 'gradient' | 'alarms'>
 
@@ -22,8 +22,11 @@ export function attack(report: AttackReport, style: Style): string {
   const share = (correct: number, n: number) => `${count(correct)} (${percent(n === 0 ? 0 : correct / n)})`
   const row = (head: string, cell: (stand: Stand) => string) => [head, ...stands.map(([, stand]) => cell(stand))]
   return [
-    paint('bold', report.sentence, style),
-    `${report.norm === 'linf' ? 'L∞' : 'L2'} radius ${report.eps}, values within [${report.range.join(', ')}] (from the ${report.rangeFrom}), seed ${report.seed}`,
+    ...headline(report.sentence, style),
+    ...wrap(
+      `${report.norm === 'linf' ? 'L∞' : 'L2'} radius ${report.eps}, values within [${report.range.join(', ')}] (from the ${report.rangeFrom}), seed ${report.seed}`,
+      style.width,
+    ),
     '',
     textTable(
       [{ head: 'rows right' }, ...stands.map(([path]) => ({ head: path, right: true }))],
@@ -37,16 +40,19 @@ export function attack(report: AttackReport, style: Style): string {
       style,
     ),
     '',
-    ...stands.map(([path, { gradient }]) => `gradient of ${path}: ${GRADIENTS[gradient]}`),
-    ...(paired && against
-      ? [
-          `${plural(paired.candidateOnly, 'row')} stand only in ${report.model.path}, ${count(paired.baseOnly)} only in ${against.path}: ${signed(paired.difference)} (${signed(paired.ci[0])} to ${signed(paired.ci[1])})`,
-        ]
-      : []),
+    ...[
+      ...stands.map(([path, { gradient }]) => `gradient of ${path}: ${GRADIENTS[gradient]}`),
+      ...(paired && against
+        ? [
+            `${plural(paired.candidateOnly, 'row')} stand only in ${report.model.path}, ${count(paired.baseOnly)} only in ${against.path}: ${signed(paired.difference)} (${signed(paired.ci[0])} to ${signed(paired.ci[1])})`,
+          ]
+        : []),
+    ].flatMap((line) => wrap(line, style.width)),
     ...section(
       paint('red', 'alarms', style),
       stands.flatMap(([path, { alarms }]) => alarms.map((alarm) => `${path}: ${alarm}`)),
+      style,
     ),
-    ...section('warnings', report.warnings),
+    ...section('warnings', report.warnings, style),
   ].join('\n')
 }

@@ -7,8 +7,8 @@ import {
 } from '../../report/index.ts'
 import { gateSentence, verdictOfAll } from '../pipeline/checks.ts'
 import { count, metricValue, percent, plural, repeats, signed } from '../words.ts'
-import { hanging, section } from './section.ts'
-import { paint, type Style, textTable, verdictWord, wrap } from './table.ts'
+import { section } from './section.ts'
+import { headline, type Style, textTable, wrap } from './table.ts'
 
 /** Rows that changed, of those that a report holds, that fit a screen. */
 const MOST_FLIPS = 8
@@ -16,12 +16,9 @@ const MOST_FLIPS = 8
 /** The verdict first, why, the figures behind it, and the groups and rows that changed. */
 export function comparison(report: ComparisonReport, style: Style): string {
   const { mined, classes = [], gaps = [], gate, story = [] } = report
-  const words = gate
-    ? [`${verdictWord(verdictOfAll(report), null, style)}  ${paint('bold', gateSentence(gate), style)}`]
-    : []
   return [
-    ...words,
-    `${verdictWord(report.verdict, report.grade, style)}  ${paint('bold', report.sentence, style)}`,
+    ...(gate ? headline(gateSentence(gate), style, { verdict: verdictOfAll(report) }) : []),
+    ...headline(report.sentence, style, report),
     ...(gate ? ['', gateTable(gate.checks, style)] : []),
     '',
     ...story.map((paragraph) => wrap(paragraph, style.width).join('\n')),
@@ -38,9 +35,10 @@ export function comparison(report: ComparisonReport, style: Style): string {
         (gap) =>
           `${gap.field}: ${metricValue(gap.base)} → ${metricValue(gap.candidate)}, change ${signed(gap.change)} (${signed(gap.ci[0])} to ${signed(gap.ci[1])})`,
       ),
+      style,
     ),
     ...flippedRows(report, style),
-    ...section('warnings', hanging(report.warnings, style)),
+    ...section('warnings', report.warnings, style),
   ].join('\n')
 }
 

@@ -13,7 +13,7 @@ import {
 } from '../words-load.ts'
 import { plot } from './plot.ts'
 import { whole } from './section.ts'
-import { paint, type Style, textTable } from './table.ts'
+import { paint, type Style, textTable, wrap } from './table.ts'
 
 /** A prompt and the token behind it: two speeds of a language model. */
 function decoding({ decoding: phases }: LatencyReport, style: Style): readonly string[] {
@@ -51,20 +51,25 @@ function decoding({ decoding: phases }: LatencyReport, style: Style): readonly s
 export function latency(report: LatencyReport, style: Style): string {
   return [
     paint('bold', SCENARIO_WORDS[report.scenario] ?? report.scenario, style),
-    `${report.scenario}, ${plural(report.threads, 'thread')}${report.cores ? ` on core ${report.cores.join(', ')}` : ''}, batch ${report.batch}${report.queryRows !== undefined && report.queryRows !== report.batch ? `, ${report.queryRows} rows a query` : ''}, ${report.cpu}, ${report.runtime}`,
+    ...wrap(
+      `${report.scenario}, ${plural(report.threads, 'thread')}${report.cores ? ` on core ${report.cores.join(', ')}` : ''}, batch ${report.batch}${report.queryRows !== undefined && report.queryRows !== report.batch ? `, ${report.queryRows} rows a query` : ''}, ${report.cpu}, ${report.runtime}`,
+      style.width,
+    ),
     '',
     modelTable(report, style),
     ...whole(
       'under load',
       report.models.flatMap((model) => (model.load ? [loadLine(model)] : [])),
+      style,
     ),
-    ...whole('how sure', report.models.flatMap(boundLine)),
+    ...whole('how sure', report.models.flatMap(boundLine), style),
     ...whole(
       'how long one run takes beside another, by turns',
       report.ratios.map(
         (ratio) =>
           `${ratio.other} takes ${ratio.median.toFixed(3)} of the time of ${ratio.base} (95 % interval ${ratio.ci[0].toFixed(3)} to ${ratio.ci[1].toFixed(3)})`,
       ),
+      style,
     ),
     ...decoding(report, style),
     ...sweep(report, style),
@@ -77,11 +82,12 @@ export function latency(report: LatencyReport, style: Style): string {
             ]
           : [],
       ),
+      style,
     ),
     ...costTable(report, style),
-    ...whole('break-even', breakEvenLines(report)),
-    ...whole('energy', energyLines(report)),
-    ...whole('warnings', report.warnings),
+    ...whole('break-even', breakEvenLines(report), style),
+    ...whole('energy', energyLines(report), style),
+    ...whole('warnings', report.warnings, style),
   ].join('\n')
 }
 
@@ -127,7 +133,7 @@ function costTable({ costs, models }: LatencyReport, style: Style): readonly str
       ]),
       style,
     ),
-    paint('dim', `if ${costs.assumes}`, style),
+    ...wrap(`if ${costs.assumes}`, style.width).map((line) => paint('dim', line, style)),
   ]
 }
 
@@ -141,7 +147,7 @@ function sweep(report: LatencyReport, style: Style): readonly string[] {
     points: front.filter((point) => point.path === path).map(({ p99Ms, throughput }) => [p99Ms, throughput] as const),
   }))
   return [
-    ...whole('the most that it gives', bestLines(report)),
+    ...whole('the most that it gives', bestLines(report), style),
     '',
     'rows a second (up) against p99 in ms (right), what nothing else beats:',
     plot(series, Math.min(style.width, 72)),

@@ -8,7 +8,7 @@ import type {
 import { bytes, count, metricValue, ms, percent, plural, times } from '../words.ts'
 import { runsIn } from './runs-in.ts'
 import { section } from './section.ts'
-import { paint, type Style, textTable, verdictWord } from './table.ts'
+import { headline, type Style, textTable, wrap } from './table.ts'
 
 /** The verdict, the model before and after, what was removed where, and what had to stay. */
 export function pruning(report: PruningReport, style: Style): string {
@@ -21,10 +21,12 @@ export function pruning(report: PruningReport, style: Style): string {
         ({ nodes, kept, removed }) =>
           `${count(kept)} of ${count(kept + removed)} kept: ${nodes.slice(0, 4).join(', ')}${nodes.length > 4 ? `, … (${nodes.length})` : ''}`,
       ),
+      style,
     ),
     ...section(
       'held in place',
       report.held.map(({ node, reason }) => `${node}: ${reason}`),
+      style,
     ),
     ...tail(report, style),
   ].join('\n')
@@ -36,13 +38,13 @@ export function distillation(report: DistillationReport, style: Style): string {
     ...head(report, style),
     ...sides(report, [report.teacher, report.student], style),
     '',
-    `student: ${report.recipe}`,
+    ...wrap(`student: ${report.recipe}`, style.width),
     ...tail(report, style),
   ].join('\n')
 }
 
 /** The noise of each part with nearest and with learned codes, and what was left alone. */
-export function learnedWeights(report: LearnedWeightsReport): string {
+export function learnedWeights(report: LearnedWeightsReport, style: Style): string {
   return [
     `learned for ${plural(Object.keys(report.weights).length, 'weight')} on ${plural(report.samples, 'row')}`,
     ...section(
@@ -51,10 +53,12 @@ export function learnedWeights(report: LearnedWeightsReport): string {
         ({ weights, nearest, learned, kept }) =>
           `${weights.join(', ')}: ${nearest.toExponential(2)}, ${learned.toExponential(2)}, ${kept} kept`,
       ),
+      style,
     ),
     ...section(
       'left',
       report.left.map(({ name, reason }) => `${name}: ${reason}`),
+      style,
     ),
   ].join('\n')
 }
@@ -66,8 +70,10 @@ export function tuning(report: TuningReport, style: Style): string {
     ...head(report, style),
     ...sides(report, [report.before, report.after], style),
     '',
-    `${report.scheme} without tuning: ${metricValue(plain.metric)}, ${plain.verdict}${gapClosed === null || gapClosed < 0 ? '' : `; tuning gave back ${percent(gapClosed)} of what it lost`}`,
-    `learned: ${plural(scales.values, 'scale')} of values and ${plural(scales.weights, 'scale')} of weights, and the weights`,
+    ...[
+      `${report.scheme} without tuning: ${metricValue(plain.metric)}, ${plain.verdict}${gapClosed === null || gapClosed < 0 ? '' : `; tuning gave back ${percent(gapClosed)} of what it lost`}`,
+      `learned: ${plural(scales.values, 'scale')} of values and ${plural(scales.weights, 'scale')} of weights, and the weights`,
+    ].flatMap((line) => wrap(line, style.width)),
     ...tail(report, style),
   ].join('\n')
 }
@@ -75,8 +81,8 @@ export function tuning(report: TuningReport, style: Style): string {
 type Learning = PruningReport | DistillationReport | TuningReport
 
 const head = (report: Learning, style: Style): readonly string[] => [
-  `${verdictWord(report.verdict, null, style)}  ${paint('bold', report.sentence, style)}`,
-  report.proof,
+  ...headline(report.sentence, style, { verdict: report.verdict }),
+  ...wrap(report.proof, style.width),
   '',
 ]
 
@@ -103,7 +109,7 @@ function sides({ metric, speedup }: Learning, [before, after]: readonly [Learned
     [row(before, speedup === null ? '–' : '1×'), row(after, speedup === null ? '–' : times(speedup))],
     style,
   )
-  return [table, ...runsIn(after)]
+  return [table, ...runsIn(after, style)]
 }
 
 function tail(report: Learning, style: Style): readonly string[] {
@@ -130,8 +136,11 @@ function tail(report: Learning, style: Style): readonly string[] {
         ]
       : []),
     '',
-    `rows: ${count(rows.train)} to train, ${count(rows.select)} to choose the epoch, ${count(rows.prove)} to prove`,
+    ...wrap(
+      `rows: ${count(rows.train)} to train, ${count(rows.select)} to choose the epoch, ${count(rows.prove)} to prove`,
+      style.width,
+    ),
     `training: ${cost.seconds.toFixed(0)} s, ${plural(cost.steps, 'step')}${cost.breakEvenAnswers === null ? '' : `; made up for after ${count(cost.breakEvenAnswers)} answers`}`,
-    ...section('warnings', report.warnings),
+    ...section('warnings', report.warnings, style),
   ]
 }

@@ -1,7 +1,7 @@
 import type { CandidateResult, OptimizationReport } from '../../report/index.ts'
 import { bytes, count, metricValue, ms, percent, times } from '../words.ts'
-import { hanging, section } from './section.ts'
-import { paint, type Style, type TextColumn, textTable, verdictWord, wrap } from './table.ts'
+import { section } from './section.ts'
+import { headline, type Style, type TextColumn, textTable, verdictWord, wrap } from './table.ts'
 
 interface Column extends TextColumn {
   readonly original: string
@@ -12,7 +12,7 @@ interface Column extends TextColumn {
 export function optimization(report: OptimizationReport, style: Style): string {
   const columns = columnsOf(report, style)
   return [
-    ...wrap(report.sentence, style.width).map((line) => paint('bold', line, style)),
+    ...headline(report.sentence, style),
     ...wrap(report.chosen.reason, style.width),
     '',
     textTable(
@@ -28,9 +28,12 @@ export function optimization(report: OptimizationReport, style: Style): string {
     ...otherRows(report).flatMap((line) => wrap(line, style.width)),
     ...timedAgain(report).flatMap((line) => wrap(line, style.width)),
     '',
-    `rows: ${count(report.rows.calibrate)} to calibrate, ${count(report.rows.select)} to select, ${count(report.rows.prove)} to prove`,
+    ...wrap(
+      `rows: ${count(report.rows.calibrate)} to calibrate, ${count(report.rows.select)} to select, ${count(report.rows.prove)} to prove`,
+      style.width,
+    ),
     // What the proof warns of holds for the model that is handed out.
-    ...section('warnings', hanging([...new Set([...report.warnings, ...(report.proof?.warnings ?? [])])], style)),
+    ...section('warnings', [...new Set([...report.warnings, ...(report.proof?.warnings ?? [])])], style),
   ].join('\n')
 }
 

@@ -14,6 +14,6 @@ export function prediction(report: PredictionReport, style: Style): string {
     `${rowsPerSecond === 0 ? 'nothing was left to run' : `${count(Math.round(rowsPerSecond))} rows a second`}, ${plural(batch, 'row')} a run`,
     ...(skipped > 0 ? [`${plural(skipped, 'row')} of ${fileName(report.data.path)} could not be used`] : []),
     `a row holds ${report.outputs.map(({ name, dtype, shape: dims }) => `${name} ${dtype}${shape(dims)}`).join(', ')}`,
-    ...section('notes', report.notes),
+    ...section('notes', report.notes, style),
   ].join('\n')
 }

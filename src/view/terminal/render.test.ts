@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import type { RewriteReport } from '../../report/index.ts'
+import type { Report, RewriteReport } from '../../report/index.ts'
 import { renderTerminal } from './render.ts'
-import { wrap } from './table.ts'
+import { headline, wrap } from './table.ts'
 
 test('a number keeps its per cent sign where a line ends', () => {
   expect(wrap('the new one 94.2 %. So', 16)).toEqual(['the new one', '94.2 %. So'])
@@ -22,4 +22,61 @@ test.each([
   const text = renderTerminal(report, { color: false, width: 80 })
   expect(text).toContain('no pass found anything to simplify')
   expect(text).not.toContain('applied')
+})
+
+const LONG =
+  'the outputs keep 15.7 dB on the 4 samples that were looked at, and 25 dB are what a model that stays close keeps'
+const reports = {
+  inspection: {
+    ...{
+      kind: 'inspection',
+      version: 1,
+      parameters: 1,
+      operators: { Relu: 1 },
+      possibilities: [LONG],
+      warnings: [LONG],
+    },
+    model: { path: 'm.onnx', digest: 'sha256:0', bytes: 1, irVersion: 8, opsets: { '': 18 }, producer: null },
+    ...{ inputs: [{ name: 'x', dtype: 'float32', shape: ['rows', 3] }], outputs: [], macs: null },
+  },
+  quantization: {
+    ...{ kind: 'quantization', version: 1, scheme: 'weight-int4', target: 'native', planned: {}, kernels: null },
+    ...{ kernelsReason: LONG, float: [{ node: 'a', reason: LONG }], layers: [], sqnrDb: 1, warnings: [LONG] },
+    before: { nodes: 1, bytes: 2, digest: 'sha256:0' },
+    after: { nodes: 1, bytes: 1, digest: 'sha256:1', runtime: { release: '1.23', because: [LONG] } },
+    passes: [{ id: 'p', applied: 1, refused: [], notes: [LONG] }],
+    batchInvariant: { all: false, outputs: {}, reason: LONG },
+    portable: { sentence: LONG },
+  },
+  selection: {
+    ...{ kind: 'selection', version: 1, sentence: LONG, metric: 'top1', n: 9, threads: 1, models: [], chosen: null },
+    ...{ cpu: 'a processor of a name that does not end for very long', warnings: [LONG] },
+  },
+  tuning: {
+    ...{ kind: 'tuning', version: 1, verdict: 'inconclusive', sentence: LONG, proof: LONG, scheme: 'static-int8' },
+    ...{ metric: 'top1', speedup: null, plain: { metric: 0.9, verdict: 'inconclusive' }, gapClosed: null },
+    ...{ scales: { values: 1, weights: 1 }, cost: { seconds: 1, steps: 1, breakEvenAnswers: null }, epochs: [] },
+    ...{ rows: { train: 1, select: 1, prove: 1 }, warnings: [LONG] },
+    before: { path: 'a', parameters: 1, macs: 1, bytes: 1, p50Ms: 1, metric: 1 },
+    after: { path: 'b', parameters: 1, macs: 1, bytes: 1, p50Ms: 1, metric: 1 },
+  },
+}
+
+test.each(Object.values(reports).flatMap((report) => [60, 80].map((width) => [report.kind, width, report] as const)))(
+  'sentences of a report of kind %s end with a word where a terminal of %i columns ends',
+  (_, width, report) => {
+    const text = renderTerminal(report as unknown as Report, { color: false, width })
+    // A table has columns that cannot give way.
+    expect(text.split('\n').filter((line) => line.length > width && !/\S {2}/.test(line))).toEqual([])
+    const flat = text.replace(/\s+/g, ' ')
+    const times = JSON.stringify(report).split(LONG).length - 1
+    expect(flat.split(LONG)).toHaveLength(times + 1)
+  },
+)
+
+test('a verdict keeps its colour and its sentence the weight where it goes on', () => {
+  const [first, second] = headline(LONG, { color: true, width: 60 }, { verdict: 'pass', grade: 'proven' })
+  const esc = String.fromCharCode(27)
+  expect(first).toContain(`${esc}[32mpass (proven)${esc}[0m  ${esc}[1mthe outputs`)
+  expect(second).toMatch(new RegExp(`^${esc}\\[1m.*${esc}\\[0m$`))
 })

@@ -31,7 +31,7 @@ import { section } from './section.ts'
 import { selection } from './selection.ts'
 import { cache, doctor } from './setup.ts'
 import { collection, history, verification, version } from './store.ts'
-import { paint, type Style, textTable } from './table.ts'
+import { paint, type Style, textTable, wrap } from './table.ts'
 
 type Renderers = { readonly [K in Report['kind']]: (report: Extract<Report, { kind: K }>, style: Style) => string }
 
@@ -92,9 +92,12 @@ function inspection(report: InspectionReport, style: Style): string {
     `opset ${Object.entries(model.opsets)
       .map(([domain, version]) => (domain === '' ? version : `${domain} ${version}`))
       .join(', ')}, IR ${model.irVersion}${model.producer ? `, made by ${model.producer}` : ''}`,
-    report.macs === null
-      ? `multiply-accumulates: unknown, shapes are open (give ${report.inputs.filter(isOpen).map(closed).join(' ')})`
-      : `${count(report.macs)} multiply-accumulates a run`,
+    ...wrap(
+      report.macs === null
+        ? `multiply-accumulates: unknown, shapes are open (give ${report.inputs.filter(isOpen).map(closed).join(' ')})`
+        : `${count(report.macs)} multiply-accumulates a run`,
+      style.width,
+    ),
     ...(memory
       ? [
           `${bytes(memory.weightBytes)} of weights${memory.activationPeakBytes === null ? '' : `, ${bytes(memory.activationPeakBytes)} of inner values at the most`}`,
@@ -109,8 +112,8 @@ function inspection(report: InspectionReport, style: Style): string {
       operators.map(([name, n]) => [name, count(n)]),
       style,
     ),
-    ...section('can be done', report.possibilities ?? []),
-    ...section('warnings', report.warnings),
+    ...section('can be done', report.possibilities ?? [], style),
+    ...section('warnings', report.warnings, style),
   ].join('\n')
 }
 
@@ -144,7 +147,7 @@ function rewrite(report: RewriteReport, style: Style): string {
       style,
     ),
     answersKept(report),
-    ...runsIn(after),
+    ...runsIn(after, style),
     '',
     worked.every(changesOpsetAlone)
       ? 'no pass found anything to simplify'
@@ -156,9 +159,10 @@ function rewrite(report: RewriteReport, style: Style): string {
     ...section(
       'notes',
       report.passes.flatMap((pass) => pass.notes ?? []),
+      style,
     ),
-    ...section('left alone', refused),
-    ...section('warnings', report.warnings ?? []),
+    ...section('left alone', refused, style),
+    ...section('warnings', report.warnings ?? [], style),
   ].join('\n')
 }
 
@@ -188,14 +192,16 @@ function quantization(report: QuantizationReport, style: Style): string {
       style,
     ),
     `signal to noise at the worst output: ${noiseOf(report)}`,
-    ...(batchInvariant
-      ? [
-          `a row's answer ${batchInvariant.all ? 'does not depend' : paint('yellow', 'DEPENDS', style)} on the rows beside it in a batch${batchInvariant.reason === undefined ? '' : ` (${batchInvariant.reason})`}`,
-        ]
-      : []),
-    ...(report.portable ? [report.portable.sentence] : []),
-    ...(report.saturation ? [report.saturation.sentence] : []),
-    ...runsIn(after),
+    ...[
+      ...(batchInvariant
+        ? [
+            `a row's answer ${batchInvariant.all ? 'does not depend' : paint('yellow', 'DEPENDS', style)} on the rows beside it in a batch${batchInvariant.reason === undefined ? '' : ` (${batchInvariant.reason})`}`,
+          ]
+        : []),
+      ...(report.portable ? [report.portable.sentence] : []),
+      ...(report.saturation ? [report.saturation.sentence] : []),
+    ].flatMap((line) => wrap(line, style.width)),
+    ...runsIn(after, style),
     ...(names.length > 0
       ? [
           '',
@@ -210,20 +216,23 @@ function quantization(report: QuantizationReport, style: Style): string {
           ),
         ]
       : []),
-    ...(report.kernelsReason ? [report.kernelsReason] : []),
+    ...(report.kernelsReason ? wrap(report.kernelsReason, style.width) : []),
     ...section(
       'notes',
       report.passes.flatMap((pass) => pass.notes ?? []),
+      style,
     ),
     ...section(
       'layers that lost most',
       worst.map((layer) => `${layer.name}  ${decibels(layer.sqnrDb)}`),
+      style,
     ),
     ...section(
       'stayed in float',
       report.float.map(({ node, reason }) => `${node}: ${reason}`),
+      style,
     ),
-    ...section('warnings', report.warnings),
+    ...section('warnings', report.warnings, style),
   ].join('\n')
 }
 
@@ -243,18 +252,19 @@ function calibration(report: CalibrationReport): string {
   return `${report.method} ranges of ${plural(Object.keys(report.ranges).length, 'value')} from ${plural(report.samples, 'row')}`
 }
 
-function channels(report: ChannelsReport): string {
+function channels(report: ChannelsReport, style: Style): string {
   const values = Object.keys(report.values)
   return [
     `channels of ${plural(values.length, 'value')} on ${plural(report.samples, 'row')}`,
     ...section(
       'not seen',
       report.unseen.map(({ name, reason }) => `${name}: ${reason}`),
+      style,
     ),
   ].join('\n')
 }
 
-function moments(report: MomentsReport): string {
+function moments(report: MomentsReport, style: Style): string {
   const values = Object.entries(report.values)
   const windows = Object.keys(report.windows ?? {}).length
   const read = windows === 0 ? '' : ` and of what ${plural(windows, 'convolution')} read`
@@ -263,6 +273,7 @@ function moments(report: MomentsReport): string {
     ...section(
       'not seen',
       report.unseen.map(({ name, reason }) => `${name}: ${reason}`),
+      style,
     ),
   ].join('\n')
 }

@@ -31,3 +31,20 @@ test('what a star means is told where there is one', () => {
   expect(textOf(0.05, 0.15)).toMatch(/\+0\.100\*[\s\S]*\* the interval of the change/)
   expect(textOf(-0.05, 0.15)).not.toContain('*')
 })
+
+test('the columns of errors are explained where they have figures', () => {
+  const textOf = (missing: Readonly<Record<string, string>>) =>
+    robustness(
+      {
+        ...{ kind: 'robustness', version: 1, sentence: 'One model.', metric: 'top1', higherIsBetter: true },
+        ...{ n: 10, alpha: 0.05, margin: 0.01, seed: 0, modality: 'images', severities: [1], labelled: true, missing },
+        models: [{ path: 'a.onnx', clean: 1, corrupted: 0.5, mce: { value: 1, ci: null }, relativeMce: 1 }],
+        corruptions: [{ name: 'fog', cells: [{ values: [0.5], changes: [null] }] }],
+        ...{ calibration: null, outOfDistribution: null, brittleness: null, warnings: [] },
+        data: { path: 'rows.npz', digest: 'sha256:0', rows: 10 },
+      } as unknown as RobustnessReport,
+      { color: false, width: 80 },
+    ).replace(/\s+/g, ' ')
+  expect(textOf({})).toContain('the relative one takes the errors on clean rows off first')
+  expect(textOf({ mce: 'no errors' })).not.toContain('the relative one')
+})

@@ -1,7 +1,8 @@
 import type { RobustnessReport, RowScores } from '../../report/index.ts'
+import { columnsInWords } from '../robustness-words.ts'
 import { count, fileName, inWords, metricValue, percent, plural, signed } from '../words.ts'
 import { section } from './section.ts'
-import { paint, type Style, textTable, verdictWord, wrap } from './table.ts'
+import { headline, paint, type Style, textTable, wrap } from './table.ts'
 
 /** The verdict, each model clean and corrupted, then every part that was measured. */
 export function robustness(report: RobustnessReport, style: Style): string {
@@ -9,13 +10,16 @@ export function robustness(report: RobustnessReport, style: Style): string {
   const others = models.slice(1)
   const verdict = others.length === 1 ? others[0]!.change?.verdict : undefined
   return [
-    `${verdict ? `${verdictWord(verdict, null, style)}  ` : ''}${paint('bold', report.sentence, style)}`,
-    `${plural(report.n, 'row')} of ${report.modality}, seed ${report.seed}${labelled ? '' : '; no labels: right is the answer that a model gives to the untouched row'}`,
+    ...headline(report.sentence, style, verdict && { verdict }),
+    ...wrap(
+      `${plural(report.n, 'row')} of ${report.modality}, seed ${report.seed}${labelled ? '' : '; no labels: right is the answer that a model gives to the untouched row'}`,
+      style.width,
+    ),
     '',
     textTable(
       [
         { head: 'model' },
-        ...['clean', 'corrupted', 'change', 'mCE', 'relative', 'churn'].map((head) => ({ head, right: true })),
+        ...['clean', 'corrupted', 'change', 'mCE', 'relative mCE', 'churn'].map((head) => ({ head, right: true })),
       ],
       models.map((model) => [
         model.path,
@@ -30,6 +34,9 @@ export function robustness(report: RobustnessReport, style: Style): string {
       ]),
       style,
     ),
+    ...columnsInWords(report)
+      .flatMap((line) => wrap(line, style.width))
+      .map((line) => paint('dim', line, style)),
     ...heatTables(report, style),
     ...(corruptions.some(({ cells }) => cells.some(({ changes }) => changes.some((change) => change && shows(change))))
       ? [paint('dim', '* the interval of the change to the first model leaves out 0', style)]
@@ -40,8 +47,9 @@ export function robustness(report: RobustnessReport, style: Style): string {
     ...section(
       'not measured',
       Object.entries(missing).map(([name, reason]) => `${inWords(name)}: ${reason}`),
+      style,
     ),
-    ...section('warnings', warnings),
+    ...section('warnings', warnings, style),
   ].join('\n')
 }
 

@@ -23,12 +23,16 @@ export function rollout(report: RolloutReport, style: Style): string {
     `baseline   ${sideText(base)}`,
     `candidate  ${sideText(candidate)}`,
     ...(report.incident ? [`incident   ${report.incident}`] : []),
-    ...section('seen', evidenceLines(report)),
-    ...section('rules', [
-      `margin ${settings.margin}, α ${settings.alpha}; ${settings.labels ? 'labels decide' : `without labels at most ${namedShare(settings.maxDisagreement)} changed answers`}`,
-      `at most ${namedShare(settings.maxErrors)} failed requests; ${settings.maxSlowdown === null ? 'time is not watched' : `at most ${settings.maxSlowdown} times as long as 95 of 100 answers of the baseline take`}`,
-      settings.promote ? 'a proof lets the candidate answer' : 'a proof changes nothing: whoever started it decides',
-    ]),
+    ...section('seen', evidenceLines(report), style),
+    ...section(
+      'rules',
+      [
+        `margin ${settings.margin}, α ${settings.alpha}; ${settings.labels ? 'labels decide' : `without labels at most ${namedShare(settings.maxDisagreement)} changed answers`}`,
+        `at most ${namedShare(settings.maxErrors)} failed requests; ${settings.maxSlowdown === null ? 'time is not watched' : `at most ${settings.maxSlowdown} times as long as 95 of 100 answers of the baseline take`}`,
+        settings.promote ? 'a proof lets the candidate answer' : 'a proof changes nothing: whoever started it decides',
+      ],
+      style,
+    ),
   ].join('\n')
 }
 
@@ -48,10 +52,11 @@ export function incident(report: IncidentReport, style: Style): string {
     '',
     `baseline   ${sideText(report.base)}`,
     `candidate  ${sideText(report.candidate)}`,
-    ...section('seen', evidenceLines(report)),
+    ...section('seen', evidenceLines(report), style),
     ...section(
       'answered',
       Object.entries(report.served).map(([version, requests]) => `${version}: ${count(requests)}`),
+      style,
     ),
     ...section(
       'evidence as it grew',
@@ -59,12 +64,14 @@ export function incident(report: IncidentReport, style: Style): string {
         ({ pairs, labelled, alarm }) =>
           `${plural(pairs, 'pair')}, ${plural(labelled, 'label')}: evidence of harm ${evidenceNumber(alarm)}`,
       ),
+      style,
     ),
     ...section(
       'inputs whose answers differ',
       report.inputs.map(({ requestId, digest }) => `${requestId}  ${digest}`),
+      style,
     ),
-    ...section('what to do', stepsLeft(report)),
+    ...section('what to do', stepsLeft(report), style),
   ].join('\n')
 }
 
@@ -119,6 +126,7 @@ export function drill(report: DrillReport, style: Style): string {
     ...section(
       'the way back, once',
       report.machinery.steps.map(({ step, passed }) => `${passed ? 'yes' : 'NO '}  ${step}`),
+      style,
     ),
   ].join('\n')
 }

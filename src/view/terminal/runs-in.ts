@@ -1,6 +1,10 @@
 import { type OldestRuntime, runtimeInWords } from '../../report/index.ts'
+import { type Style, wrap } from './table.ts'
 
 /** Which releases of the runtime take the file. */
-export function runsIn({ runtime }: { readonly runtime?: OldestRuntime | undefined }): readonly string[] {
-  return runtime ? [`runs in ${runtimeInWords(runtime)}`] : []
+export function runsIn(
+  { runtime }: { readonly runtime?: OldestRuntime | undefined },
+  { width }: Pick<Style, 'width'>,
+): readonly string[] {
+  return runtime ? wrap(`runs in ${runtimeInWords(runtime)}`, width) : []
 }

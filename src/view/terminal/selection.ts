@@ -2,14 +2,17 @@ import type { SelectionReport } from '../../report/index.ts'
 import { gateSentence } from '../pipeline/checks.ts'
 import { bytes, fileName, GATE_WORDS, metricValue, ms, plural, times } from '../words.ts'
 import { section } from './section.ts'
-import { paint, type Style, textTable } from './table.ts'
+import { headline, type Style, textTable, wrap } from './table.ts'
 
 /** The sentence, all models with their gates, and why the others were not admitted. */
 export function selection(report: SelectionReport, style: Style): string {
   const refused = report.models.filter(({ admitted }) => !admitted)
   return [
-    paint('bold', report.sentence, style),
-    `${report.metric} on ${plural(report.n, 'row')}; ${plural(report.threads, 'thread')}, ${report.cpu}`,
+    ...headline(report.sentence, style),
+    ...wrap(
+      `${report.metric} on ${plural(report.n, 'row')}; ${plural(report.threads, 'thread')}, ${report.cpu}`,
+      style.width,
+    ),
     '',
     textTable(
       [
@@ -41,7 +44,8 @@ export function selection(report: SelectionReport, style: Style): string {
           .filter(({ verdict }) => verdict !== 'pass')
           .map((gate) => `${path}${gates.length > 1 ? `, ${fileName(gate.file)}` : ''}: ${gateSentence(gate)}`),
       ),
+      style,
     ),
-    ...section('warnings', report.warnings),
+    ...section('warnings', report.warnings, style),
   ].join('\n')
 }

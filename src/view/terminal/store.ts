@@ -23,13 +23,15 @@ export function version(report: VersionReport, style: Style): string {
     ...whole(
       'evidence',
       report.evidence.map(({ path, sentence, verdict }) => `${path}: ${sentence ?? verdict ?? 'no verdict'}`),
+      style,
     ),
     ...whole(
       'data',
       report.data.map(({ path, digest, rows }) => `${path}, ${plural(rows, 'row')}, ${shortDigest(digest)}`),
+      style,
     ),
-    ...whole('edits that no pass explains', report.lineage?.edits ?? []),
-    ...whole('found in the graph', (report.findings ?? []).map(findingText)),
+    ...whole('edits that no pass explains', report.lineage?.edits ?? [], style),
+    ...whole('found in the graph', (report.findings ?? []).map(findingText), style),
     ...(report.action === 'show'
       ? [
           '',
@@ -86,6 +88,7 @@ export function history(report: HistoryReport, style: Style): string {
       report.versions.flatMap(({ tags, digest, sentence }) =>
         sentence ? [`${tags[0] ?? shortDigest(digest)}: ${sentence}`] : [],
       ),
+      style,
     ),
   ].join('\n')
 }
@@ -113,8 +116,9 @@ export function verification(report: VerificationReport, style: Style): string {
     ...whole(
       'no versions, other tools keep them there',
       (report.others ?? []).map(({ name, tags, digest }) => `${namesOf(name, tags)}  ${shortDigest(digest)}`),
+      style,
     ),
-    ...whole('problems of the store', report.problems),
+    ...whole('problems of the store', report.problems, style),
   ].join('\n')
 }
 
@@ -151,6 +155,7 @@ export function collection(report: CollectionReport, style: Style): string {
       report.removed.map(
         (item) => `${item.what} ${item.name}${item.digest ? `@${shortDigest(item.digest)}` : ''}  ${bytes(item.bytes)}`,
       ),
+      style,
     ),
   ].join('\n')
 }

@@ -65,6 +65,19 @@ export function paint(code: keyof typeof CODES, text: string, style: Style): str
   return style.color ? `\x1b[${CODES[code]}m${text}\x1b[0m` : text
 }
 
+/** A sentence in bold, behind its verdict where one is given, broken between words where the terminal ends. */
+export function headline(
+  sentence: string,
+  style: Style,
+  judged?: { readonly verdict: string | null; readonly grade?: string | null },
+): readonly string[] {
+  const word = (look: Style) => (judged ? `${verdictWord(judged.verdict, judged.grade ?? null, look)}  ` : '')
+  const plain = word({ ...style, color: false })
+  return wrap(`${plain}${sentence}`, style.width).map((line, i) =>
+    i === 0 ? `${word(style)}${paint('bold', line.slice(plain.length), style)}` : paint('bold', line, style),
+  )
+}
+
 /** The verdict in its colour: `close` in blue, undecided in yellow. */
 export function verdictWord(verdict: string | null, grade: string | null, style: Style): string {
   if (verdict === null) return '–'
