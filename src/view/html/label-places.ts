@@ -12,16 +12,29 @@ interface Box {
   readonly bottom: number
 }
 
+interface Spot {
+  readonly x: number
+  readonly y: number
+}
+
 /** As wide and high as letters get: on a phone they are larger than beside it. */
 const CHARACTER = 8.6
 const LINE = 17
 
-/** Puts a label beside each point where it covers neither another label nor a dot; one with no room is left out. */
+/** How far apart the places of a line are that a label keeps away from: less than a label is high. */
+const STEP = 8
+
+/**
+ * Puts a label beside each point where it covers neither another label nor a dot, and stands on no line where there is
+ * another place; one with no room is left out. `line` is the bend points of a line, from the left.
+ */
 export function labelPlaces(
-  points: readonly { readonly x: number; readonly y: number; readonly text: string }[],
-  dots: readonly { readonly x: number; readonly y: number }[],
+  points: readonly (Spot & { readonly text: string })[],
+  dots: readonly Spot[],
+  line: readonly Spot[],
   width: number,
 ): readonly Place[] {
+  const drawn = alongLine(line)
   const taken: Box[] = dots.map(({ x, y }) => ({ left: x - 6, right: x + 6, top: y - 6, bottom: y + 6 }))
   const places: Place[] = []
   for (const point of points) {
@@ -34,16 +47,33 @@ export function labelPlaces(
       { x: point.x + 11, y: point.y - 11, anchor: 'start', text: point.text },
       { x: point.x - 11, y: point.y - 11, anchor: 'end', text: point.text },
     ]
-    for (const place of tries) {
-      const left = place.anchor === 'start' ? place.x : place.anchor === 'end' ? place.x - long : place.x - long / 2
-      const box = { left, right: left + long, top: place.y - LINE + 3, bottom: place.y + 3 }
-      if (box.left < 60 || box.right > width || taken.some((other) => overlaps(box, other))) continue
-      taken.push(box)
-      places.push(place)
-      break
-    }
+    const free = tries
+      .map((place) => ({ place, box: boxOf(place, long) }))
+      .filter(({ box }) => box.left >= 60 && box.right <= width && !taken.some((other) => overlaps(box, other)))
+    const best = free.find(({ box }) => !drawn.some((spot) => holds(box, spot))) ?? free[0]
+    if (!best) continue
+    taken.push(best.box)
+    places.push(best.place)
   }
   return places
 }
+
+function boxOf({ x, y, anchor }: Place, long: number): Box {
+  const left = anchor === 'start' ? x : anchor === 'end' ? x - long : x - long / 2
+  return { left, right: left + long, top: y - LINE + 3, bottom: y + 3 }
+}
+
+/** Places on a line, close to one another. */
+const alongLine = (line: readonly Spot[]): readonly Spot[] =>
+  line.slice(1).flatMap((to, i) => {
+    const from = line[i]!
+    const steps = Math.ceil(Math.hypot(to.x - from.x, to.y - from.y) / STEP)
+    return Array.from({ length: steps + 1 }, (_, k) => ({
+      x: from.x + ((to.x - from.x) * k) / steps,
+      y: from.y + ((to.y - from.y) * k) / steps,
+    }))
+  })
+
+const holds = ({ left, right, top, bottom }: Box, { x, y }: Spot) => left < x && x < right && top < y && y < bottom
 
 const overlaps = (a: Box, b: Box) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom

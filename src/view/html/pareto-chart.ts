@@ -39,6 +39,7 @@ export function paretoChart(report: OptimizationReport): Markup {
   const labels = labelPlaces(
     named.map((point) => ({ x: point.px, y: point.py, text: point.id })),
     dots.map(({ px, py }) => ({ x: px, y: py })),
+    front.map((point) => ({ x: x.at(point.x), y: y.at(point.y) })),
     CHART_WIDTH,
   )
   const best = points.find((point) => point.chosen)
@@ -49,7 +50,7 @@ export function paretoChart(report: OptimizationReport): Markup {
 ${axes(x, y, { ...AREA, bottom }, { x: 'median latency in ms (left is faster)', y: bytes })}
 ${front.length > 1 && html`<polyline fill="none" stroke="var(--accent)" stroke-width="2" stroke-dasharray="5 4" points="${front.map((point) => `${x.at(point.x)},${y.at(point.y)}`).join(' ')}"/>`}
 ${drawn.map((dot) => mark(dot, dot.px, dot.py))}
-${labels.map((label: Place) => html`<text x="${label.x}" y="${label.y}" text-anchor="${label.anchor}">${label.text}</text>`)}
+${labels.map((label: Place) => html`<text x="${label.x}" y="${label.y}" text-anchor="${label.anchor}" class="over">${label.text}</text>`)}
 </svg>
 <figcaption>Every candidate that was built and timed, at the original's time by its ratio to that. Circles (green) passed, squares (blue) are close but not provable with these rows, triangles (amber) are undecided, crosses (red) regressed, rings (grey) were not judged; the diamond is the original. The large mark is what is handed out; the dashed line joins those that nothing beats in both directions.</figcaption>
 </figure>`

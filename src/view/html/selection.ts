@@ -68,7 +68,14 @@ function leaderboard(report: SelectionReport): Markup {
         cell: (model) => (model.change === null ? '–' : `${signed(model.change[0])} to ${signed(model.change[1])}`),
       },
       { head: 'Median', numeric: true, cell: (model) => ms(model.p50Ms) },
-      { head: 'Speed', numeric: true, cell: (model) => (model.ratio === null ? '1×' : times(1 / model.ratio.median)) },
+      {
+        head: 'Speed',
+        numeric: true,
+        cell: ({ ratio }) =>
+          ratio === null
+            ? '1×'
+            : html`${times(1 / ratio.median)}<small>${times(1 / ratio.ci[1])} to ${times(1 / ratio.ci[0])}</small>`,
+      },
       { head: 'Size', numeric: true, cell: (model) => bytes(model.bytes) },
       { head: 'Memory', numeric: true, cell: (model) => bytes(model.peakRssBytes) },
     ],
@@ -100,12 +107,17 @@ function frontChart(report: SelectionReport): Markup {
   }
   const front = models.filter(({ onFront }) => onFront).sort((a, b) => a.x - b.x)
   const dots = models.map((model) => ({ x: x.at(model.x), y: y.at(model.y), text: model.path }))
-  const labels = labelPlaces(dots, dots, CHART_WIDTH)
+  const labels = labelPlaces(
+    dots,
+    dots,
+    front.map((model) => ({ x: x.at(model.x), y: y.at(model.y) })),
+    CHART_WIDTH,
+  )
   const words = models.map((model) => `${model.path} ${ms(model.x)}, ${metricValue(model.y)}`).join('; ')
   return html`<figure><svg viewBox="0 0 ${CHART_WIDTH} ${HEIGHT}" role="img" aria-label="Latency and ${report.metric}: ${words}">
 ${axes(x, y, AREA, { x: 'median latency in ms (left is faster)', y: (tick) => String(Number(tick.toPrecision(4))) })}
 <polyline fill="none" stroke="var(--accent)" stroke-width="2" stroke-dasharray="5 4" points="${front.map((model) => `${x.at(model.x)},${y.at(model.y)}`).join(' ')}"/>
 ${models.map((model) => html`<circle cx="${x.at(model.x)}" cy="${y.at(model.y)}" r="${model.path === report.chosen?.path ? 9 : 6}" fill="var(--${toneOf(gateWord(model.gates))})"/>`)}
-${labels.map((label) => html`<text x="${label.x}" y="${label.y}" text-anchor="${label.anchor}">${label.text}</text>`)}
+${labels.map((label) => html`<text x="${label.x}" y="${label.y}" text-anchor="${label.anchor}" class="over">${label.text}</text>`)}
 </svg><figcaption>${report.metric}, better further up. Green passes every gate, red breaks a limit, amber is undecided; the dashed line joins the models that none beats in metric, latency and size together.</figcaption></figure>`
 }

@@ -25,7 +25,7 @@ td.n,th.n{text-align:right;white-space:nowrap}th.n,td.n small{white-space:normal
 td small{display:block;color:var(--soft)}
 figure{margin:1rem 0;background:var(--card);border:1px solid var(--line);border-radius:.7rem;padding:1rem}
 figcaption{color:var(--soft);font-size:.88rem;margin-top:.4rem}
-figure{overflow-x:auto}svg{display:block;width:100%;max-width:42rem;height:auto;margin:0 auto}svg text{fill:var(--ink);font:13px system-ui,sans-serif}svg text.s{fill:var(--soft);font-size:12px}
+figure{overflow-x:auto}svg{display:block;width:100%;max-width:42rem;height:auto;margin:0 auto}svg text{fill:var(--ink);font:13px system-ui,sans-serif}svg text.s{fill:var(--soft);font-size:12px}svg text.over{paint-order:stroke;stroke:var(--card);stroke-width:4px;stroke-linejoin:round}
 pre{background:var(--card);border:1px solid var(--line);border-radius:.7rem;padding:.9rem 1rem;overflow-x:auto;font:13.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 code{font:.9em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;overflow-wrap:anywhere}
 details{margin:.6rem 0}summary{cursor:pointer;font-weight:600}summary:focus-visible,a:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
@@ -53,6 +53,6 @@ svg.square{max-width:26rem}
 .cards-of-rows table,.cards-of-rows tbody{display:block}.cards-of-rows tr{display:grid;grid-template-columns:repeat(3,minmax(0,1fr));border-bottom:1px solid var(--line);padding:.35rem .3rem}.cards-of-rows tbody tr:last-child{border-bottom:0}.cards-of-rows tr.chosen{background:var(--good-bg)}
 .cards-of-rows td{border:0;padding:.25rem .5rem;text-align:left;white-space:normal;min-width:0;overflow-wrap:anywhere}.cards-of-rows td.n small{white-space:normal}.cards-of-rows td:first-child{grid-column:1/-1;min-width:0}.cards-of-rows .badge{white-space:normal;padding:.1rem .5rem;font-size:.8rem}.cards-of-rows td:not(:first-child)::before{content:attr(data-head);display:block;color:var(--soft);font-size:.75rem}}
 @media print{.cards{grid-template-columns:repeat(auto-fill,minmax(17rem,1fr))}.card img{width:56px;height:56px}html{font-size:11px}body{background:#fff;font-size:11px}main{max-width:none;padding:0}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}
-h1,h2,h3,summary,h2+p,p:has(+.cards),p:has(+.scroll){break-after:avoid}dt,dd,li{break-inside:avoid}tr,.scroll,figure,.tile,pre{break-inside:avoid}.scroll,figure,pre{overflow:visible}th,td{padding:.35rem .55rem}th,td.n,th.n{white-space:normal}td.n:not(:has(small)){white-space:nowrap}
+h1,h2,h3,summary,h2+p,p:has(+.cards),p:has(+.scroll){break-after:avoid}dt,dd,li{break-inside:avoid}tr,.scroll:not(:has(tbody tr:nth-child(7))),figure,.tile,pre{break-inside:avoid}.scroll,figure,pre{overflow:visible}th,td{padding:.35rem .55rem}th,td.n,th.n{white-space:normal}td.n:not(:has(small)){white-space:nowrap}
 pre{font-size:.85rem;white-space:pre-wrap;overflow-wrap:anywhere}details{display:block}details::details-content{content-visibility:visible;height:auto;display:block}}
 `
