@@ -351,6 +351,25 @@ describe('without labels', () => {
     // Whoever reads of changed answers is told what an answer is: of an embedding there is none.
     expect(far.warnings.join()).toMatch(/greatest element of logits was taken as the answer/)
   })
+  test('a class number is the answer as it stands: nothing is taken for it', async () => {
+    const label = (own: Session): Session => ({
+      ...own,
+      async run(feeds) {
+        const { logits } = await own.run(feeds)
+        const [rows, classes] = logits!.dims as [number, number]
+        const best = Array.from({ length: rows }, (_, i) => {
+          const scores = [...(logits!.data as Float32Array).subarray(i * classes, (i + 1) * classes)]
+          return BigInt(scores.indexOf(Math.max(...scores)))
+        })
+        return { logits: { dtype: 'int64', dims: [rows], data: BigInt64Array.from(best) } }
+      },
+    })
+    const few = await compare(label(identity), label(damaged), await unlabelled(1000, (i) => i < 8))
+    expect(few.agreement).toMatchObject({ changed: 8 })
+    expect(few.outputs).toEqual([expect.objectContaining({ answer: true })])
+    expect(few.warnings.join()).not.toMatch(/greatest element/)
+    expect(`${few.sentence} ${few.story?.join()}`).not.toMatch(/dB/)
+  })
   test('dense outputs: same bits on enough rows pass, small noise is close with its decibels', async () => {
     const dense = session((x) => [x[0]! + 2 * x[1]! + 3 * x[2]!])
     const near = session((x) => [(x[0]! + 2 * x[1]! + 3 * x[2]!) * 1.01])

@@ -5,7 +5,7 @@ import { classDoubts } from './class-doubts.ts'
 import { labelDoubts } from './label-doubts.ts'
 import { marginDoubts } from './margin-doubts.ts'
 import { metrics } from './metric/metrics.ts'
-import { isCutOff, keptWords, lowestSqnrDb, typicalSqnrDb } from './noise/lowest-sqnr.ts'
+import { heard, isCutOff, keptWords, lowestSqnrDb, typicalSqnrDb } from './noise/lowest-sqnr.ts'
 import type { ScoredRows } from './score-rows.ts'
 import type { Numbers } from './unlike-ranges.ts'
 
@@ -76,7 +76,9 @@ function copies({ repeated, rows, oneRow }: ScoredRows): readonly string[] {
 }
 
 /** Rows of the largest numbers may be answered alike by numbers that are quite others. */
-function farOffOnLargeRows({ verdict, outputs }: ComparisonReport): readonly string[] {
+function farOffOnLargeRows(report: ComparisonReport): readonly string[] {
+  const { verdict } = report
+  const outputs = heard(report)
   const [ofAll, ofMost] = [lowestSqnrDb({ outputs }), typicalSqnrDb({ outputs })]
   if (verdict === 'regressed' || !isCutOff({ outputs }) || ofAll! >= CLOSE_DB) return []
   return [

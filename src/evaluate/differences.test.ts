@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { TensorValue } from '../engine/index.ts'
 import { differences } from './differences.ts'
-import { askedWords, keptWords, lowestSqnrDb } from './noise/lowest-sqnr.ts'
+import { askedWords, heard, keptWords, lowestSqnrDb } from './noise/lowest-sqnr.ts'
 
 const value = (dtype: 'float32' | 'float64', data: Float32Array | Float64Array): TensorValue => ({
   dtype,
@@ -187,10 +187,14 @@ test.each([false, true])(
     const changing = (to: number) => Array.from({ length: 100 }, (_, i): [number, number] => [500, i < 10 ? to : 500])
     // One row in ten changed: ten times as much signal as noise, for a neighbour as for a class far away.
     for (const to of [501, 3]) expect(answered(changing(to), false, text)[0]!.sqnrDb).toBeCloseTo(10, 9)
+    expect(answered(changing(501), false, text)[0]).toMatchObject({ answer: true })
+    expect(answered(changing(501), false, text)[0]).not.toHaveProperty('named')
     // Beside the scores that it is the name of, nobody asks how near it is.
     const [label, scores] = answered(changing(501), true, text)
     expect(label).toMatchObject({ name: 'label', named: true })
     expect(scores).not.toHaveProperty('named')
+    expect(scores).not.toHaveProperty('answer')
+    expect(heard({ outputs: [label!, scores!] })).toEqual([scores])
     expect(lowestSqnrDb({ outputs: [label!, scores!] })).toBe(scores!.sqnrDb)
     expect(scores!.sqnrDb).toBeGreaterThan(50)
   },

@@ -116,6 +116,7 @@ export function differences(sequences: ReadonlySet<string> = new Set()): Differe
         sqnrDb: decibelsOrNull(signal, noise),
         ...(noise > 0 ? acrossRows(rows) : {}),
         maxAbs,
+        ...(named ? { answer: true } : {}),
         ...(named && scored ? { named } : {}),
         ...(numbers > 0 ? { equal: sameNumbers / numbers } : {}),
       }))

@@ -43,6 +43,7 @@ export { foretell, type Odds } from './noise/foretell.ts'
 export { GramSums, openProducts } from './noise/gram.ts'
 export {
   askedWords,
+  heard,
   isCutOff,
   keptWords,
   lowestSqnrDb,

@@ -15,6 +15,9 @@ export function verdictOnAgreement(
   const { margin, alpha } = options
   const common = commonFields(scored, 'agreement', options)
   const dense = new Set(scored.differences.dense())
+  // A class number or name is an answer as it stands.
+  const whole = new Set(common.outputs.flatMap(({ name, answer }) => (answer ? [name] : [])))
+  const scores = scored.differences.answers().filter((name) => !whole.has(name))
   const db = (keep: (name: string) => boolean) =>
     measured(common)
       .filter(({ name }) => keep(name))
@@ -47,7 +50,7 @@ export function verdictOnAgreement(
     measurablyWorse: false,
     slices: judgeAgreementSlices(allSlices(scored), countsOf, rule),
     warnings: [
-      ...warningsOf(judgement.verdict, counts, scored.differences.answers()),
+      ...warningsOf(judgement.verdict, counts, scores),
       ...(judgement.verdict === 'inconclusive' && counts.clusters
         ? [
             `Rows with the same ${options.clusterField} count as one: bounds are those of ${grouped(counts.clusters.n)}, and more rows of the same ones do not help.`,
@@ -73,12 +76,12 @@ function clustersAmong(rows: readonly number[], scored: ScoredRows): AgreeingClu
   }
 }
 
-function warningsOf(verdict: Verdict, { changed, different }: AgreementCounts, answers: readonly string[]): string[] {
+function warningsOf(verdict: Verdict, { changed, different }: AgreementCounts, scores: readonly string[]): string[] {
   const undirected =
     verdict === 'pass' ? [] : ['Without labels a changed answer has no direction: it may be better or worse.']
-  if (changed === null || different === 0) return undirected
+  if (changed === null || different === 0 || scores.length === 0) return undirected
   return [
     ...undirected,
-    `The greatest element of ${answers.join(', ')} was taken as the answer (where each label is a yes or no, these as well). That is right for class scores; for anything else (an embedding, a signal) only labels or a metric can tell.`,
+    `The greatest element of ${scores.join(', ')} was taken as the answer (where each label is a yes or no, these as well). That is right for class scores; for anything else (an embedding, a signal) only labels or a metric can tell.`,
   ]
 }

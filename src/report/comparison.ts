@@ -213,7 +213,9 @@ export const comparison = report('comparison', {
       /** So many rows of equal noise would make the sum as sure: few where some rows make most of the noise. */
       noiseRows: optional(number),
       maxAbs: number,
-      /** One integer or text, beside scores that answer: counted where it changed, and never asked how near it is. */
+      /** One integer or text, which is the same or not: its decibels are of the rows over those where it changed. */
+      answer: optional(boolean),
+      /** Such an answer, beside scores that answer: counted where it changed, and never asked how near it is. */
       named: optional(boolean),
       /**
        * Of whole numbers, such as the class of each place of a picture, the share that is the same; decibels are then those

@@ -1,4 +1,4 @@
-import { askedWords, CLOSE_DB, keptWords, measured } from '../evaluate/index.ts'
+import { askedWords, CLOSE_DB, heard, keptWords } from '../evaluate/index.ts'
 import { type ComparisonReport, grouped } from '../report/index.ts'
 import { rowsToProve } from './rows-to-prove.ts'
 import { capital } from './sentence.ts'
@@ -76,7 +76,7 @@ export function whyNotProven(proof: ComparisonReport, apart = false): string {
 function farthest(proof: ComparisonReport): string | null {
   const { verdict, grade } = proof
   if (verdict !== 'inconclusive' || grade !== null) return null
-  const far = measured(proof).filter(({ sqnrDb }) => sqnrDb !== null && sqnrDb < CLOSE_DB)
+  const far = heard(proof).filter(({ sqnrDb }) => sqnrDb !== null && sqnrDb < CLOSE_DB)
   const [worst] = far.sort((one, other) => one.sqnrDb! - other.sqnrDb!)
   return worst ? `${worst.name} keeps ${keptWords(worst)} where ${askedWords(worst, CLOSE_DB)} are asked for` : null
 }

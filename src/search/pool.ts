@@ -1,4 +1,4 @@
-import { foretell, lowestSqnrDb, type Odds } from '../evaluate/index.ts'
+import { foretell, heard, lowestSqnrDb, type Odds } from '../evaluate/index.ts'
 import {
   type Built,
   type CandidateSpec,
@@ -198,7 +198,7 @@ export class Pool {
       grade: comparison.grade,
       metric: comparison.candidate.value ?? comparison.agreement?.rate ?? null,
       judgedRows: comparison.n,
-      sqnrDb: lowestSqnrDb(comparison),
+      sqnrDb: lowestSqnrDb({ outputs: heard(comparison) }),
     }
   }
 

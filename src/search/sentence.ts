@@ -1,4 +1,4 @@
-import { keptWords, worstOutput } from '../evaluate/index.ts'
+import { heard, keptWords, worstOutput } from '../evaluate/index.ts'
 import { undecided } from '../recipe/index.ts'
 import { type CandidateResult, type ComparisonReport, grouped, type OptimizationReport } from '../report/index.ts'
 import { type GoalName, NOT_SLOWER } from './goal.ts'
@@ -77,7 +77,7 @@ function lossWords({ chosen, proof, apart, late }: HandedOut): string {
     if (proof.measurablyWorse) return `, measurably worse but proven within the margin${changed ? `: ${changed}` : ''}.`
     return `, no measurable loss${changed ? `: ${changed}` : ''}.`
   }
-  const worst = worstOutput(proof)
+  const worst = worstOutput({ outputs: heard(proof) })
   const noise =
     worst?.equal === undefined
       ? worst && `signal to noise at least ${worst.sqnrDb!.toFixed(0)} dB`

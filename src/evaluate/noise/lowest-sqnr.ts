@@ -8,6 +8,10 @@ type Outputs = Pick<ComparisonReport, 'outputs'>
  */
 export const measured = ({ outputs }: Outputs): ComparisonReport['outputs'] => outputs.filter(({ named }) => !named)
 
+/** Those of them that are numbers, of which decibels tell something: of an answer alone it is how many rows changed. */
+export const heard = (outputs: Outputs): ComparisonReport['outputs'] =>
+  measured(outputs).filter(({ answer }) => !answer)
+
 /** The lowest signal-to-noise ratio of any output, in dB; null where all are identical or none was measured. */
 export function lowestSqnrDb(proof: Outputs): number | null {
   return worstOutput(proof)?.sqnrDb ?? null

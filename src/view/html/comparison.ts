@@ -198,20 +198,24 @@ function anyDifference({ discordant, measurablyWorse, alpha }: ComparisonReport,
   return midP < alpha ? 'more than chance explains' : 'no more than chance explains'
 }
 
+/** A class number or name is the same or it is not: its changes are counted elsewhere on the page. */
+const isAnswer = ({ answer, named }: ComparisonReport['outputs'][number]) => answer || named
+
 function outputs(report: ComparisonReport): Markup {
-  if (report.outputs.length === 0) return html``
+  if (report.outputs.every(isAnswer)) return html``
   return html`<details><summary>Outputs, number by number</summary>${table(
     [
       { head: 'Output', cell: (row) => row.name },
       { head: 'Signal to noise', numeric: true, cell: (row) => kept(row) },
-      { head: 'Largest difference', numeric: true, cell: (row) => row.maxAbs.toPrecision(3) },
+      { head: 'Largest difference', numeric: true, cell: (row) => (isAnswer(row) ? '–' : row.maxAbs.toPrecision(3)) },
     ],
     report.outputs,
   )}</details>`
 }
 
-function kept({ named, equal, sqnrDb }: ComparisonReport['outputs'][number]): string {
-  if (named) return '–'
+function kept(row: ComparisonReport['outputs'][number]): string {
+  const { equal, sqnrDb } = row
+  if (isAnswer(row)) return '–'
   return equal === undefined || sqnrDb === null ? decibels(sqnrDb) : `${Math.floor(equal * 10_000) / 100} % the same`
 }
 

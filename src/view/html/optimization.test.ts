@@ -43,6 +43,11 @@ test('scores stand with their rows, beside those of the original', () => {
   expect(rowOf(page, 'original')).toMatch(/0\.8203 256 rows/)
   expect(rowOf(page, 'original')).not.toMatch(/judged/)
   expect(rowOf(page, 'int8')).toMatch(/pass, proven .*0\.8125 64 rows 40\.7 dB/)
+  // Of class numbers alone there are no decibels.
+  const silent = optimizationPage(
+    report([{ ...candidate, id: 'int8', verdict: 'pass', grade: 'proven', sqnrDb: null }], 'int8'),
+  )
+  expect([page, silent].map((text) => text.includes('Signal to noise'))).toEqual([true, false])
   expect(page).toContain('Signal to noise')
 })
 

@@ -19,7 +19,7 @@ ${tiles(report, chosen)}
 <h2>What was tried</h2>
 ${paretoChart(report)}
 ${candidateTable(report)}
-<p class="soft">Speed is how many times as fast as the original in runs by turns with it, with its 95 % interval. Median is the time that half of the runs stay below: the original's, and for the others that time by the ratio to it, since candidates are timed at different moments. ${report.baseline.metricName}${report.baseline.metricName === 'agreement' && ', the share of rows to which the answer stays that of the original,'} stands on the rows that choose, never on those that prove: figures on other rows do not compare. Signal to noise is how near the outputs stay to the original's: 20 dB more are a tenth of the error, and 25 dB count as close.</p>
+<p class="soft">Speed is how many times as fast as the original in runs by turns with it, with its 95 % interval. Median is the time that half of the runs stay below: the original's, and for the others that time by the ratio to it, since candidates are timed at different moments. ${report.baseline.metricName}${report.baseline.metricName === 'agreement' && ', the share of rows to which the answer stays that of the original,'} stands on the rows that choose, never on those that prove: figures on other rows do not compare.${hasNoise(report) && ' Signal to noise is how near the outputs stay to the original’s: 20 dB more are a tenth of the error, and 25 dB count as close.'}</p>
 ${report.profiles?.baseline && report.profiles.chosen && html`<h2>Where the time goes</h2>${timeBars(report.profiles.baseline, report.profiles.chosen)}`}
 ${report.proof && html`<h2>The proof</h2><p class="soft">On ${plural(report.rows.prove, 'row')} that nothing else had touched.</p>${comparisonSections(proofBesides(report.proof, report.warnings))}`}
 ${leftAlone('What stayed in float, and why', chosen?.float)}
@@ -89,6 +89,9 @@ function withOriginal({ candidates, baseline }: OptimizationReport): readonly Ta
   return [{ ...own, p50Ms, bytes, metric, ...(judgedRows === undefined ? {} : { judgedRows }) }, ...candidates]
 }
 
+/** Whether any candidate was heard: of one whose answers are class numbers alone there is nothing to hear. */
+const hasNoise = ({ candidates }: OptimizationReport) => candidates.some(({ sqnrDb }) => sqnrDb !== null)
+
 function candidateTable(report: OptimizationReport): Markup {
   return table(
     [
@@ -112,7 +115,9 @@ function candidateTable(report: OptimizationReport): Markup {
         cell: (row) =>
           html`${metricValue(row.metric)}${row.judgedRows !== undefined && html`<small>${plural(row.judgedRows, 'row')}</small>`}`,
       },
-      { head: 'Signal to noise', numeric: true, cell: (row) => decibels(row.sqnrDb ?? undefined) },
+      ...(hasNoise(report)
+        ? [{ head: 'Signal to noise', numeric: true, cell: (row: TableRow) => decibels(row.sqnrDb ?? undefined) }]
+        : []),
     ],
     withOriginal(report),
     (row) => (row.id === report.chosen.id ? 'chosen' : ''),

@@ -41,6 +41,19 @@ test('a candidate that came out as another is explained by that one', () => {
   expect(text).toMatch(/^int8-mse came out as the same model as winner\.\nwinner: /)
 })
 
+test('decibels are told of what has some', () => {
+  const measured = (sqnrDb: number | null) =>
+    explainCandidate(
+      {
+        ...{ goal: 'latency', chosen: { id: 'winner', reason: 'It is.' }, baseline: { p50Ms: 1, bytes: 10 } },
+        candidates: [result('winner', 0.6, { sqnrDb, judgedRows: 64 })],
+      } as unknown as OptimizationReport,
+      'winner',
+    )
+  expect(measured(30)).toContain('signal to noise 30.0 dB')
+  expect(measured(null)).not.toContain('signal to noise')
+})
+
 test('what was not built for want of time, or refused, is explained by the warning that names it', () => {
   const time =
     'the time was not enough for everything: the same command goes on; left out: int8-mse-learned (about 27 s to learn); int8-mse, weight-int8'

@@ -54,7 +54,7 @@ function figures(candidate: CandidateResult, { baseline, goal, limits }: Optimiz
     ...(metric === null || judgedRows === undefined
       ? []
       : [`${baseline.metricName} ${metricValue(metric)} on ${plural(judgedRows, 'selection row')}`]),
-    ...(judgedRows === undefined ? [] : [`signal to noise ${decibels(sqnrDb ?? undefined)}`]),
+    ...(judgedRows === undefined || sqnrDb === null ? [] : [`signal to noise ${decibels(sqnrDb)}`]),
     ...(verdict === null ? [] : [verdictWord(verdict, grade, { color: false, width: 0 })]),
   ].join(', ')
 }
