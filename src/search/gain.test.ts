@@ -15,3 +15,16 @@ test('less memory is shown where every process took less: two of the very same m
   expect(whyHopeless(memory, original, less)).toBe(null)
   expect(whyHopeless(memory, original, chance)).toBe('not shown to take less memory than the original')
 })
+
+test('a speed above 1 that its interval does not show is not said to be none', () => {
+  const original: Original = { bytes: 10, baseline: staged<OptimizationReport['baseline']>({}) }
+  const why = (median: number, ci: readonly [number, number]) =>
+    whyHopeless(
+      { name: 'latency' },
+      original,
+      staged<CandidateResult>({ id: 'a', ratio: { base: 'original', other: 'a', median, ci } }),
+    )
+  expect(why(0.98, [0.96, 1.01])).toBe('not shown to be faster than the original')
+  expect(why(1.02, [0.99, 1.03])).toBe('not faster than the original')
+  expect(why(0.9, [0.85, 0.95])).toBeNull()
+})

@@ -1,5 +1,5 @@
 import { type Dataset, sampleRows } from '../../data/index.ts'
-import type { RobustnessReport } from '../../report/index.ts'
+import { grouped, type RobustnessReport } from '../../report/index.ts'
 import { calibrationOf } from './calibration.ts'
 import { type ClassRows, classOutput, classRows } from './class-rows.ts'
 import { detectorScores } from './out-of-distribution.ts'
@@ -55,7 +55,7 @@ export async function probabilityParts(
   const inside = await read(data, indices, options.labelField, 'class scores')
   const warnings =
     indices.length < data.rows
-      ? [`Calibration and detectors look at ${MOST_ROWS} of the rows, chosen by the seed.`]
+      ? [`Calibration and detectors look at ${grouped(MOST_ROWS)} of the rows, chosen by the seed.`]
       : []
   const calibration = options.labelField === null ? 'calibration needs labels' : calibrationOf(inside, options)
   if (typeof calibration === 'string') missing.calibration = calibration

@@ -104,4 +104,4 @@ function columnsOf({ baseline, chosen, goal, limits }: OptimizationReport, style
 const rows = (judged: number | undefined) => (judged === undefined ? '–' : count(judged))
 
 /** `not faster than the original` → `not faster`, `not judged: …` → `not judged`: the report has it whole. */
-const firstWords = (text: string) => text.split(/:| \(| than /)[0]!
+const firstWords = (text: string) => text.split(/:| \(| than | as the /)[0]!
