@@ -239,5 +239,7 @@ describe('label errors, equal to cleanlab 2.9', () => {
     expect(() => labelErrors({ labels: [], probabilities: [[1, 0]] })).toThrow(/0 labels for 1 rows/)
     expect(() => labelErrors({ labels: [], probabilities: [] })).toThrow(/two classes/)
     expect(() => labelQuality({ labels: [0], probabilities: [[Number.NaN, 1]] })).toThrow(/probability 0 of row 0/)
+    // Scores without bounds are no probabilities, whatever is greatest among them.
+    expect(() => labelErrors({ labels: [0], probabilities: [[2.5, -1]] })).toThrow(/is 2\.5: .* a softmax/)
   })
 })

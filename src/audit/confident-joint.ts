@@ -22,7 +22,7 @@ const ROUNDING = 1e-6
  * Source: C. Northcutt, L. Jiang and I. Chuang, Confident Learning, arXiv 1911.00068 (2019), equations 1 to 3; every
  * class keeps one right row and the rows are rounded to whole ones, as in the authors' code.
  *
- * @throws RangeError for unequal lengths, a label that is no class, or a class without rows.
+ * @throws RangeError for unequal lengths, a label that is no class, numbers that are no probabilities, or a class without rows.
  */
 export function confidentJoint({ labels, probabilities }: LabelledProbabilities): ConfidentJoint {
   const classes = classesOf({ labels, probabilities })

@@ -10,7 +10,7 @@ const ROUNDING = 1e-6
  * Source: J. Kuan and J. Mueller, Model-agnostic label quality scoring to detect real-world label errors, ICML DataPerf
  * workshop (2022).
  *
- * @throws RangeError for unequal lengths or a label that is no class.
+ * @throws RangeError for unequal lengths, a label that is no class, or numbers that are no probabilities.
  */
 export function labelQuality(
   input: LabelledProbabilities,

@@ -4,6 +4,9 @@ export interface LabelledProbabilities {
   readonly probabilities: readonly ArrayLike<number>[]
 }
 
+/** How far rounding may take a probability beyond 0 or 1. */
+const ROUNDING = 1e-3
+
 /** Throws a RangeError for what is no such thing; gives the number of classes. */
 export function classesOf({ labels, probabilities }: LabelledProbabilities): number {
   if (labels.length !== probabilities.length)
@@ -16,8 +19,10 @@ export function classesOf({ labels, probabilities }: LabelledProbabilities): num
     if (!(Number.isInteger(label) && label >= 0 && label < classes))
       throw new RangeError(`the label of row ${row} is ${label}: a class from 0 to ${classes - 1} is needed`)
     for (let k = 0; k < classes; k++)
-      if (!Number.isFinite(probabilities[row]![k]!))
-        throw new RangeError(`probability ${k} of row ${row} is ${probabilities[row]![k]}`)
+      if (!(probabilities[row]![k]! >= -ROUNDING && probabilities[row]![k]! <= 1 + ROUNDING))
+        throw new RangeError(
+          `probability ${k} of row ${row} is ${probabilities[row]![k]}: numbers from 0 to 1 are needed; a softmax makes them of scores`,
+        )
   }
   return classes
 }
