@@ -283,6 +283,19 @@ describe('the bill of materials and the card', () => {
     expect(card).not.toContain('\n# [a](b)')
   })
 
+  test('a model that a report says was made of another is no original', async () => {
+    const before = { nodes: 1, bytes: 9, digest: `sha256:${'a'.repeat(64)}` }
+    const made = (digest: string) => ({
+      ...{ kind: 'rewrite', version: 1, passes: [], equivalence: null },
+      ...{ before, after: { ...before, digest } },
+    })
+    const own = modelDigest(await readModel(modelFile(folder, 'bom.onnx', 4)))
+    const { card, lineage } = await put({ reports: [made(own)] })
+    expect(lineage).toMatchObject({ explained: 'unchecked', parent: { version: null, modelDigest: before.digest } })
+    expect(card).toContain('So the reports on its making say; nothing was replayed.')
+    expect((await put()).lineage).toMatchObject({ explained: 'original', parent: null })
+  })
+
   test('evidence of another model is refused', async () =>
     await expect(put({ reports: [comparisonOf(`sha256:${'e'.repeat(64)}`)] })).rejects.toThrow(
       /this comparison report is about the model sha256:eee/,

@@ -94,7 +94,9 @@ function pedigree({ lineage }: Facts) {
       original: '',
       replayed: 'Replaying the passes on the ancestor gives this model.',
       unexplained: `Not every difference is explained by a pass: ${lineage.edits.join('; ')}`,
-      unchecked: 'The ancestor was not at hand; the passes were not replayed.',
+      unchecked: lineage.recipe
+        ? 'The ancestor was not at hand; the passes were not replayed.'
+        : 'Told by the reports on how it was made; nothing was replayed.',
     }[lineage.explained],
   }
 }

@@ -152,7 +152,9 @@ function making({ recipe, lineage }: Facts): string {
     original: '',
     replayed: ' Replaying the passes below on the parent gives these very bytes.',
     unexplained: ' **The passes below do not explain everything that was changed** (see Limits).',
-    unchecked: ' The parent was not at hand when this was pushed, so the passes were not replayed.',
+    unchecked: recipe
+      ? ' The parent was not at hand when this was pushed, so the passes were not replayed.'
+      : ' So the reports on its making say; nothing was replayed.',
   }[explained]
   const steps = (recipe?.steps ?? []).map(
     (step, i) => `${i + 1}. ${inline(step.pass)} ${inline(JSON.stringify(step.options ?? {}))}`,

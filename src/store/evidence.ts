@@ -111,6 +111,24 @@ function modelsIn(report: Report): readonly string[] | null {
   }
 }
 
+/** The model that this one was made of, by the reports on its making; null where none of them tells of another. */
+export function madeOf(reports: readonly Report[], modelDigest: string): string | null {
+  const bases = reports.map(baseIn).filter((digest) => digest != null && digest !== modelDigest)
+  return bases[0] ?? null
+}
+
+function baseIn(report: Report): string | null | undefined {
+  switch (report.kind) {
+    case 'rewrite':
+    case 'quantization':
+      return report.before.digest
+    case 'optimization':
+      return report.model.digest
+    default:
+      return learningIn(report)?.before.digest
+  }
+}
+
 /** Refuses evidence of another model: a verdict must not move to a model that nobody judged. */
 export function checkEvidence(report: Report, modelDigest: string, where: string): void {
   const about = modelsIn(report)

@@ -24,7 +24,8 @@ export interface Parent {
 
 /**
  * `original`: no parent. `replayed`: the passes of the recipe, run on the parent, gave these bytes. `unexplained`:
- * they did not, or there are none. `unchecked`: the parent was not at hand.
+ * they did not, or there are none. `unchecked`: the parent was not at hand, or only reports
+ * on the making tell of it, without a recipe.
  */
 export type Explained = 'original' | 'replayed' | 'unexplained' | 'unchecked'
 

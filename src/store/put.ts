@@ -6,7 +6,7 @@ import { blobFolder, inspect } from '../recipe/index.ts'
 import type { Recipe, Report } from '../report/index.ts'
 import { billOfMaterials } from './bom.ts'
 import { modelCard } from './card.ts'
-import { checkEvidence, summarize } from './evidence.ts'
+import { checkEvidence, madeOf, summarize } from './evidence.ts'
 import { bytesBlob, fileBlob } from './layout.ts'
 import { explain, type Lineage, NO_LINEAGE } from './lineage.ts'
 import { type Descriptor, hexOf, MEDIA, NOTE } from './oci.ts'
@@ -161,7 +161,7 @@ function refuseDanger(findings: readonly Finding[], { model, allow = [] }: PutIn
 async function lineageOf(
   model: Model,
   digest: string,
-  { recipe, tensors, parent, allow = [], model: path }: PutInput,
+  { recipe, tensors, parent, reports = [], allow = [], model: path }: PutInput,
 ): Promise<Lineage> {
   const last = recipe?.steps.at(-1)
   if (last && last.output !== digest && !allow.includes('unexplained'))
@@ -171,8 +171,9 @@ async function lineageOf(
     })
   const steps = recipe ? { steps: recipe.steps.length, whetstone: recipe.whetstone } : null
   if (!parent) {
-    const input = recipe?.steps[0]?.input
-    if (input === undefined) return { ...NO_LINEAGE, recipe: steps }
+    // A report on how it was made tells of a model before it as well.
+    const input = recipe?.steps[0]?.input ?? madeOf(reports, digest)
+    if (input === null) return { ...NO_LINEAGE, recipe: steps }
     return {
       parent: { version: null, name: null, modelDigest: input },
       recipe: steps,

@@ -56,7 +56,9 @@ function lineageText({ parent, explained, recipe }: NonNullable<VersionReport['l
     original: '',
     replayed: `${steps}, replayed to the same bytes`,
     unexplained: ', and the recipe does not explain what was changed',
-    unchecked: `${steps}; the parent was not at hand, so nothing was replayed`,
+    unchecked: recipe
+      ? `${steps}; the parent was not at hand, so nothing was replayed`
+      : ', by the reports on its making; without its recipe (--recipe) nothing was replayed',
   }[explained]
   return `${who}${how}`
 }
