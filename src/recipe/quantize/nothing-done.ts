@@ -10,7 +10,7 @@ export function nothingDone({ graph }: Model, { refused }: Pick<PassRun, 'refuse
   for (const { opType } of graph.nodes) if (INTEGER.test(opType)) counts.set(opType, (counts.get(opType) ?? 0) + 1)
   if (counts.size === 0)
     return refused.length > 0
-      ? 'nothing was quantized: see the reasons under float'
+      ? 'nothing was quantized: what stayed in float is listed with its reason'
       : 'nothing was quantized: there are no float32 weights here that the scheme changes'
   const found = [...counts].map(([name, count]) => `${count} ${name}`).join(', ')
   return `the model is integer already (${found}), and nothing else in it can be quantized: use it as it is, or quantize the float model that it was made from`

@@ -72,7 +72,7 @@ test.each([
 
 test('that scores of more and of fewer rows do not compare is said where they stand together', () => {
   const figures = { bytes: 10, p50Ms: 1, speedup: 1.4, metric: 0.9375, ratio: null, verdict: 'pass', grade: 'proven' }
-  const textOf = (judgedRows: number) =>
+  const textOf = (judgedRows: number, more: readonly object[] = []) =>
     optimization(
       {
         sentence: '1.4× faster.',
@@ -83,6 +83,7 @@ test('that scores of more and of fewer rows do not compare is said where they st
         candidates: [
           { ...figures, id: 'best', judgedRows },
           { ...figures, id: 'slow', metric: null, verdict: null },
+          ...more,
         ],
         rows: { calibrate: 1, select: 1, prove: 2 },
         warnings: [],
@@ -91,5 +92,7 @@ test('that scores of more and of fewer rows do not compare is said where they st
       { color: false, width: 100 },
     )
   expect(textOf(64)).toMatch(/^top1 of different rows does not compare/m)
+  // The original among the candidates is the one that is handed out, and says its rows in its own line.
+  expect(textOf(1200, [{ ...figures, id: 'original', judgedRows: undefined }])).not.toMatch(/different rows/)
   expect(textOf(1200)).not.toContain('does not compare')
 })

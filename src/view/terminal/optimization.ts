@@ -39,7 +39,9 @@ export function optimization(report: OptimizationReport, style: Style): string {
 
 /** Where scores are of more or fewer rows, the higher is not the better. */
 function otherRows({ baseline, candidates }: OptimizationReport): readonly string[] {
-  const scored = [baseline, ...candidates].filter(({ metric }) => metric !== null)
+  // The original stands in its own line, whatever it is handed out for.
+  const others = candidates.filter(({ id }) => id !== 'original')
+  const scored = [baseline, ...others].filter(({ metric }) => metric !== null)
   if (new Set(scored.map(({ judgedRows }) => judgedRows)).size < 2) return []
   return [
     `${baseline.metricName} of different rows does not compare: few rows were enough to leave some candidates behind`,
