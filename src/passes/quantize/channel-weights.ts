@@ -1,4 +1,4 @@
-import { elementCount, roundHalfEven } from '../../ir/index.ts'
+import { elementCount, magnitudes, roundHalfEven } from '../../ir/index.ts'
 import { balanceSums, kernelLayout } from './balance-sums.ts'
 import { depthOrders, MOST_PAIR, MOST_SUM, pairReach } from './kernel-pairs.ts'
 
@@ -93,22 +93,6 @@ export function quantizeWhole(
     if (scales.every((other) => other === scale)) return { codes, scales: Float32Array.of(scale) }
     least = scale
   }
-}
-
-/** Largest |w| per index of `axis`. */
-export function magnitudes(values: ArrayLike<number>, dims: readonly number[], axis: number): Float64Array {
-  const channels = dims[axis]!
-  const inner = elementCount(dims.slice(axis + 1))
-  const result = new Float64Array(channels)
-  for (let i = 0, c = 0; i < values.length; c = c + 1 < channels ? c + 1 : 0) {
-    let most = result[c]!
-    for (const end = i + inner; i < end; i++) {
-      const size = Math.abs(values[i]!)
-      if (size > most) most = size
-    }
-    result[c] = most
-  }
-  return result
 }
 
 function reachOf(

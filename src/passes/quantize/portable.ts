@@ -8,6 +8,7 @@ import {
   intAttribute,
   isDepthwise,
   type Model,
+  magnitudes,
   type Node,
   nestedGraphs,
   nodeLabel,
@@ -17,7 +18,7 @@ import {
   tensorValues,
   toNumbers,
 } from '../../ir/index.ts'
-import { anyPairReach, magnitudes } from './channel-weights.ts'
+import { anyPairReach } from './channel-weights.ts'
 import { depthOrders, MOST_PAIR, pairReach } from './kernel-pairs.ts'
 import { becomesOf, codesBehind, type ReadCodes } from './turned-codes.ts'
 

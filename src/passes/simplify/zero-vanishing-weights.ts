@@ -8,7 +8,15 @@
  * Source: IEEE 754. A sum in float32 loses what is below 2⁻²⁴ of it, so a number of x would have to be 2⁴⁰ times as
  * great as those that stand beside it for its weight to be missed; subnormal numbers many processors flush by themselves.
  */
-import { type Node, operatorName, outputsAxis, type Tensor, tensorOf, tensorValues } from '../../ir/index.ts'
+import {
+  magnitudes,
+  type Node,
+  operatorName,
+  outputsAxis,
+  type Tensor,
+  tensorOf,
+  tensorValues,
+} from '../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
 
 export const zeroVanishingWeights = rulePass(
@@ -40,15 +48,7 @@ function withoutVanishing(weight: Tensor, rows: boolean): Float32Array | undefin
   if (!mayVanish(values)) return undefined
   const outputs = weight.dims[rows ? 0 : 1]!
   const inner = rows ? values.length / outputs : 1
-  const least = new Float64Array(outputs)
-  for (let i = 0, o = 0; i < values.length; o = o + 1 < outputs ? o + 1 : 0) {
-    let greatest = least[o]!
-    for (const end = i + inner; i < end; i++) {
-      const magnitude = Math.abs(values[i]!)
-      if (magnitude > greatest) greatest = magnitude
-    }
-    least[o] = greatest
-  }
+  const least = magnitudes(values, weight.dims, rows ? 0 : 1)
   for (let o = 0; o < outputs; o++) least[o] = Math.max(least[o]! * SHARE, NORMAL)
   let zeroed: Float32Array | undefined
   for (let i = 0, o = 0; i < values.length; o = o + 1 < outputs ? o + 1 : 0)

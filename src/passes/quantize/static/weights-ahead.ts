@@ -2,13 +2,14 @@ import {
   elementCount,
   floatAttribute,
   type Model,
+  magnitudes,
   type Node,
   operatorName,
   outputsAxis,
   type Tensor,
   tensorValues,
 } from '../../../ir/index.ts'
-import { type ChannelWeights, magnitudes, quantizeChannels } from '../channel-weights.ts'
+import { type ChannelWeights, quantizeChannels } from '../channel-weights.ts'
 import { balances, mostCode, type PlanOptions } from '../units/plan-options.ts'
 import type { NodeFacts } from '../units/quantize-rules.ts'
 
