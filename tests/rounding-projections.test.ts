@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { ortNode, type TensorValue } from '../src/engine/index.ts'
-import { type Model, nodeLabel, type Tensor, tensorOf, tensorValues } from '../src/ir/index.ts'
+import { type Model, nodeLabel, parseModel, type Tensor, tensorOf, tensorValues } from '../src/ir/index.ts'
 import { roundingProjections } from '../src/passes/index.ts'
+import { lastFloats } from '../src/passes/last-floats.ts'
 import { modelWith, randomValue, rangesOf } from './quantize-kit.ts'
 
 /** One weight that two convolutions share, and what the runtime selects slowly. */
@@ -71,4 +72,41 @@ test('roundings before an operator that no gradient goes back through are named,
     ['value x', 'value a', `node ${nodeLabel(first!)}`].sort(),
   )
   expect(back.unknown[0]!.reason).toContain('Hardmax "h" has no gradient rule')
+})
+
+test('what decides of whole numbers is what roundings are told of', async () => {
+  const giving = modelWith('g (float[1,4,6,6] x) => (float s) { a = Conv(x, w)  b = Relu(a)  s = Conv(b, v) }', {
+    w: [4, 4, 3, 3],
+    v: [5, 4, 3, 3],
+  })
+  const decided = parseModel(`<ir_version: 10, opset_import: ["" : 21]>
+    g (float[1,5,2,2] s) => (int64[1,1,2,2] map) { map = ArgMax<axis = 1>(s) }`).graph
+  const nodes = [...giving.graph.nodes, ...decided.nodes]
+  const deciding = { ...giving, graph: { ...giving.graph, nodes, outputs: decided.outputs } }
+  const ranges = await rangesOf(giving, { x: randomValue([1, 4, 6, 6], 5) })
+  const [ofScores, ofMap] = [roundingProjections(giving, ranges)!, roundingProjections(deciding, ranges)!]
+  expect(ofMap.seeds).toEqual(new Map([['s', 'seed:s']]))
+  expect(ofMap.sources.length).toBeGreaterThan(3)
+  expect({ ...ofMap, model: null }).toEqual({ ...ofScores, model: null })
+})
+
+test('the last floats are outputs, or what those that are none are decided by or made from', () => {
+  const last = (text: string) => lastFloats(parseModel(`<ir_version: 10, opset_import: ["" : 21]> ${text}`))
+  // Of outputs that are floats nothing else is heard, though a condition stands on the way.
+  expect(
+    last(`g (float[N,4] x) => (float[N,4] y, float[N,4] z) <float zero = {0}> {
+      y = Relu(x)  m = Greater(y, zero)  z = Where(m, y, zero) }`),
+  ).toEqual(['y', 'z'])
+  // A class may be given as a float, and a score in another type.
+  expect(
+    last(`g (float[N,4] x) => (float[N] class, double[N,4] p) {
+      s = Relu(x)  a = ArgMax<axis = 1, keepdims = 0>(s)  class = Cast<to = 1>(a)  e = Exp(x)  p = Cast<to = 11>(e) }`),
+  ).toEqual(['s', 'e'])
+  // What hangs on the shape alone hears no float; an input is none that is rounded on the way.
+  expect(last('g (float[N,4] x) => (int64[2] n, bool[N,4] c) { y = Relu(x)  n = Shape(y)  c = IsNaN(x) }')).toEqual([])
+  // Of candidates by their values both the places and what they are taken from.
+  expect(
+    last(`g (float[N,9] x) => (float[N,2] best, int64[N,2] places) <int64[1] k = {2}> {
+      y = Relu(x)  best, places = TopK(y, k) }`),
+  ).toEqual(['best', 'y'])
 })

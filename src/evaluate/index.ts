@@ -44,6 +44,7 @@ export { GramSums, openProducts } from './noise/gram.ts'
 export {
   askedWords,
   heard,
+  isCounted,
   isCutOff,
   keptWords,
   lowestSqnrDb,

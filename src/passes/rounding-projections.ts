@@ -5,21 +5,21 @@ import {
   type Model,
   makeNode,
   type Node,
-  tensorDtype,
   tensorOf,
   tensorValues,
   type ValueInfo,
 } from '../ir/index.ts'
 import type { CalibrationReport, NoiseSource, UnknownNoise } from '../report/index.ts'
 import { differentiate, type Loss } from './differentiate/index.ts'
+import { lastFloats } from './last-floats.ts'
 import { roundingErrors } from './quantize/index.ts'
 
-/** A model that tells what each rounding does to a weighted sum of all outputs. */
+/** A model that tells what each rounding does to a weighted sum of all outputs, or of what decides them (`lastFloats`). */
 export interface RoundingProjections {
   readonly model: Model
-  /** By output of the original: the input of that output's shape that takes its weights. */
+  /** By value of the original that is listened to: the input of that value's shape that takes its weights. */
   readonly seeds: ReadonlyMap<string, string>
-  /** The output, float32 [sources.length]: Σ over outputs of weights · change, to first order, for each rounding alone. */
+  /** The output, float32 [sources.length]: Σ over those values of weights · change, to first order, for each rounding alone. */
   readonly projections: string
   readonly sources: readonly NoiseSource[]
   /** Roundings of which no gradient tells what they do, with the reason; what no output hears is none of them. */
@@ -30,14 +30,14 @@ export interface RoundingProjections {
  * Σₒ rₒ·δₒ = ⟨∂(Σₒ rₒ·yₒ)/∂x, e⟩ for a rounding that changes the value x by e: one pass back through the model tells it
  * for all roundings at once, where running the model with each of them would take as many runs.
  *
- * @returns null where the model has no float output or nothing that would be rounded.
+ * @returns null where no output hangs on a float or nothing would be rounded.
  */
 export function roundingProjections(model: Model, ranges: CalibrationReport): RoundingProjections | null {
   const { model: extended, errors } = roundingErrors(model, { rounding: 'sums' }, [{ report: ranges }])
-  const outputs = model.graph.outputs.filter(({ type }) => tensorDtype(type) === 'float32')
-  if (errors.length === 0 || outputs.length === 0) return null
-  const seeds = new Map(outputs.map(({ name }) => [name, `seed:${name}`]))
-  const terms = outputs.map(({ name }) => ({
+  const heard = lastFloats(model)
+  if (errors.length === 0 || heard.length === 0) return null
+  const seeds = new Map(heard.map((name) => [name, `seed:${name}`]))
+  const terms = heard.map((name) => ({
     loss: { kind: 'seeded', output: name, seed: seeds.get(name)! } satisfies Loss,
     weight: 1,
   }))

@@ -301,6 +301,38 @@ test('where only noise counts, a mixture without the reserve is timed beside the
   expect(timed).toEqual(['int8-typical-minmax-quiet25.5', 'int8-typical-minmax-quiet27.2'])
 })
 
+test('of whole numbers twice as many change where roundings are four times as loud: the first mixture is aimed so', async () => {
+  const budgets: number[] = []
+  const { pool, settle } = searchAmong({}, undefined, 0.6 * MINUTE)
+  const trialOf = (spec: CandidateSpec): Trial => {
+    const roundings = spec.noiseBudget ?? 0.01
+    const share = Math.sqrt(roundings) / 10
+    const output = { name: 'map', sqnrDb: -10 * Math.log10(share), maxAbs: 1, equal: 1 - share }
+    return staged<Trial>({
+      built: { spec, planned: {}, expectedNoise: roundings },
+      result: {},
+      comparison: { verdict: 'inconclusive', n: 100, outputs: [output] },
+    })
+  }
+  const whole = trialOf(calibrated('int8-typical'))
+  const quiet = ({ comparison }: Trial) => comparison!.outputs[0]!.sqnrDb! >= 27
+  Object.assign(pool, {
+    trials: [whole],
+    bench: { ...pool.bench, build: async (spec: CandidateSpec) => ({ spec, expectedNoise: 0.01 }) },
+    secure: quiet,
+    odds: () => ({ pass: 0, close: 0.7 }),
+    build: async (spec: CandidateSpec) => {
+      budgets.push(spec.noiseBudget!)
+      return trialOf(spec)
+    },
+    buildAll: async () => [],
+  })
+  await settle()
+  const aimed = 0.01 * (10 ** -2.7 / 0.01) ** 2
+  // Then the one without the reserve.
+  expect(budgets).toEqual([expect.closeTo(0.95 * aimed, 6), expect.closeTo(aimed * 10 ** 0.3, 6)])
+})
+
 test('what a placement by formulas is foretold is of its own integers, not of those that measured costs want', async () => {
   const budgets: number[] = []
   const { pool, settle } = searchAmong({ 'int8-typical': 20 }, undefined, 0.6 * MINUTE)

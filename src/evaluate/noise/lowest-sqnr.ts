@@ -27,6 +27,12 @@ export function typicalSqnrDb(proof: Outputs): number | null {
   return values.length > 0 ? Math.min(...values) : null
 }
 
+/** Whether the noise at the worst output is the share of answers or whole numbers that changed. */
+export function isCounted(proof: Outputs): boolean {
+  const worst = worstOutput(proof)
+  return worst !== undefined && (worst.answer === true || worst.equal !== undefined)
+}
+
 /** Where most rows are by so much quieter than all together, it is rows of large numbers that are far off. */
 const FAR_OFF_DB = 6
 

@@ -6,7 +6,7 @@ import { floatsOf } from '../outputs/floats.ts'
 /** A session that gives, for weights of all outputs, their sum over what each rounding alone changes. */
 export interface ProjectionSession {
   readonly session: Pick<Session, 'run'>
-  /** By output of the original: the input that takes its weights. */
+  /** By value of the original that is listened to, its outputs or what decides them: the input that takes its weights. */
   readonly seeds: ReadonlyMap<string, string>
   /** The output, float32 [sources.length]. */
   readonly projections: string

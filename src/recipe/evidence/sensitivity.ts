@@ -38,7 +38,14 @@ export async function sensitivityOf(
   const { cache = noCache, meter = noMeter, runs = NOISE_RUNS, workers = 1, signal, onProgress } = options
   const rows = spreadRows(data, options.indices, runs)
   const dataDigest = await data.digest()
-  const key = { measure: 'what roundings do', model: modelDigest(model), ranges, data: dataDigest, rows, runs }
+  const key = {
+    measure: 'what roundings do, also to what decides',
+    model: modelDigest(model),
+    ranges,
+    data: dataDigest,
+    rows,
+    runs,
+  }
   return cache.get(key, async () => {
     const nothing: SensitivityReport = { kind: 'sensitivity', version: 1, sources: [], samples: 0, dataDigest }
     const back = roundingProjections(model, ranges)
