@@ -1,5 +1,6 @@
 import type { ComparisonReport, Grade, Verdict } from '../report/index.ts'
 import { clopperPearson, requiredN, rowsToShow, upperProportion } from '../statistics/index.ts'
+import { CLOSE_AGREEMENT, CLOSE_DB } from './noise/close.ts'
 
 /** What was counted on rows without labels. */
 export interface AgreementCounts {
@@ -39,11 +40,6 @@ interface AgreementJudgement {
    */
   readonly requiredN: number | null
 }
-
-/** Decibels that every output must keep for the grade `close`. */
-export const CLOSE_DB = 25
-/** Share of equal top answers that also gives it. */
-export const CLOSE_AGREEMENT = 0.99
 
 /** Whether outputs with these signals to noise are near to those of the base model; null is identical. */
 const keeps = (decibels: readonly (number | null)[]) => decibels.every((db) => db === null || db >= CLOSE_DB)

@@ -3,7 +3,8 @@ import { type DType, isFloating } from '../ir/index.ts'
 import type { ComparisonReport } from '../report/index.ts'
 import { type DetectionListCheck, detectionListCheck } from './metric/detection-list.ts'
 import { tokenAgreement } from './metric/language.ts'
-import { decibelsOrNull, toDecibels } from './noise/sqnr.ts'
+import { decibelsOfChanged } from './noise/close.ts'
+import { toDecibels } from './noise/sqnr.ts'
 import { isClassLike } from './outputs/class-like.ts'
 import { numbersOf, type RowOutputs } from './outputs/row-outputs.ts'
 import { sameAnswer } from './outputs/same-answer.ts'
@@ -44,9 +45,8 @@ interface Sums {
   classLike: boolean
   /** One integer or text in every row, which is an answer as it stands. */
   named: boolean
-  /** Of integers that number classes or tokens, how many were seen and how many are the same. */
-  numbers: number
-  sameNumbers: number
+  /** Integers that number classes or tokens: signal is how many were seen, noise how many changed. */
+  counted: boolean
 }
 
 interface RowSums {
@@ -60,8 +60,8 @@ interface OverRows extends Sums {
 }
 
 /**
- * SQNR = 10 log₁₀(Σ base² / Σ (base − candidate)²), over all elements of all rows of an output. Outputs among `sequences`
- * (see `scoresSteps`) hold no answer.
+ * SQNR = 10 log₁₀(Σ base² / Σ (base − candidate)²), over all elements of all rows of an output; of classes and tokens
+ * what `decibelsOfChanged` says of the share that changed. Outputs among `sequences` (see `scoresSteps`) hold no answer.
  */
 export function differences(sequences: ReadonlySet<string> = new Set()): Differences {
   const sums = new Map<string, OverRows>()
@@ -82,8 +82,7 @@ export function differences(sequences: ReadonlySet<string> = new Set()): Differe
           maxAbs: 0,
           classLike: true,
           named: true,
-          numbers: 0,
-          sameNumbers: 0,
+          counted: false,
           rows: [],
           found: detectionListCheck(),
         }
@@ -111,15 +110,18 @@ export function differences(sequences: ReadonlySet<string> = new Set()): Differe
     },
     outputs() {
       const scored = [...sums.values()].some((output) => isAnswer(output) && !output.named)
-      return [...sums].map(([name, { signal, noise, maxAbs, rows, named, numbers, sameNumbers }]) => ({
-        name,
-        sqnrDb: decibelsOrNull(signal, noise),
-        ...(noise > 0 ? acrossRows(rows) : {}),
-        maxAbs,
-        ...(named ? { answer: true } : {}),
-        ...(named && scored ? { named } : {}),
-        ...(numbers > 0 ? { equal: sameNumbers / numbers } : {}),
-      }))
+      return [...sums].map(([name, { signal, noise, maxAbs, rows, named, counted }]) => {
+        const decibels = named || counted ? decibelsOfCounts : toDecibels
+        return {
+          name,
+          sqnrDb: noise === 0 ? null : decibels(signal, noise),
+          ...(noise > 0 ? acrossRows(rows, decibels) : {}),
+          maxAbs,
+          ...(named ? { answer: true } : {}),
+          ...(named && scored ? { named } : {}),
+          ...(counted ? { equal: (signal - noise) / signal } : {}),
+        }
+      })
     },
     get classLike() {
       const answering = [...sums.values()].some(({ found }) => found.rows > 0 && !found.isList)
@@ -135,7 +137,7 @@ const isAnswer = ({ classLike, found }: OverRows) => classLike && !found.isList
 
 /**
  * One integer or one text: it is the same or it is not. Classes that are neighbours by number are no more alike than
- * others, so signal over noise is that of the rows over those where it changed.
+ * others, so rows are counted, and those where it changed.
  */
 function addAnswer(sums: Sums, base: TensorValue, candidate: TensorValue): { identical: boolean; broken: boolean } {
   const identical = sameAnswer(base, candidate)
@@ -150,8 +152,8 @@ function addAnswer(sums: Sums, base: TensorValue, candidate: TensorValue): { ide
 const NUMBERS: readonly DType[] = ['int64', 'int32']
 
 /**
- * Several integers: the class of each place of a picture, or tokens. Like `addAnswer`, one is the same or it is not:
- * signal over noise is that of all of them over those that changed. Others than there were have all changed.
+ * Several integers: the class of each place of a picture, or tokens. Like `addAnswer`, one is the same or it is not. Others
+ * than there were have all changed.
  */
 function addNumbers(sums: Sums, base: TensorValue, candidate: TensorValue): { identical: boolean; broken: boolean } {
   const [x, y] = [numbersOf(base), numbersOf(candidate)]
@@ -163,8 +165,7 @@ function addNumbers(sums: Sums, base: TensorValue, candidate: TensorValue): { id
   }
   sums.signal += count
   sums.noise += count - same
-  sums.numbers += count
-  sums.sameNumbers += same
+  sums.counted ||= count > 0
   return { identical: same === count, broken: false }
 }
 
@@ -242,23 +243,27 @@ function carefulSums(x: ArrayLike<number>, y: ArrayLike<number>): Distance {
   return { signal, noise, maxAbs, identical, broken }
 }
 
+/** Of answers, by how many there are and how many changed. */
+const decibelsOfCounts = (all: number, changed: number): number =>
+  changed === 0 ? toDecibels(all, 0) : decibelsOfChanged(changed / all)
+
 /** Times the power of the middle row from which a row is unusual, and the most of such rows that `typicalDb` leaves out. */
 const UNUSUAL = 4
 const LARGEST = 1 / 10
 
 /** How the noise lies across rows; nothing where sums are beyond all numbers. */
-function acrossRows(rows: readonly RowSums[]): { typicalDb?: number; noiseRows?: number } {
-  const [typicalDb, noiseRows] = [typical(rows), rowsBehind(rows)]
+function acrossRows(rows: readonly RowSums[], decibels: typeof toDecibels): { typicalDb?: number; noiseRows?: number } {
+  const [typicalDb, noiseRows] = [typical(rows, decibels), rowsBehind(rows)]
   return Number.isFinite(typicalDb) && Number.isFinite(noiseRows) ? { typicalDb, noiseRows } : {}
 }
 
 /** Decibels without the rows of unusually large signal; the most that is told where nothing else differs. */
-function typical(rows: readonly RowSums[]): number {
+function typical(rows: readonly RowSums[], decibels: typeof toDecibels): number {
   const ordered = rows.toSorted((a, b) => a.signal - b.signal)
   const usual = UNUSUAL * ordered[ordered.length >> 1]!.signal
   const surely = ordered.length - Math.floor(ordered.length * LARGEST)
   const left = ordered.filter(({ signal }, place) => place < surely || signal <= usual)
-  return toDecibels(
+  return decibels(
     left.reduce((sum, { signal }) => sum + signal, 0),
     left.reduce((sum, { noise }) => sum + noise, 0),
   )

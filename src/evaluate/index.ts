@@ -1,4 +1,4 @@
-export { CLOSE_AGREEMENT, CLOSE_DB, judgeAgreement } from './agreement.ts'
+export { judgeAgreement } from './agreement.ts'
 export * from './attack/index.ts'
 export * from './batch-invariance.ts'
 export * from './calibration/index.ts'
@@ -38,13 +38,13 @@ export { requireLabel } from './metric/row-labels.ts'
 export { meanDice, meanIoU } from './metric/segmentation.ts'
 export { characterErrorRate, ctcDecode, exactMatch, type TextOptions, wordErrorRate } from './metric/text.ts'
 export { type ChannelOptions, type ChannelSession, measureChannels } from './noise/channels.ts'
+export { CLOSE_AGREEMENT, CLOSE_DB } from './noise/close.ts'
 export * from './noise/equivalence.ts'
 export { foretell, type Odds } from './noise/foretell.ts'
 export { GramSums, openProducts } from './noise/gram.ts'
 export {
   askedWords,
   heard,
-  isCounted,
   isCutOff,
   keptWords,
   lowestSqnrDb,

@@ -1,8 +1,8 @@
 import { type ComparisonReport, grouped } from '../report/index.ts'
-import { CLOSE_DB } from './agreement.ts'
 import { amountText, rowsOf, short, valueText } from './amounts.ts'
 import type { Judgement } from './judge/judge.ts'
 import type { Metric } from './metric/metric.ts'
+import { CLOSE_DB } from './noise/close.ts'
 import { askedWords, keptWords, worstOutput } from './noise/lowest-sqnr.ts'
 
 /** What a sentence is made of besides the judgement. */

@@ -1,6 +1,7 @@
 import { type ComparisonReport, grouped, type Verdict } from '../report/index.ts'
-import { type AgreeingClusters, type AgreementCounts, CLOSE_DB, judgeAgreement } from './agreement.ts'
+import { type AgreeingClusters, type AgreementCounts, judgeAgreement } from './agreement.ts'
 import { allSlices, commonFields } from './comparison-fields.ts'
+import { CLOSE_DB } from './noise/close.ts'
 import { measured } from './noise/lowest-sqnr.ts'
 import type { ScoredRows } from './score-rows.ts'
 import { agreementSentence } from './sentence.ts'

@@ -5,16 +5,7 @@ import type { Budget } from './budget.ts'
 import { MixtureBuilder } from './mixture-builder.ts'
 import { settleNoise } from './noise-budget.ts'
 import type { Pool } from './pool.ts'
-import {
-  isClipped,
-  isStatic,
-  noiseAt,
-  noiseRatioOf,
-  quietestFirst,
-  roundingsShowing,
-  SECURE_NOISE,
-  type Trial,
-} from './trial.ts'
+import { isClipped, isStatic, noiseAt, noiseRatioOf, quietestFirst, SECURE_NOISE, type Trial } from './trial.ts'
 
 const STEP = 'not timed: a step on the way to the fastest mixture that is close enough'
 const UNKNOWN =
@@ -68,17 +59,14 @@ export class Mixtures {
     const mixtures = `float where that keeps ${spec.id} quiet`
     this.#budget.takeUp(mixtures)
     const steps: Trial[] = []
-    const seen = (trial: Trial, expected: number) => {
-      const shown = noiseRatioOf(trial)
-      return {
-        secure: pool.secure(trial),
-        byAnswers: isSecure(pool.odds(trial).pass),
-        // Where rows of large numbers are cut off, it is not roundings that make the noise of all rows together.
-        noise: shown === null || isClipped(trial) ? null : roundingsShowing(shown, trial),
-        expected,
-        trial,
-      }
-    }
+    const seen = (trial: Trial, expected: number) => ({
+      secure: pool.secure(trial),
+      byAnswers: isSecure(pool.odds(trial).pass),
+      // Where rows of large numbers are cut off, it is not roundings that make the noise of all rows together.
+      noise: isClipped(trial) ? null : noiseRatioOf(trial),
+      expected,
+      trial,
+    })
     const expectedNoise = await this.#builder.foretold(spec, mixtures)
     if (expectedNoise === null) this.leftOut.push(whole)
     if (expectedNoise === 0 && !pool.warnings.includes(UNKNOWN)) pool.warnings.push(UNKNOWN)
@@ -119,7 +107,7 @@ export class Mixtures {
     const pool = this.#pool
     const noise = noiseRatioOf(secure)
     if (!noise || isLikely(pool.odds(secure).pass)) return null
-    const budget = (foretoldNoise(secure) * roundingsShowing(BRAVE_NOISE, secure)) / roundingsShowing(noise, secure)
+    const budget = (foretoldNoise(secure) * BRAVE_NOISE) / noise
     const tooLoud = (trial: Trial) => !pool.secure(trial) && (noiseRatioOf(trial) ?? 1) > BRAVE_NOISE
     const failed = steps.some((trial) => tooLoud(trial) && foretoldNoise(trial) <= budget)
     return failed ? null : budget

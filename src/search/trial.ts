@@ -1,4 +1,4 @@
-import { CLOSE_DB, isCounted, isCutOff, lowestSqnrDb, type Odds, typicalSqnrDb } from '../evaluate/index.ts'
+import { CLOSE_DB, isCutOff, lowestSqnrDb, type Odds, typicalSqnrDb } from '../evaluate/index.ts'
 import type { Built, ReadKernels } from '../recipe/index.ts'
 import type { CandidateResult, ComparisonReport, OptimizationReport } from '../report/index.ts'
 import { isSecure } from './assurance.ts'
@@ -80,15 +80,6 @@ export function noiseAt(decibels: number): number {
 export function noiseRatioOf({ comparison }: Trial): number | null {
   const decibels = comparison && lowestSqnrDb(comparison)
   return decibels === null ? null : noiseAt(decibels)
-}
-
-/**
- * In proportion to what the roundings of this candidate add up to where its worst output shows so much noise over signal:
- * `SECURE_NOISE` where that shows. Answers lie as densely at one distance from the border to the next as at another, so
- * that the share of them that changes goes by the amplitude: by the root of the noise.
- */
-export function roundingsShowing(shown: number, { comparison }: Trial): number {
-  return comparison && isCounted(comparison) ? shown ** 2 / SECURE_NOISE : shown
 }
 
 /** Expected to hold on the proof rows: very likely to pass there; or close, with a reserve. */

@@ -1,6 +1,6 @@
 import type { ComparisonReport } from '../../report/index.ts'
 import { lnBeta, normalCdf, normalQuantile, tangoScore, upperProportion } from '../../statistics/index.ts'
-import { CLOSE_AGREEMENT, CLOSE_DB } from '../agreement.ts'
+import { CLOSE_AGREEMENT, CLOSE_DB } from './close.ts'
 import { lowestSqnrDb, noiseRows, typicalSqnrDb } from './lowest-sqnr.ts'
 
 /** How likely a candidate is to pass on fresh rows, and to be `close` there. */

@@ -1,4 +1,5 @@
 import type { ComparisonReport } from '../../report/index.ts'
+import { changedAt } from './close.ts'
 
 type Outputs = Pick<ComparisonReport, 'outputs'>
 
@@ -27,12 +28,6 @@ export function typicalSqnrDb(proof: Outputs): number | null {
   return values.length > 0 ? Math.min(...values) : null
 }
 
-/** Whether the noise at the worst output is the share of answers or whole numbers that changed. */
-export function isCounted(proof: Outputs): boolean {
-  const worst = worstOutput(proof)
-  return worst !== undefined && (worst.answer === true || worst.equal !== undefined)
-}
-
 /** Where most rows are by so much quieter than all together, it is rows of large numbers that are far off. */
 const FAR_OFF_DB = 6
 
@@ -58,7 +53,7 @@ export function keptWords({ sqnrDb, equal }: Output, digits = 1): string {
 
 /** What so many decibels are of such an output. */
 export function askedWords({ equal }: Output, decibels: number): string {
-  return equal === undefined ? `${decibels}` : shareText(1 - 10 ** (-decibels / 10))
+  return equal === undefined ? `${decibels}` : shareText(1 - changedAt(decibels))
 }
 
 // What is not all is not called all.
