@@ -130,6 +130,19 @@ describe('dynamic int8', () => {
     }
   })
 
+  test('LSTMs of the same weights share their codes', async () => {
+    const before = modelWith(
+      'g (float[5,2,32] x) => (float y) { a = LSTM<hidden_size = 32>(x, w, r) s = Squeeze(a, one) y = LSTM<hidden_size = 32>(s, w, v) one = Constant<value_ints = [1]>() }',
+      { w: [1, 128, 32], r: [1, 128, 32], v: [1, 128, 32] },
+    )
+    const { model, report } = await run('quantizeDynamicInt8', before)
+    expect(report.planned).toEqual({ DynamicQuantizeLSTM: 2 })
+    const codes = [...model.graph.initializers].filter(([, { dims }]) => dims.length === 3)
+    expect(codes.map(([name]) => name)).toEqual(['w_codes', 'r_codes', 'v_codes'])
+    const feeds = { x: randomValue([5, 2, 32], 3, 2) }
+    expect(decibels((await runOnce(before, feeds)).y!, (await runOnce(model, feeds)).y!)).toBeGreaterThan(25)
+  })
+
   test('a large GRU is its steps, whose products have integer kernels', async () => {
     const cases = [
       // direction, steps, linear_before_reset, a start, outputs, products

@@ -1,8 +1,8 @@
 import { intAttribute, type Node, stringAttribute, tensorOf, tensorShape, tensorValues } from '../../../ir/index.ts'
 import type { GraphEditor, RuleContext } from '../../../rewrite/index.ts'
 import { rangeOf } from '../affine.ts'
-import type { CodingOptions } from './dynamic-matmul.ts'
-import { type DynamicCodes, type Gru, type GruForm, gruInSteps } from './gru-steps.ts'
+import type { CodingOptions, DynamicCodes } from './dynamic-matmul.ts'
+import { type Gru, type GruForm, gruInSteps } from './gru-steps.ts'
 
 /**
  * With fewer, what a step gains in its product is lost to the nodes around it: 50 steps of one row with 192 states took 0.51 ms

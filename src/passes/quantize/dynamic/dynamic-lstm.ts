@@ -3,16 +3,28 @@ import type { GraphEditor } from '../../../rewrite/index.ts'
 import { rangeOf } from '../affine.ts'
 import { quantizeChannels, quantizeWhole } from '../channel-weights.ts'
 import { without } from '../units/quantize-rules.ts'
-import type { CodingOptions } from './dynamic-matmul.ts'
+import type { CodedWeights, CodingOptions } from './dynamic-matmul.ts'
 
 /**
  * LSTM(x, W, R, B, …)  ⇒  com.microsoft.DynamicQuantizeLSTM with int8 W and R, one scale a gate row or one a direction. That operator
  * wants the weights as [directions, inputs, 4·hidden], the standard one holds [directions, 4·hidden, inputs].
+ *
+ * @param known Weights that are coded already, by their name: layers that share them share their codes.
  */
-export function dynamicLstm(node: Node, options: CodingOptions, editor: GraphEditor): Node | { refused: string } {
-  const parts = [1, 2].map((slot) => quantizedWeights(node.inputs[slot]!, options, editor))
-  const [weights, recurrent] = parts as [Part | { refused: string }, Part | { refused: string }]
+export function dynamicLstm(
+  node: Node,
+  options: CodingOptions,
+  editor: GraphEditor,
+  known: Map<string, CodedWeights>,
+): Node | { refused: string } {
+  const codedOnce = (name: string) => {
+    const coded = known.get(name) ?? codedWeights(name, options, editor)
+    if (!('refused' in coded)) known.set(name, coded)
+    return coded
+  }
+  const weights = codedOnce(node.inputs[1]!)
   if ('refused' in weights) return weights
+  const recurrent = codedOnce(node.inputs[2]!)
   if ('refused' in recurrent) return recurrent
   if (intAttribute(node, 'layout', 0) !== 0) return { refused: 'its layout attribute has no integer kernel' }
   const slot = (i: number) => node.inputs[i] ?? ''
@@ -35,17 +47,11 @@ export function dynamicLstm(node: Node, options: CodingOptions, editor: GraphEdi
   }
 }
 
-interface Part {
-  readonly codes: string
-  readonly scale: string
-  readonly zero: string
-}
-
-function quantizedWeights(
+function codedWeights(
   name: string,
   { pairSafe, oneScale }: CodingOptions,
   editor: GraphEditor,
-): Part | { refused: string } {
+): CodedWeights | { refused: string } {
   const tensor = editor.constant(name)
   if (tensor?.dtype !== 'float32' || tensor.dims.length !== 3)
     return { refused: 'its weights are not constant float32' }

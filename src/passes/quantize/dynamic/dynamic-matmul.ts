@@ -10,24 +10,27 @@ export interface CodingOptions {
   readonly oneScale: boolean
 }
 
-/** The constants that stand for W: int8 codes [K, N], and scale and zero point of each column, or of all. */
-export interface CodedMatrix {
-  readonly weight: string
+/** The codes, scale and zero point of a value that is quantized in each run. */
+export type DynamicCodes = readonly [codes: string, scale: string, zeroPoint: string]
+
+/** The constants that stand for weights: int8 codes, and scale and zero point of each channel, or of all. */
+export interface CodedWeights {
+  readonly codes: string
   readonly scale: string
   readonly zero: string
 }
 
-/** Codes a matrix under names that begin with `hint`. */
+/** Codes a matrix as [K, N] under names that begin with `hint`, its channels the columns. */
 export function codedMatrix(
   { values, rows, columns }: Pick<WeightedProduct, 'values' | 'rows' | 'columns'>,
   hint: string,
   { pairSafe, oneScale }: CodingOptions,
   editor: GraphEditor,
-): CodedMatrix {
+): CodedWeights {
   const { codes, scales } = (oneScale ? quantizeWhole : quantizeChannels)(values, [rows, columns], 1, { pairSafe })
   const form = oneScale ? [] : [columns]
   return {
-    weight: editor.addConstant(tensorOf('int8', [rows, columns], codes), `${hint}_codes`),
+    codes: editor.addConstant(tensorOf('int8', [rows, columns], codes), `${hint}_codes`),
     scale: editor.addConstant(tensorOf('float32', form, scales), `${hint}_scale`),
     zero: editor.addConstant(tensorOf('int8', form, new Int8Array(scales.length)), `${hint}_zero_point`),
   }
@@ -40,22 +43,17 @@ export function codedMatrix(
 export function dynamicProduct(
   node: Node,
   bias: WeightedProduct['bias'],
-  dynamicCodes: readonly [codes: string, scale: string, zeroPoint: string],
-  { weight, scale, zero }: CodedMatrix,
+  [read, readScale, readZero]: DynamicCodes,
+  { codes, scale, zero }: CodedWeights,
   editor: GraphEditor,
 ): readonly Node[] {
   const output = node.outputs[0]!
-  const names = ['sum', 'float', 'scales', 'product'].map((part) => editor.freshName(`${output}_${part}`)) as [
-    string,
-    string,
-    string,
-    string,
-  ]
-  const [sum, float, factors, last] = names
+  const named = (part: string) => editor.freshName(`${output}_${part}`)
+  const [sum, float, factors, last] = [named('sum'), named('float'), named('scales'), named('product')]
   return [
-    makeNode('MatMulInteger', [dynamicCodes[0], weight, dynamicCodes[2], zero], [sum], { name: node.name }),
+    makeNode('MatMulInteger', [read, codes, readZero, zero], [sum], { name: node.name }),
     makeNode('Cast', [sum], [float], { name: `${sum}_cast`, attributes: { to: elementType('float32') } }),
-    makeNode('Mul', [dynamicCodes[1], scale], [factors], { name: factors }),
+    makeNode('Mul', [readScale, scale], [factors], { name: factors }),
     ...withBias(makeNode('Mul', [float, factors], [last], { name: last }), bias, output, editor),
   ]
 }

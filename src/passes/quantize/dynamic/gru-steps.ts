@@ -12,7 +12,7 @@ import {
 } from '../../../ir/index.ts'
 import { type GraphEditor, type Pieces, piecesOf } from '../../../rewrite/index.ts'
 import { FEWEST_WEIGHTS, withBias } from '../weighted-product.ts'
-import { type CodingOptions, codedMatrix, dynamicProduct } from './dynamic-matmul.ts'
+import { type CodingOptions, codedMatrix, type DynamicCodes, dynamicProduct } from './dynamic-matmul.ts'
 
 /** A GRU with constant weights, which lie as ONNX lays them: by direction, then by gate (z, r, n), then by row. */
 export interface Gru {
@@ -29,8 +29,6 @@ export interface Gru {
   /** Whether r is applied to what R makes of the state (`linear_before_reset`), and not to the state. */
   readonly resetsProduct: boolean
 }
-
-export type DynamicCodes = readonly [codes: string, scale: string, zeroPoint: string]
 
 /** What stands for a GRU, and the codes that its products read, by product. */
 export interface GruForm {

@@ -35,8 +35,13 @@ import { tieTurned } from '../tie-turned.ts'
 import { weightedProduct, weightedProducts, weightsKey } from '../weighted-product.ts'
 import { dynamicGru } from './dynamic-gru.ts'
 import { dynamicLstm } from './dynamic-lstm.ts'
-import { type CodedMatrix, type CodingOptions, codedMatrix, dynamicProduct } from './dynamic-matmul.ts'
-import type { DynamicCodes } from './gru-steps.ts'
+import {
+  type CodedWeights,
+  type CodingOptions,
+  codedMatrix,
+  type DynamicCodes,
+  dynamicProduct,
+} from './dynamic-matmul.ts'
 import { type QuietProducts, quietProducts } from './quiet-products.ts'
 
 export interface DynamicInt8Options {
@@ -126,8 +131,6 @@ interface Run {
   readonly products: string[]
   /** By graph: the codes, scale and zero point of each value that is quantized. */
   readonly quantized: (editor: GraphEditor) => Map<string, DynamicCodes>
-  /** By graph: the codes of each matrix, which products of tied weights share as they shared the weights. */
-  readonly matrices: (editor: GraphEditor) => Map<string, CodedMatrix>
   readonly planned: Record<string, number>
 }
 
@@ -147,7 +150,6 @@ function rules(
     loud: (node) => quiet !== null && !quiet.integer.has(node),
     products,
     quantized: perGraph(() => new Map()),
-    matrices: perGraph(() => new Map()),
     planned,
   }
   return [
@@ -180,6 +182,8 @@ function codesOf(input: string, { quantized }: Run, editor: GraphEditor, before:
 
 function productRule(run: Run): Rule {
   const { coding, kept, loud, products } = run
+  // Products of tied weights share their codes.
+  const matrices = perGraph(() => new Map<string, CodedWeights>())
   return {
     roots: ['MatMul', 'Gemm'],
     apply(given, context) {
@@ -194,7 +198,7 @@ function productRule(run: Run): Rule {
       const before: Node[] = []
       const codes = codesOf(node.inputs[0]!, run, editor, before)
       products.push(codes[0])
-      const known = run.matrices(editor)
+      const known = matrices(editor)
       const matrix = known.get(weightsKey(product)) ?? codedMatrix(product, node.inputs[1]!, coding, editor)
       known.set(weightsKey(product), matrix)
       editor.replace(given, ...before, ...dynamicProduct(node, product.bias, codes, matrix, editor))
@@ -205,12 +209,13 @@ function productRule(run: Run): Rule {
 }
 
 function lstmRule({ coding, kept, loud, planned }: Run): Rule {
+  const weights = perGraph(() => new Map<string, CodedWeights>())
   return {
     roots: ['LSTM'],
     apply(node, { editor }) {
       if (kept(node)) return KEPT
       if (loud(node)) return LOUD
-      const lstm = dynamicLstm(node, coding, editor)
+      const lstm = dynamicLstm(node, coding, editor, weights(editor))
       if ('refused' in lstm) return lstm
       editor.replace(node, lstm)
       planned.DynamicQuantizeLSTM = (planned.DynamicQuantizeLSTM ?? 0) + 1
