@@ -17,7 +17,7 @@ import { GraphEditor, type Pass, type PassResult } from '../../../rewrite/index.
 import { dropUnread } from '../drop-unread.ts'
 import { KEEP_FLOAT, keptAsAsked } from '../kept-as-asked.ts'
 import { channelsFrom } from '../static/evidence.ts'
-import type { ObservedChannels } from '../units/plan-options.ts'
+import { type ObservedChannels, peaksOf } from '../units/observed.ts'
 import { type ProductNode, weightedProducts, weightsKey } from '../weighted-product.ts'
 import type { Around } from '../weights/channels-of-parts.ts'
 import { readingWeights, scaledWeights } from '../weights/input-scales.ts'
@@ -87,14 +87,14 @@ function scalesFor(
   const other = group.flatMap(({ node }) => editor.consumers(node.inputs[1]!)).find((reader) => !nodes.has(reader))
   if (other) return `its weights are also read by ${nodeLabel(other)}`
   const channels = together(known as readonly ObservedChannels[])
-  const reaches = channels.max.map((high, i) => Math.max(Math.abs(high), Math.abs(channels.min[i]!)))
-  const sorted = [...reaches].sort((a, b) => b - a)
+  const peaks = peaksOf(channels)
+  const sorted = peaks.toSorted((a, b) => b - a)
   const weights = [...new Map(group.map(({ product }) => [weightsKey(product), product])).values()]
   let [best, least]: [Float32Array | null, number] = [null, WORTH_A_MUL]
   for (const rank of RANKS) {
     const level = sorted[rank - 1] ?? 0
     if (!(level > 0 && level < sorted[0]!)) continue
-    const scales = Float32Array.from(reaches, (reach) => Math.max(1, reach / level))
+    const scales = Float32Array.from(peaks, (peak) => Math.max(1, peak / level))
     const left = noiseLeft(channels, weights, scales)
     if (left < least) [best, least] = [scales, left]
   }

@@ -1,7 +1,7 @@
 import { intAttribute, type Node, operatorName } from '../../../ir/index.ts'
 import type { Affine } from '../affine.ts'
+import { type ObservedChannels, peaksOf } from '../units/observed.ts'
 import type { PlanContext } from '../units/plan-context.ts'
-import type { ObservedChannels } from '../units/plan-options.ts'
 import { activationSlots, type NodeFacts, quantizeRules } from '../units/quantize-rules.ts'
 import { standIn, type Unit } from '../units/unit.ts'
 
@@ -64,11 +64,10 @@ export function equaliseChannels(
  */
 function neededShares({ scale, zeroPoint }: Affine, seen: ObservedChannels): Float64Array {
   const [low, high] = [-zeroPoint * scale, (255 - zeroPoint) * scale]
-  const shares = Float64Array.from(seen.min, (min, c) => {
-    const peak = Math.max(Math.abs(min), Math.abs(seen.max[c]!))
+  const shares = peaksOf(seen).map((peak, c) => {
     if (peak === 0) return 0
     const above = high > 0 ? seen.max[c]! / high : 0
-    const below = low < 0 ? min / low : 0
+    const below = low < 0 ? seen.min[c]! / low : 0
     return Math.min(1, Math.max(0, above, below) * Math.max(1, seen.reach[c]! / peak))
   })
   const awake = shares.filter((share) => share > 0).sort()

@@ -1,7 +1,7 @@
 import type { SensitivityReport } from '../../../report/index.ts'
 import type { Evidence } from '../../../rewrite/index.ts'
 import type { MeasuredCosts } from '../placement/price-list.ts'
-import type { ObservedChannels, ObservedRange } from '../units/plan-options.ts'
+import type { ObservedChannels, ObservedRange } from '../units/observed.ts'
 
 const reportsOf = (evidence: readonly Evidence[]) => evidence.map(({ report }) => report)
 

@@ -8,7 +8,7 @@ import {
   tensorValues,
 } from '../../../ir/index.ts'
 import type { Range } from '../affine.ts'
-import type { ObservedRange } from '../units/plan-options.ts'
+import type { ObservedRange } from '../units/observed.ts'
 import { type NodeFacts, onlyMoves } from '../units/quantize-rules.ts'
 
 /**

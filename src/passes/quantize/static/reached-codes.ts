@@ -1,5 +1,5 @@
 import { elementCount, type Node, operatorName, type Tensor } from '../../../ir/index.ts'
-import type { ObservedChannels, ObservedRange } from '../units/plan-options.ts'
+import { type ObservedChannels, type ObservedRange, peaksOf } from '../units/observed.ts'
 import { productChannels } from '../units/product-channels.ts'
 import type { Codes } from './equalise-channels.ts'
 
@@ -22,10 +22,9 @@ export function isTelling(seen: ObservedChannels, range: ObservedRange | undefin
  * least the code of zero, which padding has.
  */
 export function reachedCodes({ scale, zeroPoint, channels }: Codes, seen: ObservedChannels): Float64Array {
-  return Float64Array.from(seen.max, (max, c) => {
-    const peak = Math.max(max, -seen.min[c]!)
+  return peaksOf(seen).map((peak, c) => {
     const beyond = peak > 0 ? Math.max(1, seen.reach[c]! / peak) : 1
-    const code = zeroPoint + Math.ceil((max * beyond) / (scale * (channels?.[c] ?? 1)))
+    const code = zeroPoint + Math.ceil((seen.max[c]! * beyond) / (scale * (channels?.[c] ?? 1)))
     return Math.min(255, Math.max(zeroPoint, code)) / 255
   })
 }

@@ -1,6 +1,6 @@
 import { int, ints, makeNode, type Node, tensorOf } from '../../../ir/index.ts'
 import { type Affine, affineU8, biasScale, quantizeBias, type Range, rangeOfU8 } from '../affine.ts'
-import type { ObservedRange } from '../units/plan-options.ts'
+import type { ObservedRange } from '../units/observed.ts'
 import { type ChannelSlopes, slopePieces } from '../units/slopes.ts'
 import type { Unit } from '../units/unit.ts'
 import type { QdqWriter } from './qdq-writer.ts'

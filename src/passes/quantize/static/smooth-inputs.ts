@@ -10,12 +10,12 @@
  * Illegal: nothing in front of x can take the scales.
  * Source: G. Xiao et al., SmoothQuant, ICML 2023, equation 4 and section 4.
  */
-import { inferTypes, makeNode, nodeLabel, tensorOf } from '../../../ir/index.ts'
+import { inferTypes, magnitudes, makeNode, nodeLabel, tensorOf } from '../../../ir/index.ts'
 import { exactly, number, optional, type Refusal, within } from '../../../report/index.ts'
 import { GraphEditor, type Pass, type PassResult } from '../../../rewrite/index.ts'
 import { dropUnread } from '../drop-unread.ts'
 import { KEEP_FLOAT, KEPT, keptAsAsked } from '../kept-as-asked.ts'
-import type { ObservedChannels } from '../units/plan-options.ts'
+import { type ObservedChannels, peaksOf } from '../units/observed.ts'
 import { type ScaledReader, scalable, scaleWeights } from '../weights/input-scales.ts'
 import { noiseLeft } from '../weights/noise-left.ts'
 import { scaleTaker } from '../weights/scale-taker.ts'
@@ -98,22 +98,11 @@ function scaledApart(value: string, scales: Float32Array, editor: GraphEditor): 
 }
 
 /** One scale a channel; 1 where a channel or its weights are nothing but zeros. */
-function smoothing(
-  { min, max }: ObservedChannels,
-  products: readonly ScaledReader[],
-  alpha: number,
-): Float32Array | null {
-  if (products.some(({ rows }) => rows !== max.length)) return null
-  const weights = new Float64Array(max.length)
-  for (const { values, columns } of products)
-    for (let i = 0; i < values.length; i++) {
-      const row = Math.floor(i / columns)
-      const size = Math.abs(values[i]!)
-      if (size > weights[row]!) weights[row] = size
-    }
-  return Float32Array.from(max, (high, channel) => {
-    const reach = Math.max(Math.abs(high), Math.abs(min[channel]!))
-    const weight = weights[channel]!
-    return reach > 0 && weight > 0 ? reach ** alpha / weight ** (1 - alpha) : 1
+function smoothing(seen: ObservedChannels, products: readonly ScaledReader[], alpha: number): Float32Array | null {
+  if (products.some(({ rows }) => rows !== seen.max.length)) return null
+  const largest = products.map(({ values, rows, columns }) => magnitudes(values, [rows, columns], 0))
+  return Float32Array.from(peaksOf(seen), (peak, channel) => {
+    const weight = Math.max(...largest.map((rows) => rows[channel]!))
+    return peak > 0 && weight > 0 ? peak ** alpha / weight ** (1 - alpha) : 1
   })
 }

@@ -1,7 +1,7 @@
 import { floatAttribute, type GraphIndex, type Node, operatorName } from '../../../ir/index.ts'
 import { clipBounds } from '../../../rewrite/index.ts'
 import type { Range } from '../affine.ts'
-import type { ObservedRange } from '../units/plan-options.ts'
+import type { ObservedRange } from '../units/observed.ts'
 import { type NodeFacts, onlyMoves } from '../units/quantize-rules.ts'
 
 /**

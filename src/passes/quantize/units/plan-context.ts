@@ -1,5 +1,6 @@
 import type { Graph, GraphIndex } from '../../../ir/index.ts'
-import type { ObservedRange, PlanOptions } from './plan-options.ts'
+import type { ObservedRange } from './observed.ts'
+import type { PlanOptions } from './plan-options.ts'
 import type { NodeFacts } from './quantize-rules.ts'
 
 /** A graph that static quantization is planned for, and what the plan goes by. */

@@ -1,21 +1,5 @@
 import { boolean, number, type OptionsOf, oneOf, optional, within } from '../../../report/index.ts'
-import type { Range } from '../affine.ts'
 import { KEEP_FLOAT } from '../kept-as-asked.ts'
-
-/** What calibration saw of a value; `elements` of one row, where it was counted. */
-export interface ObservedRange extends Range {
-  readonly elements?: number | undefined
-}
-
-/** What was seen of each channel of a value, which lie on axis 1, or on the last one where a matrix product reads it. */
-export interface ObservedChannels {
-  readonly axis: number
-  readonly min: readonly number[]
-  readonly max: readonly number[]
-  readonly mean: readonly number[]
-  /** What magnitudes of other rows are expected to stay below. */
-  readonly reach: readonly number[]
-}
 
 export interface PlanOptions {
   /** Node names, first outputs or operator names that stay in float. */

@@ -1,4 +1,4 @@
-import type { ObservedChannels } from '../units/plan-options.ts'
+import type { ObservedChannels } from '../units/observed.ts'
 import type { ScaledReader } from './input-scales.ts'
 
 /**
