@@ -1,5 +1,5 @@
 import { type Graph, graphNames, type Model, nestedGraphs, readsOf } from '../../ir/index.ts'
-import { mapNestedGraphs, type Pass, type PassResult, withGraph } from '../../rewrite/index.ts'
+import { type GraphEditor, mapNestedGraphs, type Pass, type PassResult, withGraph } from '../../rewrite/index.ts'
 import { shareBranchConstants } from './share-branch-constants.ts'
 
 /**
@@ -17,6 +17,10 @@ export function dropUnread(before: Model, after: Model): Model {
     shareBranchConstants(graph, (name) => !known.has(name)),
   )
 }
+
+/** The model as the editor of its main graph leaves it, without what is unread by that; itself where nothing changed. */
+export const edited = (model: Model, editor: GraphEditor): Model =>
+  editor.changed ? dropUnread(model, { ...model, graph: editor.finish() }) : model
 
 /** Rules that put codes in the place of others; those that nobody reads any more go. */
 export const recoding = (rules: Pass): Pass => ({

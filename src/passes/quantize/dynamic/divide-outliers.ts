@@ -14,7 +14,7 @@
 import { inferTypes, makeNode, type Node, nodeLabel, tensorOf } from '../../../ir/index.ts'
 import { exactly, type Refusal } from '../../../report/index.ts'
 import { GraphEditor, type Pass, type PassResult } from '../../../rewrite/index.ts'
-import { dropUnread } from '../drop-unread.ts'
+import { edited } from '../drop-unread.ts'
 import { KEEP_FLOAT, keptAsAsked } from '../kept-as-asked.ts'
 import { channelsFrom } from '../static/evidence.ts'
 import { type ObservedChannels, peaksOf } from '../units/observed.ts'
@@ -51,9 +51,7 @@ export const divideOutliers: Pass<DivideOutliersOptions> = {
       if (typeof scales === 'string') refused.push({ node: nodeLabel(group[0]!.node), reason: scales })
       else applied += divide(group, scales, around)
     }
-    const report = { id: 'divideOutliers', applied, refused, options }
-    if (applied === 0) return { model, report }
-    return { model: dropUnread(model, { ...model, graph: editor.finish() }), report }
+    return { model: edited(model, editor), report: { id: 'divideOutliers', applied, refused, options } }
   },
 }
 

@@ -10,12 +10,13 @@
  * Illegal: nothing in front of x can take the scales.
  * Source: G. Xiao et al., SmoothQuant, ICML 2023, equation 4 and section 4.
  */
-import { inferTypes, magnitudes, makeNode, nodeLabel, tensorOf } from '../../../ir/index.ts'
+import { inferTypes, magnitudes, makeNode, type Node, nodeLabel, tensorOf } from '../../../ir/index.ts'
 import { exactly, number, optional, type Refusal, within } from '../../../report/index.ts'
 import { GraphEditor, type Pass, type PassResult } from '../../../rewrite/index.ts'
-import { dropUnread } from '../drop-unread.ts'
+import { edited } from '../drop-unread.ts'
 import { KEEP_FLOAT, KEPT, keptAsAsked } from '../kept-as-asked.ts'
 import { type ObservedChannels, peaksOf } from '../units/observed.ts'
+import type { Around } from '../weights/channels-of-parts.ts'
 import { type ScaledReader, scalable, scaleWeights } from '../weights/input-scales.ts'
 import { noiseLeft } from '../weights/noise-left.ts'
 import { scaleTaker } from '../weights/scale-taker.ts'
@@ -33,51 +34,58 @@ export const smoothInputs: Pass<SmoothOptions> = {
   summary: 'moves channels of outliers from activations into weights, so that both fit into 8 bits (SmoothQuant)',
   options: exactly<SmoothOptions>({ alpha: optional(within(number, 0, 1)), keepFloat: KEEP_FLOAT }),
   run(model, options, evidence): PassResult {
-    const { alpha = 0.5 } = options
     const editor = new GraphEditor(model.graph)
     const types = inferTypes(model)
-    const kept = keptAsAsked(options.keepFloat)
     const refused: Refusal[] = []
     let applied = 0
     for (const [name, seen] of channelsFrom(evidence)) {
       const readers = editor.consumers(name).map((node) => ({ node, product: scalable(node, name, editor) }))
       // Values that no matrix product reads are none of this pass's business.
-      if (!readers.some(({ product }) => !('refused' in product))) continue
-      const refuse = (reason: string) => refused.push({ node: nodeLabel(readers[0]!.node), reason })
-      const taking = readers.flatMap(({ node, product }) =>
-        'refused' in product || kept(node) ? [] : [{ node, product }],
-      )
-      const other = readers.find(({ node }) => !taking.some((reader) => reader.node === node))
-      const divide = scaleTaker(name, seen.mean.length, { editor, types })
-      if (taking.length === 0) refuse(KEPT.refused)
-      else if (typeof divide === 'string') refuse(divide)
-      else {
-        const products = taking.map(({ product }) => product)
-        const scales = smoothing(seen, products, alpha)
-        if (!scales) {
-          refuse('its channels are not those of the weights')
-          continue
-        }
-        const apart = other !== undefined || editor.isOutput(name)
-        if (apart && noiseLeft(seen, products, scales) > WORTH_A_MUL) {
-          const by = other ? `read by ${nodeLabel(other.node)} as well` : 'an output of the graph as well'
-          refuse(`its input is ${by}, and the noise would not fall by half, which a Mul for that must be worth`)
-          continue
-        }
-        divide(scales)
-        const input = apart ? scaledApart(name, scales, editor) : name
-        for (const { node } of taking) {
-          const reader = { ...node, inputs: [input, ...node.inputs.slice(1)] }
-          if (apart) editor.replace(node, reader)
-          scaleWeights(apart ? reader : node, input, scales, editor)
-        }
-        applied++
-      }
+      if (readers.every(({ product }) => 'refused' in product)) continue
+      const reason = smooth(name, seen, readers, options, { editor, types })
+      if (reason === undefined) applied++
+      else refused.push({ node: nodeLabel(readers[0]!.node), reason })
     }
-    const report = { id: 'smoothInputs', applied, refused, options }
-    if (applied === 0) return { model, report }
-    return { model: dropUnread(model, { ...model, graph: editor.finish() }), report }
+    return { model: edited(model, editor), report: { id: 'smoothInputs', applied, refused, options } }
   },
+}
+
+interface Reader {
+  readonly node: Node
+  readonly product: ReturnType<typeof scalable>
+}
+
+/** Moves the outliers of a value into the weights of the products that read it, or says why it does not. */
+function smooth(
+  name: string,
+  seen: ObservedChannels,
+  readers: readonly Reader[],
+  { alpha = 0.5, keepFloat }: SmoothOptions,
+  around: Around,
+): string | undefined {
+  const { editor } = around
+  const kept = keptAsAsked(keepFloat)
+  const taking = readers.flatMap(({ node, product }) => ('refused' in product || kept(node) ? [] : [{ node, product }]))
+  if (taking.length === 0) return KEPT.refused
+  const divide = scaleTaker(name, seen.mean.length, around)
+  if (typeof divide === 'string') return divide
+  const products = taking.map(({ product }) => product)
+  const scales = smoothingScales(seen, products, alpha)
+  if (!scales) return 'its channels are not those of the weights'
+  const other = readers.find(({ node }) => !taking.some((reader) => reader.node === node))
+  const apart = other !== undefined || editor.isOutput(name)
+  if (apart && noiseLeft(seen, products, scales) > WORTH_A_MUL) {
+    const by = other ? `read by ${nodeLabel(other.node)} as well` : 'an output of the graph as well'
+    return `its input is ${by}, and the noise would not fall by half, which a Mul for that must be worth`
+  }
+  divide(scales)
+  const input = apart ? scaledApart(name, scales, editor) : name
+  for (const { node } of taking) {
+    const reader = { ...node, inputs: [input, ...node.inputs.slice(1)] }
+    if (apart) editor.replace(node, reader)
+    scaleWeights(apart ? reader : node, input, scales, editor)
+  }
+  return undefined
 }
 
 /**
@@ -98,7 +106,11 @@ function scaledApart(value: string, scales: Float32Array, editor: GraphEditor): 
 }
 
 /** One scale a channel; 1 where a channel or its weights are nothing but zeros. */
-function smoothing(seen: ObservedChannels, products: readonly ScaledReader[], alpha: number): Float32Array | null {
+function smoothingScales(
+  seen: ObservedChannels,
+  products: readonly ScaledReader[],
+  alpha: number,
+): Float32Array | null {
   if (products.some(({ rows }) => rows !== seen.max.length)) return null
   const largest = products.map(({ values, rows, columns }) => magnitudes(values, [rows, columns], 0))
   return Float32Array.from(peaksOf(seen), (peak, channel) => {

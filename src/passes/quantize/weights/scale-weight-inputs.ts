@@ -9,14 +9,15 @@
  * Source: J. Lin et al., AWQ, MLSys 2024, section 3.2.
  */
 import { inferTypes, type NumericArray, nodeLabel } from '../../../ir/index.ts'
-import { boolean, exactly, oneOf, optional } from '../../../report/index.ts'
+import { boolean, exactly, oneOf, optional, type Refusal } from '../../../report/index.ts'
 import { GraphEditor, outputPower, type Pass, type PassResult, refusedWhole } from '../../../rewrite/index.ts'
-import { dropUnread } from '../drop-unread.ts'
+import { edited } from '../drop-unread.ts'
 import { KEEP_FLOAT, KEPT, keptAsAsked } from '../kept-as-asked.ts'
 import { type InputMoments, inputMoments } from '../moments.ts'
 import type { WeightedProduct } from '../weighted-product.ts'
 import { dequantizeBlocks, quantizeBlocks } from './block-codes.ts'
 import { GROUPS, USUAL_BLOCK } from './block-grid.ts'
+import type { Around } from './channels-of-parts.ts'
 import { type ScaledReader, scalable, scaleWeights } from './input-scales.ts'
 import { scaleTaker } from './scale-taker.ts'
 
@@ -46,42 +47,48 @@ export const scaleWeightInputs: Pass<ScaleInputsOptions> = {
   run(model, options, evidence): PassResult {
     const id = 'scaleWeightInputs'
     const observed = inputMoments(evidence)
-    const refused: { node: string; reason: string }[] = []
     if (observed.size === 0)
       return refusedWhole(model, id, 'no moments of the products’ inputs are among the evidence', options)
     const editor = new GraphEditor(model.graph)
     const types = inferTypes(model)
-    const kept = keptAsAsked(options.keepFloat)
+    const refused: Refusal[] = []
     let applied = 0
     for (const [name, moments] of observed) {
-      const readers = editor.consumers(name)
-      const first = readers[0]
+      const [first] = editor.consumers(name)
       if (!first) continue
-      const refuse = (reason: string) => refused.push({ node: nodeLabel(first), reason })
-      if (editor.isOutput(name)) refuse('its input is an output of the graph')
-      else if (readers.some(kept)) refuse(KEPT.refused)
-      else {
-        const products = readers.map((node) => scalable(node, name, editor))
-        const odd = products.find((product) => 'refused' in product)
-        const divide = scaleTaker(name, moments.meanAbs.length, { editor, types })
-        if (odd && 'refused' in odd) refuse(odd.refused)
-        else if (typeof divide === 'string') refuse(divide)
-        else {
-          const coded = (products as readonly ScaledReader[]).filter((product) => product.coded)
-          const scales = coded.length > 0 ? bestScales(coded, moments, options) : null
-          if (!scales) refuse('no scale of its inputs makes the codes better')
-          else {
-            divide(scales)
-            for (const node of editor.consumers(name)) scaleWeights(node, name, scales, editor)
-            applied++
-          }
-        }
-      }
+      const reason = scaleInput(name, moments, options, { editor, types })
+      if (reason === undefined) applied++
+      else refused.push({ node: nodeLabel(first), reason })
     }
-    if (applied === 0) return { model, report: { id, applied, refused, options } }
-    const after = dropUnread(model, { ...model, graph: editor.finish() })
-    return { model: after, report: { id, applied, refused, options } }
+    return { model: edited(model, editor), report: { id, applied, refused, options } }
   },
+}
+
+/** Moves the size of the channels of a value into the weights of the products that read it, or says why it does not. */
+function scaleInput(
+  name: string,
+  moments: InputMoments,
+  options: ScaleInputsOptions,
+  around: Around,
+): string | undefined {
+  const { editor } = around
+  const readers = editor.consumers(name)
+  if (editor.isOutput(name)) return 'its input is an output of the graph'
+  if (readers.some(keptAsAsked(options.keepFloat))) return KEPT.refused
+  const products: ScaledReader[] = []
+  for (const node of readers) {
+    const product = scalable(node, name, editor)
+    if ('refused' in product) return product.refused
+    products.push(product)
+  }
+  const divide = scaleTaker(name, moments.meanAbs.length, around)
+  if (typeof divide === 'string') return divide
+  const coded = products.filter((product) => product.coded)
+  const scales = coded.length > 0 ? bestScales(coded, moments, options) : null
+  if (!scales) return 'no scale of its inputs makes the codes better'
+  divide(scales)
+  for (const node of editor.consumers(name)) scaleWeights(node, name, scales, editor)
+  return undefined
 }
 
 function bestScales(
