@@ -22,8 +22,30 @@ interface TableOptions {
   readonly tables?: 'stored' | undefined
 }
 
-/** Stores embedding tables in codes, and calls `onStored` with each lookup that reads one from then on. */
-export function tableRule({ kept, tables }: TableOptions, onStored: (node: Node) => void = () => {}): Rule {
+/** A model with its tables in codes, and what became of the lookups in them. */
+export interface TablesCoded {
+  readonly model: Model
+  readonly applied: number
+  readonly refused: readonly Refusal[]
+  /** The lookups that read codes from then on. */
+  readonly stored: ReadonlySet<string>
+}
+
+/**
+ * The rest of a scheme that has put the weights of products into codes: embedding tables, where these are asked for, and
+ * one matrix in place of what `turnTables` laid twice. That is so before the tables have their turn, since what stays in
+ * float keeps the table that it shares with lookups, and behind them, since codes of both sides may be the same.
+ */
+export function tablesCoded(products: Model, id: string, options: TableOptions): TablesCoded {
+  const tied = tieTurned(products)
+  const stored = new Set<string>()
+  const { model, report } = runRules(tied, id, [tableRule(options, stored)])
+  const { applied, refused } = report
+  return { model: tieTurned(dropUnread(tied, model)), applied, refused, stored }
+}
+
+/** Stores embedding tables in codes, and notes each lookup that reads one in `storedLookups`. */
+function tableRule({ kept, tables }: TableOptions, storedLookups: Set<string>): Rule {
   const storedOf = perGraph(() => new StoredWeights())
   return {
     roots: ['Gather'],
@@ -35,29 +57,9 @@ export function tableRule({ kept, tables }: TableOptions, onStored: (node: Node)
       const other = otherReader(node, editor, kept)
       if (other) return { refused: `its table is also read by ${nodeLabel(other)}, which would keep it in float` }
       const outcome = storeAsIntegers(node, editor, stored)
-      if (outcome === true) onStored(node)
+      if (outcome === true) storedLookups.add(nodeLabel(node))
       return outcome
     },
-  }
-}
-
-/**
- * A model with its tables in codes, which products may read turned, and what is left to say of its lookups among `float`,
- * what is in float.
- */
-export function withStoredTables(
-  model: Model,
-  id: string,
-  float: readonly Refusal[],
-  kept: TableOptions['kept'],
-): { readonly model: Model; readonly float: readonly Refusal[] } {
-  const stored = new Set<string>()
-  const rule = tableRule({ kept, tables: 'stored' }, (node) => stored.add(nodeLabel(node)))
-  const result = runRules(model, id, [rule])
-  const reasons = new Map(result.report.refused.map((refusal) => [refusal.node, refusal]))
-  return {
-    model: tieTurned(dropUnread(model, result.model)),
-    float: float.filter(({ node }) => !stored.has(node)).map((refusal) => reasons.get(refusal.node) ?? refusal),
   }
 }
 

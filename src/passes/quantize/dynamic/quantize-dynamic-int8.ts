@@ -30,8 +30,7 @@ import {
 import { dropUnread } from '../drop-unread.ts'
 import { EINSUM_STAYS } from '../einsum-stays.ts'
 import { KEEP_FLOAT, KEPT, keptAsAsked } from '../kept-as-asked.ts'
-import { tableRule } from '../stored-tables.ts'
-import { tieTurned } from '../tie-turned.ts'
+import { tablesCoded } from '../stored-tables.ts'
 import { weightedProduct, weightedProducts, weightsKey } from '../weighted-product.ts'
 import { dynamicGru } from './dynamic-gru.ts'
 import { dynamicLstm } from './dynamic-lstm.ts'
@@ -90,15 +89,14 @@ export const quantizeDynamicInt8: Pass<DynamicInt8Options> = {
       const kernel = users === 1 ? 'DynamicQuantizeMatMul' : 'MatMulIntegerToFloat'
       planned[kernel] = (planned[kernel] ?? 0) + users
     }
-    // Behind the products: what of these stays in float keeps the table that it shares with lookups.
-    const coded = tieTurned(dropUnread(model, result.model))
-    const tables = runRules(coded, id, [tableRule({ kept: keptAsAsked(options.keepFloat), tables: options.tables })])
+    const kept = keptAsAsked(options.keepFloat)
+    const tables = tablesCoded(dropUnread(model, result.model), id, { kept, tables: options.tables })
     return {
-      model: tieTurned(dropUnread(coded, tables.model)),
+      model: tables.model,
       report: {
         id,
-        applied: result.report.applied + tables.report.applied,
-        refused: [...result.report.refused, ...tables.report.refused],
+        applied: result.report.applied + tables.applied,
+        refused: [...result.report.refused, ...tables.refused],
         options,
         planned,
         ...(quiet && { expectedNoise: quiet.expectedNoise }),

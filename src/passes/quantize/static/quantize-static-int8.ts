@@ -35,8 +35,7 @@ import {
 import { type Evidence, type Pass, type PassResult, refusedWhole } from '../../../rewrite/index.ts'
 import { keptAsAsked } from '../kept-as-asked.ts'
 import { learnedWeightsOf } from '../learned-weights.ts'
-import { withStoredTables } from '../stored-tables.ts'
-import { tieTurned } from '../tie-turned.ts'
+import { type TablesCoded, tablesCoded } from '../stored-tables.ts'
 import { PLAN_OPTIONS, type PlanOptions } from '../units/plan-options.ts'
 import { type NodeFacts, quantizeRules } from '../units/quantize-rules.ts'
 import { channelsFrom, costsFrom, rangesFrom, sensitivityFrom } from './evidence.ts'
@@ -78,11 +77,8 @@ export const quantizeStaticInt8: Pass<StaticInt8Options> = {
     const refused = [...plan.float, ...nestedRefusals(model)]
     if (plan.units.size === 0) return { model, report: { ...base, applied: 0, refused, planned: {} } }
     const { graph, planned } = insertQdq(plan, portable || seen)
-    const coded = { model: tieTurned({ ...model, graph }), float: refused }
-    const whole =
-      options.tables === 'stored'
-        ? withStoredTables(coded.model, base.id, refused, keptAsAsked(options.keepFloat))
-        : coded
+    const kept = keptAsAsked(options.keepFloat)
+    const tables = tablesCoded({ ...model, graph }, base.id, { kept, tables: options.tables })
     const { expectedNoise } = plan
     const notes = [
       ...(portable ? [PORTABLE] : []),
@@ -93,12 +89,18 @@ export const quantizeStaticInt8: Pass<StaticInt8Options> = {
     const report: PassRun = {
       ...base,
       applied: plan.units.size,
-      refused: whole.float,
+      refused: options.tables === 'stored' ? floatBeside(tables, refused) : refused,
       planned,
       ...(expectedNoise === null ? {} : { expectedNoise }),
     }
-    return { model: whole.model, report: notes.length > 0 ? { ...report, notes } : report }
+    return { model: tables.model, report: notes.length > 0 ? { ...report, notes } : report }
   },
+}
+
+/** What is left to say of nodes in float: of lookups whose table was to be stored, why it was not. */
+function floatBeside({ stored, refused }: TablesCoded, float: readonly Refusal[]): readonly Refusal[] {
+  const reasons = new Map(refused.map((refusal) => [refusal.node, refusal]))
+  return float.filter(({ node }) => !stored.has(node)).map((refusal) => reasons.get(refusal.node) ?? refusal)
 }
 
 /** How far equalising got. */
