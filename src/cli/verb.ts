@@ -130,7 +130,7 @@ export class Arguments {
     return this.#within(name, 'number', example, min, max)
   }
 
-  givenInteger(name: string, example: number, min = 0, max = Number.MAX_SAFE_INTEGER): number | undefined {
+  givenInteger(name: string, example: number, min: number, max = Number.MAX_SAFE_INTEGER): number | undefined {
     return this.#within(name, 'whole number', example, min, max)
   }
 

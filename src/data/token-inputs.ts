@@ -54,7 +54,7 @@ export const filledInputs = (inputs: readonly InputWish[]): readonly string[] =>
   Object.keys(FILLERS).filter((name) => inputs.some((input) => input.name === name))
 
 /** The column of an input that text fills; `length` where every row has as many tokens. */
-export const tokenColumn = (name: string, length: number | null = null): TableColumn => ({
+export const tokenColumn = (name: string, length: number | null): TableColumn => ({
   name,
   dtype: 'int64',
   rowShape: besideTokens(name, { past: 0, now: 1 })?.dims.length === 0 ? [] : [length],

@@ -24,7 +24,7 @@ const LARGE = 2 ** 30
  * The whole graph as the runtime optimised it for this machine, `all` unless `optimization` says otherwise. It is
  * written by a process of its own, read back, and held in memory; nothing stays on disk.
  */
-export async function optimizedModel(model: Model, options: OrtSessionOptions = {}): Promise<Model> {
+export async function optimizedModel(model: Model, options: OrtSessionOptions): Promise<Model> {
   const placed = await placeFile(model)
   const folder = temporaryFolder()
   const runtime = startRuntime(model.graph.name || 'model')

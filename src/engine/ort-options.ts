@@ -61,7 +61,7 @@ export function handingOut(options: OrtSessionOptions): OrtSessionOptions {
 }
 
 /** The options in the form that onnxruntime-node takes: no undefined, strings where it wants strings. */
-export function nativeOptions(options: OrtSessionOptions = {}, task: RuntimeTask = {}): Record<string, unknown> {
+export function nativeOptions(options: OrtSessionOptions, task: RuntimeTask = {}): Record<string, unknown> {
   return {
     ...sharedOptions(options),
     executionProviders: ['cpu'],

@@ -23,6 +23,6 @@ export interface EncodeContext {
 export type Placement = 'keep' | 'embed' | readonly (readonly [string, string])[]
 
 /** A context that writes every tensor as it stands. */
-export function plainContext(place: EncodeContext['place'] = () => 'keep'): EncodeContext {
+export function plainContext(place: EncodeContext['place']): EncodeContext {
   return { place, deferred: new Map(), holders: new Set(), ready: new Map() }
 }

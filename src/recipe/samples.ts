@@ -23,7 +23,7 @@ export interface SampleOptions {
  */
 export async function samplesFor(
   session: Session,
-  options: SampleOptions = {},
+  options: SampleOptions,
 ): Promise<{ feeds: readonly Feeds[]; real: number }> {
   const { data, seed = 0, random = session.inputs.some(isCacheFlag) ? 3 : 2, shapes } = options
   const real = data ? await realFeeds(session, data, options.real ?? 4, options.onReal) : []

@@ -43,7 +43,7 @@ export interface DriftState {
   readonly outside: DriftReport['outside']
 }
 
-export const startDrift = (settings: DriftSettings = DEFAULT_DRIFT): DriftState => ({
+export const startDrift = (settings: DriftSettings): DriftState => ({
   settings,
   reference: [],
   window: [],

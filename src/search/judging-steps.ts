@@ -51,7 +51,7 @@ export class JudgingSteps {
   }
 
   /** Whether there is time to judge these on the first rows, or on those of a later step: what is kept takes none. */
-  async affordsJudging(trials: readonly Trial[], step = 0): Promise<boolean> {
+  async affordsJudging(trials: readonly Trial[], step: number): Promise<boolean> {
     await this.goOnFrom(trials)
     // What these answered to the rows before is kept.
     const more = this.#rowsUpTo(step) - (this.rungs[step - 1] ?? 0)

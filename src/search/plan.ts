@@ -160,7 +160,7 @@ export const roundedSpec = (spec: CandidateSpec, rounding: keyof typeof ROUNDING
  * @param spec The candidate with all in integers, also for a mixture that is quieter than another.
  * @param measuredCosts Whether the time is what kernels take here; false: what formulas say.
  */
-export function withNoise(spec: CandidateSpec, noiseBudget: number, measuredCosts = true): CandidateSpec {
+export function withNoise(spec: CandidateSpec, noiseBudget: number, measuredCosts: boolean): CandidateSpec {
   const decibels = (-10 * Math.log10(noiseBudget)).toFixed(1)
   return {
     ...spec,

@@ -201,7 +201,7 @@ export function bytesBlob(bytes: Uint8Array | string, mediaType: string, more: P
 }
 
 /** A blob of a file, which stays open so that its bytes are kept even when its name gets others. */
-export async function fileBlob(path: string, mediaType: string, more: Partial<Descriptor> = {}): Promise<Blob> {
+export async function fileBlob(path: string, mediaType: string, more: Partial<Descriptor>): Promise<Blob> {
   const file = new FileSource(path)
   const range = file.range(0, file.byteLength)
   const hash = createHash('sha256')

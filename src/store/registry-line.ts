@@ -26,7 +26,7 @@ export class Line {
   }
 
   /** Answers below 300, and the ones in `also`; others are UserErrors that say what the registry said. */
-  async call(path: string | URL, call: Omit<Call, 'url'>, also: readonly number[] = []): Promise<Answer> {
+  async call(path: string | URL, call: Omit<Call, 'url'>, also: readonly number[]): Promise<Answer> {
     const url = new URL(path, this.origin)
     const send = () => this.#send(url, call)
     // What was taken away cannot be taken away again.
@@ -37,7 +37,7 @@ export class Line {
   async document(
     path: string | URL,
     most: number,
-    { headers = {}, also = [] }: { readonly headers?: Call['headers']; readonly also?: readonly number[] } = {},
+    { headers = {}, also = [] }: { readonly headers?: Call['headers']; readonly also?: readonly number[] },
   ): Promise<{ readonly answer: Answer; readonly bytes: Uint8Array }> {
     const url = new URL(path, this.origin)
     const call = { method: 'GET', headers } as const

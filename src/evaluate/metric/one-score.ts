@@ -11,7 +11,7 @@ import { className } from './row-labels.ts'
  * the scores are probabilities or approach the labels themselves, as least squares do, else from a logit of 0. All rows
  * of the first model tell it together. NaN is no answer, and wrong.
  */
-export function topOfTwo(options: ClassOptions = {}): Metric {
+export function topOfTwo(options: ClassOptions): Metric {
   return {
     name: 'top1',
     higherIsBetter: true,

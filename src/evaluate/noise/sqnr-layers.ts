@@ -88,7 +88,7 @@ function heard(model: Model, outputs: readonly string[], tallies: ReadonlyMap<st
 }
 
 /** The values that `measureLayers` compares: the outputs, and what a node makes in both models, but for those `apart`. */
-export function comparedValues(before: Model, after: Model, apart: ReadonlySet<string> = NONE): readonly string[] {
+export function comparedValues(before: Model, after: Model, apart: ReadonlySet<string>): readonly string[] {
   return [...new Set([...after.graph.outputs.map(({ name }) => name), ...sharedValues(before, after, apart).keys()])]
 }
 

@@ -71,7 +71,7 @@ function dequantizeLinear(call: Call): Nd[] {
 }
 
 /** uint8 codes of a tensor with one scale that reaches over all of it and 0, that scale, and the zero point. */
-export function dynamicCodes(x: Nd, float64 = false): [codes: Nd, scale: Nd, zero: Nd] {
+export function dynamicCodes(x: Nd, float64: boolean): [codes: Nd, scale: Nd, zero: Nd] {
   const source = numbersOf(x)
   const low = source.reduce((a, b) => Math.min(a, b), 0)
   const high = source.reduce((a, b) => Math.max(a, b), 0)

@@ -67,7 +67,7 @@ export function fromTensor(tensor: Tensor, float64 = false): Nd {
 }
 
 /** A computed value as a constant of a graph. */
-export function toTensor(value: Nd, name = ''): Tensor {
+export function toTensor(value: Nd, name: string): Tensor {
   if (value.dtype === 'string') {
     const encoder = new TextEncoder()
     const values = (value.data as readonly string[]).map((text) => encoder.encode(text))

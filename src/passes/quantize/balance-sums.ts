@@ -36,7 +36,7 @@ export function balanceSums(
   values: ArrayLike<number>,
   weights: CodedWeights,
   { outputs, kernels, taps, strides }: KernelLayout,
-  most = 127,
+  most: number,
 ): CodedWeights {
   const codes = Int8Array.from(weights.codes)
   const errors = new Float64Array(kernels * taps)

@@ -32,7 +32,7 @@ export function learnedChannels(
   dims: readonly number[],
   axis: number,
   learned: LearnedWeight | undefined,
-  { atLeast, most = 127 }: Pick<ChannelOptions, 'atLeast' | 'most'> = {},
+  { atLeast, most = 127 }: Pick<ChannelOptions, 'atLeast' | 'most'>,
 ): ChannelWeights | undefined {
   const { scales, codes } = learned ?? {}
   if (!scales || scales.length !== dims[axis] || (codes && codes.length !== values.length)) return undefined

@@ -31,7 +31,7 @@ export async function writeCached(folder: string, name: string, text: string): P
 }
 
 /** Number and bytes of the files in the cache. */
-export async function cacheSize(folder: string = cacheFolder()): Promise<{ files: number; bytes: number }> {
+export async function cacheSize(folder: string): Promise<{ files: number; bytes: number }> {
   const names = await readdir(folder).catch(() => [])
   const sizes = await Promise.all(
     names.map((name) =>
@@ -45,7 +45,7 @@ export async function cacheSize(folder: string = cacheFolder()): Promise<{ files
 }
 
 /** Deletes the kept evidence and states of training, and nothing else that may lie in the folder. */
-export async function clearCache(folder: string = cacheFolder()): Promise<number> {
+export async function clearCache(folder: string): Promise<number> {
   const names = (await readdir(folder).catch(() => [])).filter((name) => /^[0-9a-f]{64}\.(json|bin)$/.test(name))
   await Promise.all(names.map((name) => rm(join(folder, name), { force: true })))
   return names.length

@@ -40,7 +40,7 @@ export async function learnRoundings(
   model: Model,
   { weights, left }: RoundableWeights,
   data: Dataset,
-  options: LearnedRoundingOptions = {},
+  options: LearnedRoundingOptions,
 ): Promise<Evidence> {
   const { onProgress: say = () => {}, signal } = options
   const types = inferTypes(model)

@@ -56,7 +56,7 @@ export class ModelProcess {
     { capacity, runLimitMs }: { readonly capacity: number; readonly runLimitMs: number },
     events: ProcessEvents,
     log: Log,
-    known: KnownFile = {},
+    known: KnownFile,
   ) {
     this.#path = path
     this.#label = label

@@ -1,6 +1,5 @@
 import type { DriftReport } from '../../report/index.ts'
 import {
-  DEFAULT_DRIFT,
   type DriftSettings,
   type DriftState,
   driftReport,
@@ -54,7 +53,7 @@ export class DriftMonitor {
     state: State,
     digestOf: (name: string, version: string) => string,
     log: Log,
-    settings: DriftSettings = DEFAULT_DRIFT,
+    settings: DriftSettings,
     notify: Notify = () => {},
   ) {
     this.#state = state

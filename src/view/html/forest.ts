@@ -17,7 +17,7 @@ export interface ForestLine {
  * Differences candidate − base with their intervals on one scale: a line at no change, and the zone beyond the margin.
  * Made of boxes, so that it fits a phone and a page of paper alike. Shares are told in points of a hundred.
  */
-export function forest(lines: readonly ForestLine[], caption: string, unit: 'points' | null = null): Markup {
+export function forest(lines: readonly ForestLine[], caption: string, unit: 'points' | null): Markup {
   if (lines.length === 0) return html``
   // One slice of three rows must not press all the others together: what is longer runs out of the picture, save where
   // a loss was shown, for that is what people look for.
