@@ -34,8 +34,8 @@ export function engineContract(name: string, engine: Engine): void {
       await session.close()
     }
   }
-  const runOnce = (source: ReturnType<typeof model>, feeds: Feeds, fetch?: readonly string[]): Promise<Fetched> =>
-    withSession(source, (session) => session.run(feeds, fetch))
+  const runOnce = (source: ReturnType<typeof model>, feeds: Feeds): Promise<Fetched> =>
+    withSession(source, (session) => session.run(feeds))
   const list = (value: TensorValue | undefined) => Array.from(value?.data as Float32Array, Number)
 
   describe(`the engine contract: ${name}`, () => {

@@ -55,7 +55,8 @@ interface Sizes {
   readonly node: Node
   /** Sizes of an input; throws `UnknownSize` where they are not numbers. */
   in(index: number): readonly number[]
-  out(index: number): readonly number[]
+  /** Those of its first output. */
+  out(): readonly number[]
   has(index: number): boolean
 }
 
@@ -73,7 +74,7 @@ export function nodeMacs(node: Node, types: Types): number | null {
   const sizes: Sizes = {
     node,
     in: (index) => known(node.inputs[index]),
-    out: (index) => known(node.outputs[index]),
+    out: () => known(node.outputs[0]),
     has: (index) => (node.inputs[index] ?? '') !== '',
   }
   try {
@@ -88,12 +89,12 @@ export function nodeMacs(node: Node, types: Types): number | null {
 const convolution =
   (weight: number) =>
   (sizes: Sizes): number =>
-    elementCount(sizes.out(0)) * elementCount(sizes.in(weight).slice(1))
+    elementCount(sizes.out()) * elementCount(sizes.in(weight).slice(1))
 
 const matrixProduct =
   (b: number) =>
   (sizes: Sizes): number =>
-    elementCount(sizes.out(0)) * (sizes.in(0).at(-1) ?? sizes.in(b).at(-2) ?? 1)
+    elementCount(sizes.out()) * (sizes.in(0).at(-1) ?? sizes.in(b).at(-2) ?? 1)
 
 const recurrent =
   (gates: number) =>
@@ -145,11 +146,11 @@ const macRules: ReadonlyMap<string, (sizes: Sizes) => number> = new Map([
   ['QLinearMatMul', matrixProduct(3)],
   ['com.microsoft.MatMulIntegerToFloat', matrixProduct(1)],
   ['com.microsoft.DynamicQuantizeMatMul', matrixProduct(1)],
-  ['com.microsoft.MatMulNBits', (sizes) => elementCount(sizes.out(0)) * intAttribute(sizes.node, 'K', 0)],
-  ['com.microsoft.FusedMatMul', (sizes) => elementCount(sizes.out(0)) * reduction(sizes)],
-  ['Gemm', (sizes) => elementCount(sizes.out(0)) * reduction(sizes)],
-  ['com.microsoft.FusedGemm', (sizes) => elementCount(sizes.out(0)) * reduction(sizes)],
-  ['com.microsoft.QGemm', (sizes) => elementCount(sizes.out(0)) * reduction(sizes)],
+  ['com.microsoft.MatMulNBits', (sizes) => elementCount(sizes.out()) * intAttribute(sizes.node, 'K', 0)],
+  ['com.microsoft.FusedMatMul', (sizes) => elementCount(sizes.out()) * reduction(sizes)],
+  ['Gemm', (sizes) => elementCount(sizes.out()) * reduction(sizes)],
+  ['com.microsoft.FusedGemm', (sizes) => elementCount(sizes.out()) * reduction(sizes)],
+  ['com.microsoft.QGemm', (sizes) => elementCount(sizes.out()) * reduction(sizes)],
   ['Einsum', einsum],
   ['RNN', recurrent(1)],
   ['GRU', recurrent(3)],

@@ -87,22 +87,17 @@ function solveLower(factor: Float64Array, size: number, x: Float64Array, mean: F
 const squaredNorm = (values: Float64Array) => values.reduce((sum, value) => sum + value * value, 0)
 
 /**
- * Distance to the k-th nearest fitted row, both scaled to length 1. `except` leaves out one fitted row: the row itself,
- * where it was fitted.
+ * Distance to the k-th nearest fitted row, both scaled to length 1. A row that was fitted is the nearest to itself.
  *
  * Source: Y. Sun et al., arXiv 2204.06507 (2022), section 3.
  */
-export function nearestNeighbour(
-  fit: readonly Float64Array[],
-  k: number,
-): (features: Float64Array, except?: number) => number {
+export function nearestNeighbour(fit: readonly Float64Array[], k: number): (features: Float64Array) => number {
   const bank = fit.map(unit)
-  return (features, except = -1) => {
+  return (features) => {
     const own = unit(features)
     // The k least squared distances so far, ascending.
     const least: number[] = []
-    for (const [i, row] of bank.entries()) {
-      if (i === except) continue
+    for (const row of bank) {
       const limit = least.length < k ? Infinity : least[k - 1]!
       let sum = 0
       for (let a = 0; a < own.length && sum < limit; a++) sum += (own[a]! - row[a]!) ** 2

@@ -1,4 +1,5 @@
 import { elementCount, magnitudes, roundHalfEven } from '../../ir/index.ts'
+import { SMALLEST_SCALE } from './affine.ts'
 import { balanceSums, kernelLayout } from './balance-sums.ts'
 import { depthOrders, MOST_PAIR, MOST_SUM, pairReach } from './kernel-pairs.ts'
 
@@ -45,23 +46,15 @@ export function quantizeChannels(
   const scales = new Float32Array(channels)
   for (let c = 0; c < channels; c++) {
     const scale = Math.max(single[c]! / last, (pairs?.[c] ?? 0) / mostPair, options.atLeast?.[c] ?? 0)
-    scales[c] = scale > 0 ? Math.max(scale, 1.1754943508222875e-38) : 1
+    scales[c] = scale > 0 ? Math.max(scale, SMALLEST_SCALE) : 1
   }
-  const codes = new Int8Array(values.length)
-  const code = () => {
-    for (let i = 0, c = 0; i < values.length; c = c + 1 < channels ? c + 1 : 0) {
-      const scale = scales[c]!
-      for (const end = i + inner; i < end; i++)
-        codes[i] = roundHalfEven(Math.min(last, Math.max(-last, values[i]! / scale)))
-    }
-  }
-  code()
+  let codes = nearestCodes(values, scales, inner, last)
   // The bound holds for real scales; their rounding to float32 may push a code that stands at a half over it.
   while (options.pairSafe) {
     const reach = reachOf(codes, dims, axis, options)
     if (reach.every((most) => most <= MOST_SUM)) break
     for (let c = 0; c < channels; c++) if (reach[c]! > MOST_SUM) scales[c] = scales[c]! * (1 + 2 ** -20)
-    code()
+    codes = nearestCodes(values, scales, inner, last)
   }
   if (!options.balanced) return { codes, scales }
   const balanced = balanceSums(values, { codes, scales }, kernelLayout(dims, axis), last)
@@ -76,7 +69,18 @@ export function quantizeChannels(
   return balanced
 }
 
-/** The same with one scale for all channels, the least that every one of them can do with. */
+/** The nearest codes under scales that repeat after each other, every one for `inner` weights at a time. */
+export function nearestCodes(values: ArrayLike<number>, scales: Float32Array, inner: number, most: number): Int8Array {
+  const codes = new Int8Array(values.length)
+  for (let i = 0, c = 0; i < values.length; c = c + 1 < scales.length ? c + 1 : 0) {
+    const scale = scales[c]!
+    for (const end = i + inner; i < end; i++)
+      codes[i] = roundHalfEven(Math.min(most, Math.max(-most, values[i]! / scale)))
+  }
+  return codes
+}
+
+/** As `quantizeChannels`, with one scale for all channels, the least that every one of them can do with. */
 export function quantizeWhole(
   values: ArrayLike<number>,
   dims: readonly number[],

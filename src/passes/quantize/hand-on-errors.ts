@@ -1,4 +1,4 @@
-import { inverseFactor } from './gram.ts'
+import { inverseFactor } from './inverse-factor.ts'
 
 /** Rows whose errors are handed on together: what is corrected at once stays in the cache. */
 const TOGETHER = 64

@@ -1,6 +1,6 @@
-import { elementCount, type NumericArray, roundHalfEven } from '../../ir/index.ts'
+import { elementCount, type NumericArray } from '../../ir/index.ts'
 import type { Evidence } from '../../rewrite/index.ts'
-import type { ChannelOptions, ChannelWeights } from './channel-weights.ts'
+import { type ChannelOptions, type ChannelWeights, nearestCodes } from './channel-weights.ts'
 
 /** What was learned about the weights of one initializer. */
 export interface LearnedWeight {
@@ -37,12 +37,5 @@ export function learnedChannels(
   const { scales, codes } = learned ?? {}
   if (!scales || scales.length !== dims[axis] || (codes && codes.length !== values.length)) return undefined
   if (!scales.every((scale, c) => scale > 0 && Number.isFinite(scale) && scale >= (atLeast?.[c] ?? 0))) return undefined
-  if (codes) return { codes, scales }
-  const inner = elementCount(dims.slice(axis + 1))
-  return {
-    scales,
-    codes: Int8Array.from({ length: values.length }, (_, i) =>
-      Math.min(most, Math.max(-most, roundHalfEven(values[i]! / scales[Math.floor(i / inner) % scales.length]!))),
-    ),
-  }
+  return { scales, codes: codes ?? nearestCodes(values, scales, elementCount(dims.slice(axis + 1)), most) }
 }

@@ -14,6 +14,7 @@ import { rangeOf } from './affine.ts'
 import { quantizeChannels } from './channel-weights.ts'
 import type { LearnedWeight } from './learned-weights.ts'
 import type { WindowMoments } from './moments.ts'
+import { isMatrixProduct } from './weighted-product.ts'
 import { codesByWindows } from './window-codes.ts'
 
 /** Weights of one graph that are stored as codes: the name of the widened value by the name of the float constant. */
@@ -42,10 +43,12 @@ export class StoredWeights {
   }
 }
 
+const isRecurrent = ({ opType }: Node) => ['LSTM', 'GRU', 'RNN'].includes(opType)
+
 /** Inputs that hold weights worth storing. */
 function weightSlots(node: Node): readonly number[] {
   if (node.opType === 'Gather' || node.opType === 'Transpose') return [0]
-  return ['LSTM', 'GRU', 'RNN'].includes(node.opType) ? [1, 2] : [1]
+  return isRecurrent(node) ? [1, 2] : [1]
 }
 
 /**
@@ -55,7 +58,7 @@ function weightSlots(node: Node): readonly number[] {
  */
 function scaledAxes(node: Node, weight: Tensor): readonly [first: number, last: number] {
   if (node.opType === 'Gather' || node.opType === 'Transpose') return [0, 0]
-  if (['LSTM', 'GRU', 'RNN'].includes(node.opType)) return [0, 1]
+  if (isRecurrent(node)) return [0, 1]
   const axis = outputsAxis(node, weight)
   return [axis, axis]
 }
@@ -65,7 +68,7 @@ function scaledAxes(node: Node, weight: Tensor): readonly [first: number, last: 
  * one sign or is smooth. A lookup adds nothing up, and a place of a ConvTranspose sees only some of the taps.
  */
 function addsUp(node: Node, dims: readonly number[]): boolean {
-  return node.opType === 'Conv' || (['MatMul', 'Gemm'].includes(node.opType) && dims.length === 2)
+  return node.opType === 'Conv' || (isMatrixProduct(node) && dims.length === 2)
 }
 
 /** How weights are stored: in 8 bits, or in 4, with codes that were learned where there are some. */

@@ -42,9 +42,12 @@ export function refuseWeights(values: Float32Array): string | undefined {
   return rangeOf(values) ? undefined : 'its weights are not finite'
 }
 
+/** Whether a node multiplies matrices. */
+export const isMatrixProduct = (node: Node): boolean => ['MatMul', 'Gemm'].includes(operatorName(node))
+
 /** The product behind a MatMul or Gemm, or why it is none that integers can do. */
 export function weightedProduct(node: Node, editor: GraphEditor): WeightedProduct | { refused: string } {
-  if (!['MatMul', 'Gemm'].includes(operatorName(node))) return { refused: `${node.opType} is no product of matrices` }
+  if (!isMatrixProduct(node)) return { refused: `${node.opType} is no product of matrices` }
   const source = node.inputs[1]!
   const weight = editor.constant(source)
   if (!weight) return { refused: whyNoWeights(source, editor) }

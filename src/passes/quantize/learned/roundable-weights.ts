@@ -17,7 +17,7 @@ import { keptAsAsked } from '../kept-as-asked.ts'
 import { planOf, type StaticInt8Options } from '../static/quantize-static-int8.ts'
 import { type StoredGrid, storedGrid } from '../stored-weights.ts'
 import { mostCode } from '../units/plan-options.ts'
-import type { WeightedProduct } from '../weighted-product.ts'
+import { isMatrixProduct, type WeightedProduct } from '../weighted-product.ts'
 import { codeOf, gridOf, USUAL_BLOCK } from '../weights/block-grid.ts'
 import type { WeightOptions } from '../weights/quantize-weights.ts'
 import { sourcedProduct } from '../weights/tied-table.ts'
@@ -104,7 +104,7 @@ function roundable(
     const refused = refuse(model, node, name, grid.dims.length)
     return refused === null ? storedWeight(node, name, grid) : { refused }
   }
-  if (!['MatMul', 'Gemm'].includes(operatorName(node))) return undefined
+  if (!isMatrixProduct(node)) return undefined
   const product = sourcedProduct(node, editor)
   if ('refused' in product) return product
   const refused = refuse(model, node, product.source, 2)

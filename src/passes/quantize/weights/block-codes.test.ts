@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { outputPower } from '../../../rewrite/index.ts'
-import { cholesky, inverseFactor } from '../gram.ts'
+import { inverseFactor } from '../inverse-factor.ts'
 import { dequantizeBlocks, quantizeBlocks } from './block-codes.ts'
 import { gptqBlocks } from './gptq.ts'
 
@@ -105,7 +105,7 @@ test('the factor of the inverse is that of the inverse', () => {
       expect(sum).toBeCloseTo(i === j ? 1 : 0, 6)
       if (j < i) expect(u[i * size + j]).toBe(0)
     }
-  expect(cholesky(Float64Array.of(1, 2, 2, 1), 2)).toBeNull()
+  expect(inverseFactor(Float64Array.of(1, 2, 2, 1), 2)).toBeNull()
 })
 
 test('gptq: a smaller error at the outputs, from codes whose weights are further off', () => {

@@ -1,3 +1,5 @@
+import { SMALLEST_SCALE } from '../affine.ts'
+
 /** Codes of one block of weights: `weight ≈ scale · (code − zero)`, codes 0 … 2^bits − 1. */
 export interface Grid {
   /** A float32, not 0; negative where the weight of the largest magnitude is positive and the block symmetric. */
@@ -31,8 +33,6 @@ export function blockWithin(rows: number, block: number): number {
   while (least > LEAST_BLOCK && least / 2 >= rows) least /= 2
   return least
 }
-
-const SMALLEST_SCALE = 1.1754943508222875e-38
 
 /** The grid of one block. `values` is not written to. */
 export function gridOf(values: Float32Array, options: GridOptions): Grid {

@@ -1,8 +1,8 @@
-import { type Node, nodeLabel, operatorName, tensorOf, tensorValues } from '../../../ir/index.ts'
+import { type Node, nodeLabel, tensorOf, tensorValues } from '../../../ir/index.ts'
 import type { GraphEditor } from '../../../rewrite/index.ts'
 import { rangeOf } from '../affine.ts'
 import { without } from '../units/quantize-rules.ts'
-import { FEWEST_WEIGHTS, type ProductNode, type WeightedProduct } from '../weighted-product.ts'
+import { FEWEST_WEIGHTS, isMatrixProduct, type ProductNode, type WeightedProduct } from '../weighted-product.ts'
 import { sourcedProduct } from './tied-table.ts'
 
 /** A product that can take scales; one of too few weights to be coded does so in float. */
@@ -12,7 +12,7 @@ export interface ScaledReader extends WeightedProduct {
 
 /** A reader of `input` whose weights can take scales a row, or why it cannot. */
 export function scalable(node: Node, input: string, editor: GraphEditor): ScaledReader | { refused: string } {
-  if (!['MatMul', 'Gemm'].includes(operatorName(node)) || node.inputs.indexOf(input) !== 0 || node.inputs[1] === input)
+  if (!isMatrixProduct(node) || node.inputs.indexOf(input) !== 0 || node.inputs[1] === input)
     return { refused: `its input is also read by ${nodeLabel(node)}` }
   const product = sourcedProduct(node, editor)
   const source = 'refused' in product ? node.inputs[1]! : product.source

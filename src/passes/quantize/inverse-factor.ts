@@ -1,7 +1,5 @@
-/**
- * The lower triangle L of H = L · Lᵀ, `size`×`size`, row-major; null where H is not positive definite.
- */
-export function cholesky(h: Float64Array, size: number): Float64Array | null {
+/** The lower triangle L of H = L · Lᵀ, `size`×`size`, row-major; null where H is not positive definite. */
+function cholesky(h: Float64Array, size: number): Float64Array | null {
   const l = new Float64Array(size * size)
   for (let i = 0; i < size; i++)
     for (let j = 0; j <= i; j++) {
