@@ -184,7 +184,7 @@ function judgeValues(counts: Counts | null, scores: PairedScores, options: Judge
   const metricOf = metricOver(scores)
   const all = Int32Array.from({ length: n }, (_, i) => i)
   const drawn = drawDifferences(metricOf, scores, options)
-  const { estimate: delta, standardError, units } = drawn
+  const { estimate: delta, units } = drawn
   const base = metricOf('base', all)
   const unseen = unseenCost(scores, roomToLose(scores, base), margin, alpha)
   const tooFew = unseen?.tooFew ?? false
@@ -228,27 +228,7 @@ function judgeValues(counts: Counts | null, scores: PairedScores, options: Judge
     measurablyBetter: lowerBound > 0 && !tooFew,
     requiredN:
       verdict === 'inconclusive' && !undefinedValue
-        ? rowsByDegrees({ n, tooFew, alpha, ...drawn }, (widening) =>
-            rowsToSettle({
-              n,
-              // What flatters shrinks with more rows as the standard error does.
-              variance:
-                (Math.hypot(standardError * widening, loss.error) +
-                  (loss.by + delta - readings.loss.at(-1)!.value) /
-                    (normalQuantile(1 - alpha) + normalQuantile(0.8))) **
-                  2 *
-                n,
-              discordance: null,
-              delta,
-              margin,
-              alpha,
-              least: Math.max(
-                Math.ceil((FEWEST_ROWS * n) / units),
-                rowsToDefine(n, drawn.undefinedShare),
-                unseen?.rows ?? 0,
-              ),
-            }),
-          )
+        ? rowsForValues({ n, drawn, readings, flattered: loss, unseen }, options)
         : null,
     pRegressed: !few && losesMargin({ delta, margin }) && seen.upper < 0 ? pSeen : 1,
     // Fewer rows that differ than a bootstrap can learn from say nothing.
@@ -265,6 +245,37 @@ function judgeValues(counts: Counts | null, scores: PairedScores, options: Judge
  */
 function rowsToDefine(n: number, undefinedShare: number): number {
   return undefinedShare > 0 ? Math.ceil((n * RARE_ROWS) / Math.max(1, -Math.log(undefinedShare))) : 0
+}
+
+/** What was seen of a metric that is no count of right answers. */
+interface SeenValues {
+  readonly n: number
+  readonly drawn: BootstrapResult
+  readonly readings: ReturnType<typeof readingsOf>
+  /** How much smaller a loss looks than it is. */
+  readonly flattered: Flattery
+  readonly unseen: Unseen | null
+}
+
+/** Rows with which a verdict on such a metric would be settled, were they like these. */
+function rowsForValues(seen: SeenValues, { margin, alpha }: JudgeOptions): number {
+  const { n, drawn, readings, flattered, unseen } = seen
+  const { estimate: delta, standardError, units, undefinedShare, effectiveUnits } = drawn
+  // What flatters shrinks with more rows as the standard error does.
+  const shift = flattered.by + delta - readings.loss.at(-1)!.value
+  const shiftError = shift / (normalQuantile(1 - alpha) + normalQuantile(0.8))
+  const least = [Math.ceil((FEWEST_ROWS * n) / units), rowsToDefine(n, undefinedShare), unseen?.rows ?? 0]
+  return rowsByDegrees({ n, tooFew: unseen?.tooFew ?? false, alpha, effectiveUnits }, (widening) =>
+    rowsToSettle({
+      n,
+      variance: (Math.hypot(standardError * widening, flattered.error) + shiftError) ** 2 * n,
+      discordance: null,
+      delta,
+      margin,
+      alpha,
+      least: Math.max(...least),
+    }),
+  )
 }
 
 /** Rows planned for a normal bound, then for one as much wider as Student's will be on so many of them. */
