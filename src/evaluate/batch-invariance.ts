@@ -41,6 +41,8 @@ const OUTLIERS = [8, -8] as const
  * exactly two or more, a row alone is a run of nothing else. An output without a row
  * axis that is the same in every run (anchors, say) holds no row's answer: it counts as invariant, with the reason. One
  * that follows the rows mixes them by design: it counts as not invariant, with the reason.
+ *
+ * @throws UserError `bad-data` for fewer than two rows of a model that takes several.
  */
 export async function measureBatchInvariance(asked: RowSession, asGiven: readonly Feeds[]): Promise<BatchInvariance> {
   const { session, given, most } = openedUp(asked, asGiven)

@@ -112,7 +112,9 @@ export const int = (value: number): Attribute => ({ type: 'int', value: BigInt(v
 export const elementType = (dtype: DType): Attribute => int(DTYPES[dtype].code)
 /** `{ type: 'float', … }`, rounded to the float32 that the file can hold. */
 export const float = (value: number): Attribute => ({ type: 'float', value: Math.fround(value) })
+/** `{ type: 'ints', … }` for whole numbers. */
 export const ints = (value: readonly number[]): Attribute => ({ type: 'ints', value: value.map(BigInt) })
+/** `{ type: 'string', … }` for a text. */
 export const string = (value: string): Attribute => ({ type: 'string', value })
 
 export interface NodeOptions {

@@ -38,6 +38,7 @@ const FORMATS = {
 
 type SmallFloatType = keyof typeof FORMATS
 
+/** Whether a floating type has so few patterns that a table holds what each stands for. */
 export const isSmallFloat = (dtype: DType): dtype is SmallFloatType => dtype in FORMATS
 
 const double = new Float64Array(1)
@@ -123,6 +124,7 @@ export function smallFloatTable(dtype: SmallFloatType): Float32Array {
   return table
 }
 
+/** What becomes of a number between two powers of two. */
 export type ScaleRounding = 'up' | 'down' | 'nearest'
 
 /** The code of float8e8m0, a power of two 2^(code−127): 0 and below give 0, NaN and infinity beyond the range 255. */
@@ -138,4 +140,5 @@ export function encodeE8m0(x: number, rounding: ScaleRounding = 'nearest', satur
   return biased < 0 ? 0 : biased > 254 ? (saturate ? 254 : 255) : biased
 }
 
+/** What a pattern of float8e8m0 stands for: 2^(pattern − 127), and NaN for 255. */
 export const decodeE8m0 = (pattern: number): number => (pattern === 255 ? Number.NaN : 2 ** (pattern - 127))

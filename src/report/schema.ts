@@ -24,6 +24,7 @@ export interface Schema<T> {
   readonly type?: T
 }
 
+/** The TypeScript type of what a schema describes. */
 export type Infer<S> = S extends Schema<infer T> ? T : never
 
 type Fields = Readonly<Record<string, Schema<unknown>>>
@@ -49,11 +50,14 @@ export const boolean = schema<boolean>({ type: 'boolean' })
 export const json = schema<unknown>({})
 
 const literal = <const V extends string | number>(value: V): Schema<V> => schema({ const: value })
+/** One of these values, and nothing else. */
 export const oneOf = <const V extends readonly (string | number | null)[]>(...values: V): Schema<V[number]> =>
   schema({ enum: values })
+/** An array of any length, all of one kind. */
 export const list = <T>(item: Schema<T>): Schema<readonly T[]> => schema({ type: 'array', items: item.json })
 export const pair = <T>(item: Schema<T>): Schema<readonly [T, T]> =>
   schema({ type: 'array', items: item.json, minItems: 2, maxItems: 2 })
+/** An object of any keys, whose values are all of one kind. */
 export const record = <T>(value: Schema<T>): Schema<Readonly<Record<string, T>>> =>
   schema({ type: 'object', additionalProperties: value.json })
 export const nullable = <T>(inner: Schema<T>): Schema<T | null> => schema({ anyOf: [inner.json, { type: 'null' }] })

@@ -14,6 +14,8 @@ interface Level {
  * I_percentile(n − overs, overs + 1) ≤ 1 − confidence.
  *
  * Source: MLPerf Inference LoadGen, early stopping criterion (tolerance d = 0).
+ *
+ * @throws RangeError for `overs` that is no whole number, or a percentile or confidence outside (0, 1).
  */
 export function earlyStopping({ percentile, confidence, overs }: Level & { readonly overs: number }): number {
   requireCounts({ overs })
@@ -34,6 +36,8 @@ export function earlyStopping({ percentile, confidence, overs }: Level & { reado
 /**
  * The most queries that may be over, among `n` seen: the largest t with `earlyStopping(t) ≤ n`; null where n is too few
  * for any. The latency to report is then the ascending sample with t samples after it, the percentile (n − t) / n.
+ *
+ * @throws RangeError for an n that is no whole number, or a percentile or confidence outside (0, 1).
  */
 export function allowedOvers({ percentile, confidence, n }: Level & { readonly n: number }): number | null {
   requireCounts({ n })

@@ -1,7 +1,7 @@
 import { randomSource } from './random.ts'
 
 /**
- * Adjusted p-values that keep the family-wise error, any dependence.
+ * Adjusted p-values, in the order given, that keep the family-wise error under any dependence.
  * Source: S. Holm, Scandinavian Journal of Statistics 6 (1979).
  */
 export function holm(pValues: readonly number[]): readonly number[] {
@@ -15,7 +15,7 @@ export function holm(pValues: readonly number[]): readonly number[] {
 }
 
 /**
- * Adjusted p-values that keep the family-wise error of independent or positively dependent tests: never larger than
+ * Adjusted p-values, in the order given, that keep the family-wise error of independent or positively dependent tests: never larger than
  * Holm's. The closed test of Simes' inequality, in O(m²).
  * Source: G. Hommel, Biometrika 75 (1988); the algorithm of S. P. Wright, Biometrics 48 (1992).
  */
@@ -40,7 +40,7 @@ export function hommel(pValues: readonly number[]): readonly number[] {
 }
 
 /**
- * Adjusted p-values that keep the false discovery rate, independent or positively dependent tests.
+ * Adjusted p-values, in the order given, that keep the false discovery rate of independent or positively dependent tests.
  * Source: Y. Benjamini and Y. Hochberg, JRSS B 57 (1995).
  */
 export function benjaminiHochberg(pValues: readonly number[]): readonly number[] {
@@ -48,7 +48,7 @@ export function benjaminiHochberg(pValues: readonly number[]): readonly number[]
 }
 
 /**
- * Adjusted p-values that keep the false discovery rate under any dependence.
+ * Adjusted p-values, in the order given, that keep the false discovery rate under any dependence.
  * Source: Y. Benjamini and D. Yekutieli, Annals of Statistics 29 (2001).
  */
 export function benjaminiYekutieli(pValues: readonly number[]): readonly number[] {

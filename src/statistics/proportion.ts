@@ -4,13 +4,15 @@ import { betaQuantile, normalQuantile } from './distributions.ts'
 export interface Proportion {
   readonly successes: number
   readonly n: number
-  /** Two-sided; 0.05 unless said otherwise. */
+  /** 0.05 unless said otherwise. */
   readonly alpha?: number
 }
 
 /**
  * Score interval of a proportion, two-sided 1−α; [0, 1] without rows.
  * Source: E. B. Wilson, JASA 22 (1927).
+ *
+ * @throws RangeError for counts that are not whole, more successes than trials, or an α outside (0, 1).
  */
 export function wilson({ successes, n, alpha = 0.05 }: Proportion): readonly [number, number] {
   requireProportion(successes, n, alpha)
@@ -25,6 +27,8 @@ export function wilson({ successes, n, alpha = 0.05 }: Proportion): readonly [nu
 /**
  * Exact interval of a proportion, two-sided 1−α; [0, 1] without rows. For a one-sided bound at α pass 2α.
  * Source: C. J. Clopper and E. S. Pearson, Biometrika 26 (1934), through the beta quantile.
+ *
+ * @throws RangeError for counts that are not whole, more successes than trials, or an α outside (0, 1).
  */
 export function clopperPearson({ successes, n, alpha = 0.05 }: Proportion): readonly [number, number] {
   requireProportion(successes, n, alpha)
@@ -35,7 +39,11 @@ export function clopperPearson({ successes, n, alpha = 0.05 }: Proportion): read
   ]
 }
 
-/** Exact one-sided 1−α upper bound of a proportion (Clopper–Pearson); 1 without rows. */
+/**
+ * Exact one-sided 1−α upper bound of a proportion (Clopper–Pearson); 1 without rows.
+ *
+ * @throws RangeError for counts that are not whole, more successes than trials, or an α outside (0, 1).
+ */
 export function upperProportion({ successes, n, alpha = 0.05 }: Proportion): number {
   requireProportion(successes, n, alpha)
   return successes === n ? 1 : betaQuantile(1 - alpha, successes + 1, n - successes)
@@ -55,9 +63,11 @@ export function rowsToShow(share: number, alpha: number): number {
 
 /**
  * Square-and-add interval of δ = candidate − baseline for paired proportions, two-sided 1−α: Wilson limits of the two
- * margins, joined through the correlation with its continuity correction (Newcombe's method 10).
+ * margins, joined through the correlation with its continuity correction (Newcombe's method 10); [−1, 1] without rows.
  * Source: R. G. Newcombe, Improved confidence intervals for the difference between binomial proportions based on paired
  * data, Statistics in Medicine 17 (1998).
+ *
+ * @throws RangeError for counts that are not whole or exceed n, or an α outside (0, 1).
  */
 export function newcombe(input: {
   readonly bothRight: number

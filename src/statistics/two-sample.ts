@@ -146,7 +146,9 @@ function hypergeometricP(seen: number, marked: number, drawn: number, all: numbe
 
 /**
  * The level of the `look`th of endlessly many looks (1, 2, …): α·6/(π²·look²). The levels sum to α, so that all looks
- * together raise a false alarm with probability at most α.
+ * together raise a false alarm with probability at most α. Source: L. Euler (1735), Σ 1/k² = π²/6.
+ *
+ * @throws RangeError for an α outside (0, 1).
  */
 export function levelOfLook(alpha: number, look: number): number {
   requireProbability('alpha', alpha)

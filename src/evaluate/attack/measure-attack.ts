@@ -37,6 +37,8 @@ export interface AttackOutcome {
  * Attacks one model: which rows it answers right, which of them stand every attack, and alarms where the numbers are
  * not to be trusted: a loss that is flat where the attack begins, or a search without gradients that breaks what
  * attacks with gradients could not (both mean that the gradients are hidden, not that the model is robust).
+ *
+ * @throws UserError `bad-data` for a label that is no class of the model.
  */
 export async function attackOne(subject: AttackSubject, plan: AttackPlan): Promise<AttackOutcome> {
   const { rows, session, output } = subject
@@ -162,7 +164,11 @@ export async function transferred(
   return correct
 }
 
-/** The two models row by row: where only one of them stands. */
+/**
+ * The two models row by row: where only one of them stands, with Tango's interval of the difference at `alpha`.
+ *
+ * @throws RangeError for an α outside (0, 1).
+ */
 export function pairedRobustness(base: readonly boolean[], candidate: readonly boolean[], alpha: number) {
   const baseOnly = base.filter((right, row) => right && !candidate[row]).length
   const candidateOnly = candidate.filter((right, row) => right && !base[row]).length

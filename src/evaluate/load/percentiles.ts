@@ -7,7 +7,12 @@ const STOPPING_CONFIDENCE = 0.99
 const PERCENTILES = [0.5, 0.9, 0.95, 0.99, 0.999]
 const QUANTILES = 50
 
-/** Percentiles with their distribution-free intervals, from nanoseconds of every query; those that a query lies beyond. */
+/**
+ * Percentiles in milliseconds with their distribution-free intervals of 95 %, from nanoseconds of every query; those
+ * that a query lies beyond.
+ *
+ * @throws RangeError without any query.
+ */
 export function percentilesOf(ns: Float64Array): NonNullable<LatencyOf['percentiles']> {
   const known = PERCENTILES.filter((percentile) => percentile === 0.5 || Math.ceil(percentile * ns.length) < ns.length)
   return known.map((percentile) => {

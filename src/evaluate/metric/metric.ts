@@ -39,7 +39,10 @@ export interface Company {
 export interface Metric {
   readonly name: string
   readonly higherIsBetter: boolean
-  /** One number for one row. NaN says that the outputs hold no answer. */
+  /**
+   * One number for one row. NaN says that the outputs hold no answer. Throws a UserError where the row lacks what the
+   * metric asks of a label, or no output of the model is of the kind that it reads.
+   */
   readonly score: (row: MetricRow) => number
   /** Every score is 0 (wrong) or 1 (right): judged by counting, which needs the fewest rows. */
   readonly rightOrWrong?: boolean

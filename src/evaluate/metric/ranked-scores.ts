@@ -70,6 +70,8 @@ export function equalErrorRate({ length, above, positives, beside, allPositives,
  * Spearman's rank correlation: Pearson's of the mid-ranks. NaN where one side is constant.
  *
  * Source: C. Spearman, The proof and measurement of association between two things (1904).
+ *
+ * @throws RangeError for a value that is not a number.
  */
 export function spearman(a: ArrayLike<number>, b: ArrayLike<number>): number {
   const [x, y] = [midRanks(a), midRanks(b)]

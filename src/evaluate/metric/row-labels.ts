@@ -19,6 +19,8 @@ export function labelText(label: RowLabel | undefined, data: Dataset): string | 
 }
 
 /**
+ * Sees that a row has a label.
+ *
  * @param without What is done with rows of which none has a label.
  * @throws UserError `bad-data` for an empty cell, a null or NaN: that is no label, whatever the metric.
  */

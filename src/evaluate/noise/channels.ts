@@ -71,6 +71,8 @@ export interface ChannelOptions {
 /**
  * Extremes and means of single channels over the rows of a data set, and how far another row may reach. A value whose
  * rows differ in their number of channels, or that is not finite, is listed as unseen.
+ *
+ * @throws UserError `bad-model` where the runtime concludes other sizes of a value than it has.
  */
 export async function measureChannels(
   { session, probes, packs }: ChannelSession,

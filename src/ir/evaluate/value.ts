@@ -40,6 +40,7 @@ export type Value = Nd | SequenceValue | OptionalValue | MapValue
  */
 export class EvaluationError extends Error {}
 
+/** A tensor of these dimensions over its elements, row-major, which become its own. */
 export const nd = (dtype: DType, dims: readonly number[], data: Elements): Nd => ({ kind: 'tensor', dtype, dims, data })
 
 export const sizeOf = (value: { readonly dims: readonly number[] }): number => elementCount(value.dims)
