@@ -36,15 +36,19 @@ export interface Windows {
   readonly pads: readonly number[]
 }
 
-/** The windows of a Conv with kernels of this size; null where their place hangs on the size of the picture (`auto_pad`). */
+/**
+ * The windows of a Conv or pool with kernels of this size; null where their place hangs on the size of the picture
+ * (`auto_pad`). Pads beside `VALID` count for nothing, as in ONNX.
+ */
 export function windowsOf(conv: Node, kernel: readonly number[]): Windows | null {
-  if (!['NOTSET', 'VALID'].includes(stringAttribute(conv, 'auto_pad', 'NOTSET'))) return null
+  const auto = stringAttribute(conv, 'auto_pad', 'NOTSET')
+  if (auto !== 'NOTSET' && auto !== 'VALID') return null
   const ones = kernel.map(() => 1)
   const zeros = [...kernel, ...kernel].map(() => 0)
   return {
     kernel,
     strides: intsAttribute(conv, 'strides', ones),
     dilations: intsAttribute(conv, 'dilations', ones),
-    pads: intsAttribute(conv, 'pads', zeros),
+    pads: auto === 'VALID' ? zeros : intsAttribute(conv, 'pads', zeros),
   }
 }

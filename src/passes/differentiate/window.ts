@@ -1,4 +1,13 @@
-import { type Dim, int, intAttribute, ints, intsAttribute, type Node, stringAttribute } from '../../ir/index.ts'
+import {
+  type Dim,
+  int,
+  intAttribute,
+  ints,
+  intsAttribute,
+  type Node,
+  stringAttribute,
+  windowsOf,
+} from '../../ir/index.ts'
 import type { Attributes, GradientWriter } from './gradient-writer.ts'
 import { Refused } from './refused.ts'
 
@@ -13,22 +22,14 @@ export interface Window {
 
 /** The window of a Conv or pool that reads `x`; SAME padding needs the sizes of x. */
 export function windowOf(write: GradientWriter, node: Node, x: string, kernel: readonly number[]): Window {
-  const strides = intsAttribute(
-    node,
-    'strides',
-    kernel.map(() => 1),
-  )
-  const dilations = intsAttribute(
-    node,
-    'dilations',
-    kernel.map(() => 1),
-  )
-  const pads = intsAttribute(node, 'pads', undefined)
-  const auto = stringAttribute(node, 'auto_pad', 'NOTSET')
-  const rest = { kernel, strides, dilations }
-  if (auto === 'NOTSET' && pads)
+  const windows = windowsOf(node, kernel)
+  if (windows) {
+    const { pads, ...rest } = windows
     return { ...rest, before: pads.slice(0, kernel.length), after: pads.slice(kernel.length) }
-  if (auto === 'NOTSET' || auto === 'VALID') return { ...rest, before: kernel.map(() => 0), after: kernel.map(() => 0) }
+  }
+  const auto = stringAttribute(node, 'auto_pad', '')
+  const ones = kernel.map(() => 1)
+  const [strides, dilations] = [intsAttribute(node, 'strides', ones), intsAttribute(node, 'dilations', ones)]
   const total = kernel.map((size, axis) => {
     const length = spatial(write, x)[axis]
     if (typeof length !== 'number') throw new Refused(`auto_pad "${auto}" where sizes are not known`)
@@ -37,7 +38,8 @@ export function windowOf(write: GradientWriter, node: Node, x: string, kernel: r
   })
   const less = total.map((pad) => Math.floor(pad / 2))
   const more = total.map((pad, axis) => pad - less[axis]!)
-  return auto === 'SAME_UPPER' ? { ...rest, before: less, after: more } : { ...rest, before: more, after: less }
+  const [before, after] = auto === 'SAME_UPPER' ? [less, more] : [more, less]
+  return { kernel, strides, dilations, before, after }
 }
 
 /** Sizes of the axes behind batch and channels. */

@@ -27,6 +27,15 @@ function model(
 test.each([
   ['within the padding', '1,3,20', 'pads = [3, 4]', [4, 3, 9], (k: number) => k < 2 || k > 6, ['Conv'], 5],
   ['beyond it', 'N,1,64', 'strides = [5]', [16, 1, 16], (k: number) => k < 3 || k > 11, ['Slice', 'Conv'], 9],
+  [
+    'beside pads that VALID makes nothing of',
+    '1,3,20',
+    'auto_pad = "VALID", pads = [3, 4]',
+    [4, 3, 9],
+    (k: number) => k < 2 || k > 6,
+    ['Slice', 'Conv'],
+    5,
+  ],
   ['on one side', '1,2,30', 'pads = [1, 0], dilations = [2]', [8, 2, 7], (k: number) => k > 3, ['Slice', 'Conv'], 4],
 ] as const)('taps of 0 at the ends, %s', async (_, input, attributes, dims, isIdle, ops, kernel) => {
   const rewritten = await rewriteWith(trimTaps, model(input, attributes, dims, isIdle))
