@@ -1,3 +1,4 @@
+import { joinedFloats } from '../../../ir/index.ts'
 import type { InputMoments } from '../moments.ts'
 import { type BlockCodes, quantizeBlocks } from './block-codes.ts'
 import type { GridOptions } from './block-grid.ts'
@@ -59,16 +60,10 @@ export function joinCodes(parts: readonly (BlockCodes | null)[]): BlockCodes | n
     }
     return all
   }
-  const scales = new Float32Array(known.reduce((sum, part) => sum + part.scales.length, 0))
-  let at = 0
-  for (const part of known) {
-    scales.set(part.scales, at)
-    at += part.scales.length
-  }
   return {
     ...first,
     codes: bytes(({ codes }) => codes),
-    scales,
+    scales: joinedFloats(known.map(({ scales }) => scales)),
     zeroPoints: first.zeroPoints && bytes(({ zeroPoints }) => zeroPoints!),
   }
 }
