@@ -47,7 +47,7 @@ export async function prepare(one: Case, folder: string, searchMs: number): Prom
   })
   const searchSeconds = (performance.now() - started) / 1000
   const { files, processes } = await contestantsOf(one, model, ours, folder)
-  const { chosen, sentence, proof, profiles, warnings } = ours.report
+  const { chosen, sentence, proof, profiles, warnings, leftOut = [] } = ours.report
   return {
     chosen: chosen.id,
     sentence,
@@ -55,7 +55,7 @@ export async function prepare(one: Case, folder: string, searchMs: number): Prom
     time: { before: dearest(profiles?.baseline), after: dearest(profiles?.chosen) },
     searchSeconds,
     processes,
-    notes: warnings,
+    notes: leftOut.length > 0 ? [...warnings, `there was no time for: ${leftOut.join('; ')}`] : warnings,
     files,
   }
 }

@@ -108,6 +108,8 @@ export const optimization = report('optimization', {
   profiles: optional(object({ baseline: nullable(profile), chosen: nullable(profile) })),
   /** Seconds by phase. */
   elapsed: optional(record(number)),
+  /** What there was no time for, in the order in which the search came to it; a warning says that there is such a thing. */
+  leftOut: optional(list(text)),
   command: optional(text),
   explain: optional(json),
   warnings: list(text),

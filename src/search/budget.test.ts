@@ -137,9 +137,12 @@ test('rows that are read once more for what the first reading left are no endles
 
 test('what was left out is told once each, and nothing where nothing was', () => {
   const { budget } = budgetOf(1)
-  expect(budget.warning).toBeNull()
-  for (const what of ['one', 'two', 'one']) budget.leaveOut(what)
-  expect(budget.warning).toMatch(/left out: one; two$/)
+  expect([budget.warning, budget.leftOut]).toEqual([null, []])
+  budget.leaveOut('one')
+  expect(budget.warning).toMatch(/; one thing was left out, which the report lists$/)
+  for (const what of ['two', 'one']) budget.leaveOut(what)
+  expect(budget.warning).toMatch(/; 2 things were left out, which the report lists$/)
+  expect(budget.leftOut).toEqual(['one', 'two'])
 })
 
 test('what took far longer than it was given is told, and not what went beyond it for its proof', () => {

@@ -237,10 +237,16 @@ export class Budget {
     return `the search took ${inSeconds(this.elapsed)} where ${inSeconds(this.seconds)} were given: opening and timing the model, building one candidate of a kind and proving on a few rows are never left out`
   }
 
-  /** What was not begun, in one sentence; null where there was time for everything. */
+  /** What was not begun, in the order in which the search came to it. */
+  get leftOut(): readonly string[] {
+    return this.#leftOut
+  }
+
+  /** That something was not begun, in one sentence; null where there was time for everything. */
   get warning(): string | null {
-    if (this.#leftOut.length === 0) return null
-    return `the time was not enough for everything: the same command goes on from there and may choose another candidate; left out: ${this.#leftOut.join('; ')}`
+    const left = this.#leftOut.length
+    if (left === 0) return null
+    return `the time was not enough for everything: the same command goes on from there and may choose another candidate; ${left === 1 ? 'one thing was' : `${left} things were`} left out, which the report lists`
   }
 }
 

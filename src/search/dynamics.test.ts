@@ -60,7 +60,7 @@ test('where nothing stands out, or there is no time to look at channels, the can
     const other = search(22, none)
     await other.mend()
     expect(other.asked).toEqual(['build dynamic-int8-outliers', 'mix dynamic-int8'])
-    if (none === 'too long') expect(other.budget.warning).toContain('dynamic-int8-outliers')
+    if (none === 'too long') expect(other.budget.leftOut.join('; ')).toContain('dynamic-int8-outliers')
   }
 })
 

@@ -31,7 +31,7 @@ async function byKernels(elapsed: number, followed = false) {
   // Its own noise asks for no costs.
   expect(built.map((spec) => spec.measuredCosts)).toEqual(followed ? [false] : [])
   const { measuredCosts } = builder.specOf(typical, 1)
-  return { left: Math.round(budget.left), measuredCosts, told: budget.warning }
+  return { left: Math.round(budget.left), measuredCosts, told: budget.leftOut.join('; ') }
 }
 
 test('kernels are timed for a mixture only where time is left behind them to follow roundings, to build and to judge', async () => {

@@ -183,6 +183,7 @@ class Optimization {
       choice,
       data: this.#data,
       elapsed: this.#elapsed,
+      leftOut: this.#budget.leftOut,
       late,
       tensors: new Map([...this.#tensors, ...pool.bench.tensors]),
     })

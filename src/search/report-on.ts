@@ -29,6 +29,8 @@ interface Findings {
   readonly data: Dataset
   readonly tensors: Optimized['tensors']
   readonly elapsed: Readonly<Record<string, number>>
+  /** What there was no time for. */
+  readonly leftOut: readonly string[]
   /** Whether the time was over when it came to the report. */
   readonly late: boolean
 }
@@ -118,6 +120,7 @@ async function reportFrom(findings: Findings, chosen: Built | null): Promise<Opt
       ? { baseline: null, chosen: null }
       : { baseline: await bench.profile(bench.original), chosen: chosen ? await bench.profile(chosen) : null },
     elapsed: findings.elapsed,
+    ...(findings.leftOut.length > 0 ? { leftOut: findings.leftOut } : {}),
     ...(options.command ? { command: options.command } : {}),
     warnings: [
       ...(portable?.proven === false ? [`${choice.id}, which is handed out, is ${portable.sentence}`] : []),

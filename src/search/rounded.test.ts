@@ -30,7 +30,7 @@ test('what would take more than half of the time left is not begun, and told', a
   const slow = poolOf((budget.left / 2 / LEARNING_RUNS) * 1000 * 1.01)
   expect(await rounded(slow.pool, budget, trial, 'learned')).toBeNull()
   expect(slow.asked).toEqual([])
-  expect(budget.warning).toMatch(/weight-int4-learned \(about 2\d s to learn\)/)
+  expect(budget.leftOut.join('; ')).toMatch(/weight-int4-learned \(about 2\d s to learn\)/)
   const quick = poolOf((budget.left / 2 / LEARNING_RUNS) * 1000 * 0.99)
   expect((await rounded(quick.pool, budget, trial, 'learned'))?.built.spec.id).toBe('weight-int4-learned')
   expect(quick.asked).toEqual(['build weight-int4-learned, learned', 'time of weight-int4', 'judge'])

@@ -1,9 +1,16 @@
 import { expect, test } from 'vitest'
-import { bytes, sizeChange } from './words.ts'
+import { bytes, signed, sizeChange } from './words.ts'
 import { loadLine } from './words-load.ts'
 
 test('a change of size has a sign only where something is left of it when rounded', () => {
   expect([0.38, -0.04, 0.001, -0.001, 0].map(sizeChange)).toEqual(['−38 %', '+4 %', '0 %', '0 %', '0 %'])
+})
+
+test('a difference has a sign only where something is left of it when rounded', () => {
+  expect([0.0123, -0.0123, 0.0004, -0.0004, 0, -0].map((value) => signed(value, 3))).toEqual([
+    ...['+0.012', '−0.012'],
+    ...['0.000', '0.000', '0.000', '0.000'],
+  ])
 })
 
 test('bytes have at most three digits before the point', () => {

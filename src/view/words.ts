@@ -54,9 +54,10 @@ export function metricValue(value: number | null | undefined): string {
   return Math.abs(value) >= 100 ? value.toFixed(1) : value.toFixed(4)
 }
 
-/** A difference with its sign and a real minus. */
+/** A difference with its sign and a real minus; what rounds to nothing has no sign. */
 export function signed(value: number, digits = 4): string {
-  return `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(digits)}`
+  const size = Math.abs(value).toFixed(digits)
+  return `${Number(size) === 0 ? '' : value < 0 ? '−' : '+'}${size}`
 }
 
 export const plural = (n: number, one: string, many = `${one}s`): string => `${count(n)} ${n === 1 ? one : many}`

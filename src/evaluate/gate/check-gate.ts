@@ -264,4 +264,4 @@ function within([low, high]: readonly [number, number], most: number): Verdict {
 
 const short = (value: number) => String(Number(value.toPrecision(4)))
 const amount = (value: number) => (value >= 1000 ? grouped(Math.round(value)) : short(value))
-const signed = (value: number) => `${value < 0 ? '−' : '+'}${short(Math.abs(value))}`
+const signed = (value: number) => `${value === 0 ? '' : value < 0 ? '−' : '+'}${short(Math.abs(value))}`

@@ -16,3 +16,13 @@ test('a label keeps away from a line where there is another place, and stands on
   const everywhere = Array.from({ length: 41 }, (_, i) => ({ x: i % 2 === 0 ? 100 : 300, y: 60 + 2 * i }))
   expect(beside(everywhere)).toMatchObject({ x: 211, anchor: 'start' })
 })
+
+test('what is needed has its label before all others, and where every place is taken, on the fewest dots', () => {
+  const chosen = { x: 203, y: 100, text: 'chosen', needed: true }
+  expect(labelPlaces([point, chosen], [point, chosen], [], 600).map(({ text }) => text)).toContain('chosen')
+  // Dots all around it, fewer of them on the left.
+  const around = [-30, -18, 0, 18, 30].flatMap((y) => [-40, -25, 0, 25, 40].map((x) => ({ x: 203 + x, y: 100 + y })))
+  const crowd = around.filter(({ x, y }) => x >= 200 || (x === 178 && y === 100) || y === 70 || y === 82)
+  expect(labelPlaces([{ ...chosen, needed: false }], crowd, [], 600)).toEqual([])
+  expect(labelPlaces([chosen], crowd, [], 600)).toMatchObject([{ text: 'chosen', anchor: 'end' }])
+})

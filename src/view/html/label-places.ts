@@ -26,10 +26,11 @@ const STEP = 8
 
 /**
  * Puts a label beside each point where it covers neither another label nor a dot, and stands on no line where there is
- * another place; one with no room is left out. `line` is the bend points of a line, from the left.
+ * another place; one with no room is left out, unless it is `needed`: such a one comes first, and stands where it covers
+ * the fewest dots. `line` is the bend points of a line, from the left.
  */
 export function labelPlaces(
-  points: readonly (Spot & { readonly text: string })[],
+  points: readonly (Spot & { readonly text: string; readonly needed?: boolean })[],
   dots: readonly Spot[],
   line: readonly Spot[],
   width: number,
@@ -37,7 +38,7 @@ export function labelPlaces(
   const drawn = alongLine(line)
   const taken: Box[] = dots.map(({ x, y }) => ({ left: x - 6, right: x + 6, top: y - 6, bottom: y + 6 }))
   const places: Place[] = []
-  for (const point of points) {
+  for (const point of [...points].sort((a, b) => Number(b.needed ?? false) - Number(a.needed ?? false))) {
     const long = point.text.length * CHARACTER
     const tries: readonly Place[] = [
       { x: point.x + 11, y: point.y + 4, anchor: 'start', text: point.text },
@@ -47,10 +48,13 @@ export function labelPlaces(
       { x: point.x + 11, y: point.y - 11, anchor: 'start', text: point.text },
       { x: point.x - 11, y: point.y - 11, anchor: 'end', text: point.text },
     ]
-    const free = tries
+    const inside = tries
       .map((place) => ({ place, box: boxOf(place, long) }))
-      .filter(({ box }) => box.left >= 60 && box.right <= width && !taken.some((other) => overlaps(box, other)))
-    const best = free.find(({ box }) => !drawn.some((spot) => holds(box, spot))) ?? free[0]
+      .filter(({ box }) => box.left >= 60 && box.right <= width)
+      .map((one) => ({ ...one, covers: taken.filter((other) => overlaps(one.box, other)).length }))
+    const free = inside.filter(({ covers }) => covers === 0)
+    const fewest = point.needed ? [...inside].sort((a, b) => a.covers - b.covers)[0] : undefined
+    const best = free.find(({ box }) => !drawn.some((spot) => holds(box, spot))) ?? free[0] ?? fewest
     if (!best) continue
     taken.push(best.box)
     places.push(best.place)

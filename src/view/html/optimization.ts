@@ -29,6 +29,7 @@ ${usage(report)}
 <h2>Do it again</h2>
 ${reproduce(report)}
 ${listUnder('Worth knowing', report.warnings)}
+${listUnder('What there was no time for', report.leftOut ?? [])}
 ${method()}
 <p class="soft">Latency is measured in separate processes, the original and the candidate by turns (A B B A), ${plural(report.threads, 'thread')}; the ratio is the median of paired blocks with a 95 % interval. A model is called faster only where that whole interval is.</p>`,
   )

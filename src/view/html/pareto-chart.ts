@@ -37,7 +37,7 @@ export function paretoChart(report: OptimizationReport): Markup {
     (point) => point.chosen || point.front || point.id === 'original' || point.id === 'lossless',
   )
   const labels = labelPlaces(
-    named.map((point) => ({ x: point.px, y: point.py, text: point.id })),
+    named.map((point) => ({ x: point.px, y: point.py, text: point.id, needed: point.chosen })),
     dots.map(({ px, py }) => ({ x: px, y: py })),
     front.map((point) => ({ x: x.at(point.x), y: y.at(point.y) })),
     CHART_WIDTH,

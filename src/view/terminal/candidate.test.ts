@@ -54,17 +54,21 @@ test('decibels are told of what has some', () => {
   expect(measured(null)).not.toContain('signal to noise')
 })
 
-test('what was not built for want of time, or refused, is explained by the warning that names it', () => {
-  const time =
-    'the time was not enough for everything: the same command goes on; left out: int8-mse-learned (about 27 s to learn); int8-mse, weight-int8'
+test('what was not built for want of time, or refused, is explained by what names it', () => {
+  const learned = 'int8-mse-learned (about 27 s to learn)'
   const refused = 'weight-int4 was left out: NOT portable: in 1 of 4 products'
   const report = {
     chosen: { id: 'winner', reason: 'It is.' },
-    warnings: [time, refused],
+    leftOut: [learned, 'int8-mse', 'judging weight-int8'],
+    warnings: ['the time was not enough for everything', refused],
   } as unknown as OptimizationReport
-  for (const id of ['int8-mse-learned', 'int8-mse', 'weight-int8'])
+  for (const [id, what] of [
+    ['int8-mse-learned', learned],
+    ['int8-mse', 'int8-mse'],
+    ['weight-int8', 'judging weight-int8'],
+  ] as const)
     expect(explainLeftOut(report, id)).toBe(
-      `${id} is none of the candidates that were compared:\n${time}\nChosen: winner. It is.`,
+      `${id} is none of the candidates that were compared:\nthere was no time for ${what}\nChosen: winner. It is.`,
     )
   expect(explainLeftOut(report, 'weight-int4')).toContain(refused)
   for (const id of ['time', 'int8', 'learned', 'weight-int', 'int8.mse', '(', 'products'])

@@ -8,13 +8,17 @@ export const candidateNames = ({ candidates }: OptimizationReport): readonly str
 ]
 
 /**
- * What a report tells of a candidate that was not built for want of time, or was refused: the warnings that name it; null
- * where none does.
+ * What a report tells of a candidate that was not built for want of time, or was refused: what was left out and the
+ * warnings that name it; null where nothing does.
  */
-export function explainLeftOut({ warnings, chosen }: OptimizationReport, id: string): string | null {
+export function explainLeftOut(report: OptimizationReport, id: string): string | null {
+  const { warnings, leftOut = [], chosen } = report
   // As a name in a list or of what was not done, and not as a word of a sentence.
   const named = new RegExp(`(^|[:;,] |\\b(for|of|judging|proving|timing|training) )${escaped(id)}(?![\\w-])`)
-  const told = warnings.filter((text) => named.test(text))
+  const told = [
+    ...leftOut.filter((text) => named.test(text)).map((text) => `there was no time for ${text}`),
+    ...warnings.filter((text) => named.test(text)),
+  ]
   if (told.length === 0) return null
   return [
     `${id} is none of the candidates that were compared:`,

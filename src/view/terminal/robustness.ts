@@ -73,7 +73,7 @@ function heatTables({ models, corruptions, severities, metric }: RobustnessRepor
           const change = changes[m]
           if (m === 0) return value
           if (!change) return `${value} ?`
-          return `${value} ${signed(change.delta, 3)}${shows(change) ? '*' : ' '}`
+          return `${value} ${signed(change.delta, 3).padStart(6)}${shows(change) ? '*' : ' '}`
         }),
       ]),
       style,
