@@ -177,7 +177,7 @@ const lossOf = ({ base, candidate }: SliceResult) => (base ?? 0) - (candidate ??
 
 function howSure({ confidence }: StoryInput): readonly string[] {
   if (!confidence) return []
-  const points = (value: number) => short(value * 100)
+  const points = (value: number) => (value * 100).toFixed(1)
   const { base, candidate } = confidence
   const change = candidate.ece - base.ece
   const off = `Where a model says that it is 90 % sure, it should be right nine times in ten. The new one misses that by ${points(candidate.ece)} points on average (${points(base.ece)} before)`

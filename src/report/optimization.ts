@@ -44,6 +44,8 @@ const candidateResult = object({
   peakRssBytesRange: optional(pair(integer)),
   verdict: nullable(verdict),
   grade,
+  /** On how many proof rows that verdict stands; absent where it is one of the selection rows, which prove nothing. */
+  provedRows: optional(integer),
   /** The metric's value on the rows that judged this candidate. */
   metric: nullable(number),
   /** How many rows those were: what cannot win is judged on some of the selection rows only. */

@@ -218,6 +218,6 @@ export function mostFinalists({ proofRows }: Pick<Pool, 'proofRows'>, budget: Bu
 /** Judges on the proof rows; the verdict takes the place of the one from the selection rows. */
 async function proofOf({ bench, proofRows }: Pool, trial: Trial): Promise<ComparisonReport> {
   const proof = await bench.judge(trial.built, 'prove', proofRows)
-  trial.result = { ...trial.result, verdict: proof.verdict, grade: proof.grade }
+  trial.result = { ...trial.result, verdict: proof.verdict, grade: proof.grade, provedRows: proof.n }
   return proof
 }

@@ -1,4 +1,4 @@
-import { grouped, isClassOf, type SliceResult } from '../report/index.ts'
+import { type CandidateResult, type ComparisonReport, grouped, isClassOf, type SliceResult } from '../report/index.ts'
 
 /** Numbers as people read them; one place, so that every face says the same thing the same way. */
 
@@ -60,6 +60,17 @@ export function signed(value: number, digits = 4): string {
   return `${Number(size) === 0 ? '' : value < 0 ? '−' : '+'}${size}`
 }
 
+/**
+ * The most that the rows let a candidate be worse. Where too few rows differ it is no finding but what is assumed: a
+ * hundred margins, or all that there is to lose, though what was seen is far from that.
+ */
+export function atWorst({ base, candidate, nonInferiority, verdict }: ComparisonReport): string {
+  const { lowerBound, margin } = nonInferiority!
+  const seen = Math.abs((candidate.value ?? 0) - (base.value ?? 0))
+  const assumed = verdict === 'inconclusive' && lowerBound <= -99.9 * margin && seen < -lowerBound / 2
+  return assumed ? 'not bounded by so few rows' : signed(lowerBound)
+}
+
 export const plural = (n: number, one: string, many = `${one}s`): string => `${count(n)} ${n === 1 ? one : many}`
 
 /** Whether groups are the classes under another name (the label was declared as a field): then one table is enough. */
@@ -68,6 +79,14 @@ export const repeats = (classes: readonly SliceResult[], slices: readonly SliceR
 
 /** A field of a report as people say it: `outOfDistribution` → `out of distribution`. */
 export const inWords = (field: string): string => field.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+
+/** A candidate passed on the rows that choose, and was not among those that were proven on others. */
+export const passedUnproven = (
+  { verdict, provedRows }: Pick<CandidateResult, 'verdict' | 'provedRows'>,
+  chosen: boolean,
+): boolean => verdict === 'pass' && provedRows === undefined && !chosen
+
+export const UNPROVEN_PASS = 'pass on selection rows'
 
 /** What a gate says of a model: it may be shut for a size or a time, so that nothing need have regressed. */
 export const GATE_WORDS = { pass: 'passes', regressed: 'breaks a limit', inconclusive: 'undecided' } as const

@@ -217,7 +217,7 @@ function missing(input: PortValue, inputs: readonly PortValue[], data: Dataset):
   const unclaimed = known.filter((name) => !inputs.some((other) => other.name === name))
   return new UserError('bad-data', `the model's input "${input.name}" is not in the data`, {
     where: data.path,
-    hint: `${didYouMean(input.name, unclaimed)}${listed}; rename the field to "${input.name}" (${input.dtype} ${show(input.shape)}), name it among the "constants" of a dataset.json where it is the same in every row, or open columns that make it up with openDataset(path, { inputs: inspect(model).inputs })`,
+    hint: `${didYouMean(input.name, unclaimed)}${listed}; rename the field to "${input.name}" (${input.dtype} ${show(input.shape)}), name it among the "constants" of a dataset.json where it is the same in every row, or open columns that make it up with openDataset(path, { inputs: (await inspect(model)).inputs })`,
   })
 }
 

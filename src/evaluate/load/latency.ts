@@ -179,7 +179,7 @@ const imprecise = (ratios: readonly LatencyRatio[], rounds: number): readonly st
     .filter((ratio) => !isPrecise(ratio))
     .map(
       (ratio) =>
-        `${ratio.other} against ${ratio.base}: after ${rounds} rounds their ratio is known to ±${percent(halfWidth(ratio))}, not to ±${percent(PRECISION)}`,
+        `${ratio.other} against ${ratio.base}: after ${rounds} rounds their ratio is known to ±${percent(Math.ceil(halfWidth(ratio) * 1000) / 1000)}, not to ±${percent(PRECISION)}`,
     )
 
 const halfWidth = (ratio: LatencyRatio) => (ratio.ci[1] - ratio.ci[0]) / 2 / ratio.median

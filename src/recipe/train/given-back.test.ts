@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { ComparisonReport } from '../../report/index.ts'
 import { givenBack, kept } from './given-back.ts'
 
-type Parts = Partial<Pick<ComparisonReport, 'higherIsBetter' | 'n' | 'nonInferiority' | 'agreement'>>
+type Parts = Partial<Pick<ComparisonReport, 'higherIsBetter' | 'metric' | 'n' | 'nonInferiority' | 'agreement'>>
 const report = (base: number | null, candidate: number | null, parts: Parts = {}) =>
   ({
     higherIsBetter: true,
@@ -27,9 +27,11 @@ test('the share stands with its rows, and with a doubt where so few cannot tell'
   expect(few.clause).toBe(
     '; on 50 rows tuning gave back 100 % of what rounding lost, which so few cannot tell from chance',
   )
-  expect(givenBack(rounded, report(0.9, 0.77, least(-0.2))).clause).toBe(
-    '; on 100 rows tuning lost 30 % more than rounding alone',
+  const worse = report(0.9, 0.77, { metric: 'top1', ...least(-0.2) })
+  expect(givenBack(report(0.9, 0.8, { metric: 'top1', ...least(-0.12) }), worse).clause).toBe(
+    '; on 100 rows tuning lost more than rounding alone (top1 0.77 against top1 0.8)',
   )
+  expect(givenBack(report(0.9, 0.8, least(-0.15)), worse).clause).toMatch(/, which so few cannot tell from chance$/)
   expect(givenBack(report(0.9, 0.9), report(0.9, 0.9))).toEqual({ share: null, clause: '' })
 })
 
@@ -49,4 +51,7 @@ test('without labels the answers that stayed are what is kept', () => {
   expect(givenBack(plain, report(null, null, agreed(0.98, 0.06))).clause).toMatch(/gave back 90 % .* lost$/)
   expect(givenBack(plain, report(null, null, agreed(0.9, 0.17))).clause).toMatch(/gave back 50 % .* lost$/)
   expect(givenBack(plain, report(null, null, agreed(0.84, 0.22))).clause).toMatch(/chance$/)
+  expect(givenBack(plain, report(null, null, agreed(0.7, 0.4))).clause).toMatch(
+    /lost more than rounding alone \(30 answers changed against 20 answers changed\)$/,
+  )
 })

@@ -1,4 +1,4 @@
-import type { ComparisonReport } from '../../report/index.ts'
+import { type ComparisonReport, grouped } from '../../report/index.ts'
 
 /** What a model keeps, higher being better: its metric, or without labels the share of answers that stayed. */
 export const kept = (report: ComparisonReport): number | null =>
@@ -17,21 +17,29 @@ interface GivenBack {
 
 /**
  * Compares the plainly rounded model and the trained one through the float model. The share is told from chance where
- * even the lower bound of what the trained model keeps lies above what the rounded one kept.
+ * even the lower bound of what the better of the two keeps lies above what the other one kept.
  */
 export function givenBack(rounded: ComparisonReport, trained: ComparisonReport): GivenBack {
   const float = asGain(trained, trained.base.value) ?? 1
   const [before, after] = [kept(rounded), kept(trained)]
   if (before === null || after === null || before >= float) return { share: null, clause: '' }
   const share = (after - before) / (float - before)
-  const least = trained.nonInferiority
-    ? float + trained.nonInferiority.lowerBound
-    : 1 - (trained.agreement?.changedUpperBound ?? 1)
-  const doubt = share > 0 && least <= before ? ', which so few cannot tell from chance' : ''
+  const told = share < 0 ? leastKept(rounded, float) > after : share === 0 || leastKept(trained, float) > before
+  const doubt = told ? '' : ', which so few cannot tell from chance'
   const effect =
     share < 0
-      ? `tuning lost ${Math.round(-share * 100)} % more than rounding alone`
+      ? `tuning lost more than rounding alone (${lossOf(trained)} against ${lossOf(rounded)})`
       : `tuning gave back ${Math.round(share * 100)} % of what rounding lost`
   const rows = `${trained.n} row${trained.n === 1 ? '' : 's'}`
   return { share, clause: `; on ${rows} ${effect}${doubt}` }
 }
+
+/** What a model keeps at least, by the bound of its comparison with the float model. */
+const leastKept = ({ nonInferiority, agreement }: ComparisonReport, float: number) =>
+  nonInferiority ? float + nonInferiority.lowerBound : 1 - (agreement?.changedUpperBound ?? 1)
+
+/** A share of a small loss is a large number that says little: what became of the metric, or of the answers, says it. */
+const lossOf = ({ metric, candidate, agreement }: ComparisonReport) =>
+  candidate.value === null
+    ? `${grouped(agreement?.changed ?? 0)} answers changed`
+    : `${metric} ${Number(candidate.value.toPrecision(4))}`

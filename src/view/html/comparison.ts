@@ -1,6 +1,7 @@
 import type { ComparisonReport, Gains, SliceResult } from '../../report/index.ts'
 import { gateSentence } from '../pipeline/checks.ts'
 import {
+  atWorst,
   bytes,
   count,
   decibels,
@@ -179,7 +180,7 @@ ${report.base.value !== null && html`<dt>${report.metric}</dt><dd>${metricValue(
 ${discordant && html`<dt>Answers that differ in being right</dt><dd>${count(discordant.baseOnly)} only right before, ${count(discordant.candidateOnly)} only right after${report.flipRates && `; at most ${percent(report.flipRates.negative.upperBound, 2)} of answers are lost (one-sided ${percent(1 - report.alpha, 0)} bound)`}</dd>`}
 ${errorRatio && html`<dt>Wrong answers</dt><dd>${percent(errorRatio.base, 2)} before, ${percent(errorRatio.candidate, 2)} after${errorRatio.ratio !== null && `: ${errorRatio.ratio.toFixed(3)} times as many`}${errorRatio.ci && ` (${errorRatio.ci[0].toFixed(3)} to ${errorRatio.ci[1].toFixed(3)})`}</dd>`}
 ${agreement && html`<dt>Same top answer</dt><dd>${percent(agreement.rate, 2)}; at most ${percent(agreement.changedUpperBound, 2)} of answers change (one-sided ${percent(1 - report.alpha, 0)} bound)</dd>`}
-${nonInferiority && html`<dt>Change</dt><dd>at worst ${signed(nonInferiority.lowerBound)} (one-sided bound; the margin is ${signed(-nonInferiority.margin)}), p = ${nonInferiority.p.toPrecision(3)}</dd>`}
+${nonInferiority && html`<dt>Change</dt><dd>at worst ${atWorst(report)} (one-sided bound; the margin is ${signed(-nonInferiority.margin)}), p = ${nonInferiority.p.toPrecision(3)}</dd>`}
 ${mcnemar && html`<dt>Any difference at all?</dt><dd>${anyDifference(report, mcnemar.midP)} (McNemar mid-p ${mcnemar.midP.toPrecision(3)}, exact ${mcnemar.exact.toPrecision(3)})</dd>`}
 ${worstSlice && html`<dt>Worst group</dt><dd>${worstSlice.name} on ${count(worstSlice.n)} rows: ${signed(worstSlice.delta)}, at worst ${signed(worstSlice.lowerBound)} (a bound for all ${count(worstSlice.of)} groups at once), p = ${worstSlice.adjustedP.toPrecision(2)} (max-T)</dd>`}
 ${tail && html`<dt>The ${percent(tail.share, 0)} of rows that lost most</dt><dd>${tail.loss} rose by ${tail.rise.toPrecision(3)} on average there (${tail.ci[0].toPrecision(3)} to ${tail.ci[1].toPrecision(3)})</dd>`}

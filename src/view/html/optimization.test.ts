@@ -51,6 +51,23 @@ test('scores stand with their rows, beside those of the original', () => {
   expect(page).toContain('Signal to noise')
 })
 
+test('who passed on selection rows alone is not called proven, and what time left out is listed', () => {
+  const passed = { ...candidate, verdict: 'pass', grade: 'proven' }
+  const of = report(
+    [
+      { ...passed, id: 'int8' },
+      { ...passed, id: 'untold' },
+      { ...passed, id: 'safer', provedRows: 9 },
+    ],
+    'int8',
+  )
+  const page = optimizationPage({ ...of, leftOut: ['judging dynamic-int8'] })
+  expect(rowOf(page, 'untold')).toMatch(/pass on selection rows/)
+  expect(rowOf(page, 'safer')).toMatch(/pass, proven/)
+  expect(page).toMatch(/What there was no time for<\/h2>\s*<ul><li>judging dynamic-int8<\/li>/)
+  expect(optimizationPage(of)).not.toContain('no time for')
+})
+
 test('the original that is handed out stands once, and no verdict is missing', () => {
   const original = { ...candidate, id: 'original', verdict: null, grade: null }
   const page = optimizationPage(report([original], 'original'))

@@ -1,5 +1,17 @@
 import type { CandidateResult, ComparisonReport, OptimizationReport } from '../../report/index.ts'
-import { bytes, count, decibels, fileName, metricValue, ms, plural, sizeChange, times } from '../words.ts'
+import {
+  bytes,
+  count,
+  decibels,
+  fileName,
+  metricValue,
+  ms,
+  passedUnproven,
+  plural,
+  sizeChange,
+  times,
+  UNPROVEN_PASS,
+} from '../words.ts'
 import { comparisonSections, method } from './comparison.ts'
 import { html, type Markup } from './markup.ts'
 import { badge, listUnder, page, table } from './page.ts'
@@ -13,13 +25,13 @@ export function optimizationPage(report: OptimizationReport): string {
   return page(
     `${fileName(report.model.path)}: ${report.sentence}`,
     html`<header><p class="kicker">Whetstone report · ${fileName(report.model.path)}</p>
-<h1>${report.sentence}</h1>${chosen && judgement(chosen)}</header>
+<h1>${report.sentence}</h1>${chosen && judgement(chosen, true)}</header>
 ${tiles(report, chosen)}
 <p>${report.chosen.reason}</p>
 <h2>What was tried</h2>
 ${paretoChart(report)}
 ${candidateTable(report)}
-<p class="soft">Speed is how many times as fast as the original in runs by turns with it, with its 95 % interval. Median is the time that half of the runs stay below: the original's, and for the others that time by the ratio to it, since candidates are timed at different moments. ${report.baseline.metricName}${report.baseline.metricName === 'agreement' && ', the share of rows to which the answer stays that of the original,'} stands on the rows that choose, never on those that prove: figures on other rows do not compare.${hasNoise(report) && ' Signal to noise is how near the outputs stay to the original’s: 20 dB more are a tenth of the error, and 25 dB count as close.'}</p>
+<p class="soft">Speed is how many times as fast as the original in runs by turns with it, with its 95 % interval. Median is the time that half of the runs stay below: the original's, and for the others that time by the ratio to it, since candidates are timed at different moments. ${report.baseline.metricName}${report.baseline.metricName === 'agreement' && ', the share of rows to which the answer stays that of the original,'} stands on the rows that choose, never on those that prove: figures on other rows do not compare. So do the verdicts of all that was not among the finalists, and these prove nothing.${hasNoise(report) && ' Signal to noise is how near the outputs stay to the original’s: 20 dB more are a tenth of the error, and 25 dB count as close.'}</p>
 ${report.profiles?.baseline && report.profiles.chosen && html`<h2>Where the time goes</h2>${timeBars(report.profiles.baseline, report.profiles.chosen)}`}
 ${report.proof && html`<h2>The proof</h2><p class="soft">On ${plural(report.rows.prove, 'row')} that nothing else had touched.</p>${comparisonSections(proofBesides(report.proof, report.warnings))}`}
 ${leftAlone('What stayed in float, and why', chosen?.float)}
@@ -61,6 +73,7 @@ type TableRow = Pick<
   | 'alsoMadeAs'
   | 'verdict'
   | 'grade'
+  | 'provedRows'
   | 'p50Ms'
   | 'speedup'
   | 'ratio'
@@ -71,8 +84,10 @@ type TableRow = Pick<
 >
 
 /** The original is what others are held against: it has no verdict of its own. */
-const judgement = ({ id, verdict, grade }: Pick<TableRow, 'id' | 'verdict' | 'grade'>): Markup =>
-  id === 'original' ? html`` : badge(verdict, grade)
+const judgement = (row: TableRow, chosen: boolean): Markup =>
+  row.id === 'original'
+    ? html``
+    : badge(row.verdict, row.grade, passedUnproven(row, chosen) ? UNPROVEN_PASS : undefined)
 
 /** The candidates with the original above them, which stands among them only where it is handed out. */
 function withOriginal({ candidates, baseline }: OptimizationReport): readonly TableRow[] {
@@ -101,20 +116,20 @@ function candidateTable(report: OptimizationReport): Markup {
         cell: ({ id, recipe, note, alsoMadeAs = [] }) =>
           html`<b>${id}</b><small>${recipe}${note && ` · ${note}`}${alsoMadeAs.length > 0 && ` · the same model as ${alsoMadeAs.join(', ')}`}</small>`,
       },
-      { head: 'Verdict', cell: judgement },
+      { head: 'Verdict', cell: (row) => judgement(row, row.id === report.chosen.id) },
       { head: 'Median', numeric: true, cell: (row) => ms(row.p50Ms) },
       {
         head: 'Speed',
         numeric: true,
         cell: (row) =>
-          html`${times(row.speedup)}${row.ratio && html`<small>${times(1 / row.ratio.ci[1])} to ${times(1 / row.ratio.ci[0])}</small>`}`,
+          html`${times(row.speedup)}${row.ratio && html`<small>${times(1 / row.ratio.ci[1])} to ${times(1 / row.ratio.ci[0])}</small>`}`,
       },
       { head: 'Size', numeric: true, cell: (row) => bytes(row.bytes) },
       {
         head: report.baseline.metricName,
         numeric: true,
         cell: (row) =>
-          html`${metricValue(row.metric)}${row.judgedRows !== undefined && html`<small>${plural(row.judgedRows, 'row')}</small>`}`,
+          html`${metricValue(row.metric)}${row.judgedRows !== undefined && html`<small>${plural(row.judgedRows, 'row').replace(' ', ' ')}</small>`}`,
       },
       ...(hasNoise(report)
         ? [{ head: 'Signal to noise', numeric: true, cell: (row: TableRow) => decibels(row.sqnrDb ?? undefined) }]

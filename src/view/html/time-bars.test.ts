@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { ProfileReport } from '../../report/index.ts'
 import { renderTerminal } from '../terminal/render.ts'
+import { STYLE } from './style.ts'
 import { timeBars } from './time-bars.ts'
 
 /** Kernels of short runs: noting them down takes longer than they do. */
@@ -18,6 +19,13 @@ test('the time in all is that of the kernels, not of the run in which they were 
   const page = timeBars(profile(0.08, 0.127), profile(0.03, 0.121)).html
   expect(page).toContain('grey, is the original (0.090 ms in all), the lower, green, what is handed out (0.040 ms)')
   expect(renderTerminal(profile(0.08, 0.127), { color: false, width: 80 })).toMatch(/^0\.090 ms in kernels, 1 thread\n/)
+})
+
+test('each operator is a picture of its own, so that a long list goes on over the end of a printed page', () => {
+  const { html } = timeBars(profile(0.08, 0.127), profile(0.03, 0.121))
+  expect(html.match(/<svg /g)).toHaveLength(2)
+  expect(html).toContain('<figure class="rows">')
+  expect(STYLE).toMatch(/figure\.rows,figure\.forest\{break-inside:auto\}/)
 })
 
 test('what has no bars of its own is counted', () => {

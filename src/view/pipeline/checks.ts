@@ -36,7 +36,7 @@ export function gateSentence({ checks, verdict }: GateResult): string {
   if (verdict === 'regressed')
     return `The gate is shut: ${count(broken.length)} of ${count(checks.length)} limits broken (${of(broken)}).`
   if (verdict === 'inconclusive')
-    return `The gate cannot decide: ${count(blocking.length)} of ${count(checks.length)} limits are neither kept nor broken (${of(blocking)}).`
+    return `The gate cannot decide: ${count(blocking.length)} of ${count(checks.length)} limits ${blocking.length === 1 ? 'is' : 'are'} neither kept nor broken (${of(blocking)}).`
   const rest = open.length === 0 ? '' : ` (${count(open.length)} undecided, which the file allows)`
   return `The gate is open: no limit of ${count(checks.length)} broken${rest}.`
 }

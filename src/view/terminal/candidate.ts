@@ -1,5 +1,16 @@
 import type { CandidateResult, OptimizationReport } from '../../report/index.ts'
-import { bytes, count, decibels, metricValue, ms, percent, plural, times } from '../words.ts'
+import {
+  bytes,
+  count,
+  decibels,
+  metricValue,
+  ms,
+  passedUnproven,
+  percent,
+  plural,
+  times,
+  UNPROVEN_PASS,
+} from '../words.ts'
 import { verdictWord } from './table.ts'
 
 /** Every name that a search knows of the models that it looked at. */
@@ -48,8 +59,14 @@ export function explainCandidate(report: OptimizationReport, id: string): string
   ].join('\n')
 }
 
-function figures(candidate: CandidateResult, { baseline, goal, limits }: OptimizationReport): string {
-  const { p50Ms, speedup, p99Ms, peakRssBytes, metric, judgedRows, sqnrDb, verdict, grade } = candidate
+/** Its verdict, and whether the rows were those that prove. */
+export const candidateVerdict = (candidate: CandidateResult, chosen: boolean): string =>
+  passedUnproven(candidate, chosen)
+    ? UNPROVEN_PASS
+    : verdictWord(candidate.verdict, candidate.grade, { color: false, width: 0 })
+
+function figures(candidate: CandidateResult, { baseline, chosen, goal, limits }: OptimizationReport): string {
+  const { p50Ms, speedup, p99Ms, peakRssBytes, metric, judgedRows, sqnrDb, verdict } = candidate
   return [
     p50Ms === null ? 'not timed' : `${ms(p50Ms)} (${times(speedup)} the speed of the original)`,
     ...(limits?.maxP99Ms !== undefined && p99Ms !== undefined ? [`${ms(p99Ms)} at p99`] : []),
@@ -59,7 +76,7 @@ function figures(candidate: CandidateResult, { baseline, goal, limits }: Optimiz
       ? []
       : [`${baseline.metricName} ${metricValue(metric)} on ${plural(judgedRows, 'selection row')}`]),
     ...(judgedRows === undefined || sqnrDb === null ? [] : [`signal to noise ${decibels(sqnrDb)}`]),
-    ...(verdict === null ? [] : [verdictWord(verdict, grade, { color: false, width: 0 })]),
+    ...(verdict === null ? [] : [candidateVerdict(candidate, candidate.id === chosen.id)]),
   ].join(', ')
 }
 

@@ -26,6 +26,22 @@ const report: ComparisonReport = {
   warnings: ['The baseline is right no more often than one answer to all rows would be, so a loss hardly shows.'],
 }
 
+test('a bound that is only assumed, where too few rows differ, is told as none', () => {
+  const of = (lowerBound: number, candidate: number, margin: number) =>
+    renderTerminal(
+      {
+        ...{ ...report, metric: 'perplexity', higherIsBetter: false, base: { value: 4.45 } },
+        candidate: { value: candidate },
+        nonInferiority: { margin, z: 0, p: 0.5, ci: [lowerBound, 1], lowerBound },
+      },
+      { color: false, width: 80 },
+    )
+  expect(of(-10, 4.48, 0.1)).toContain('change at worst not bounded by so few rows (margin −0.1000, one-sided 95 %)')
+  expect(of(-0.5, 4.48, 0.1)).toContain('change at worst −0.5000 (margin')
+  // Seen, and not assumed.
+  expect(of(-10, 12.45, 0.1)).toContain('change at worst −10.0000 (margin')
+})
+
 test.each([40, 60, 80])('warnings end with a word where a terminal of %i columns ends', (width) => {
   const lines = renderTerminal(report, { color: false, width }).split('\n')
   const told = lines.slice(lines.indexOf('warnings:') + 1)

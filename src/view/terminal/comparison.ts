@@ -6,7 +6,7 @@ import {
   type SliceResult,
 } from '../../report/index.ts'
 import { gateSentence, verdictOfAll } from '../pipeline/checks.ts'
-import { count, metricValue, percent, plural, repeats, signed } from '../words.ts'
+import { atWorst, count, metricValue, percent, plural, repeats, signed } from '../words.ts'
 import { section } from './section.ts'
 import { headline, type Style, textTable, wrap } from './table.ts'
 
@@ -66,7 +66,7 @@ function figures(report: ComparisonReport): readonly string[] {
       : []),
     ...(nonInferiority
       ? [
-          `change at worst ${signed(nonInferiority.lowerBound)} (margin ${signed(-nonInferiority.margin)}, one-sided ${percent(1 - report.alpha, 0)})`,
+          `change at worst ${atWorst(report)} (margin ${signed(-nonInferiority.margin)}, one-sided ${percent(1 - report.alpha, 0)})`,
         ]
       : []),
     ...(agreement ? [`same top answer: ${percent(agreement.rate, 2)}`] : []),

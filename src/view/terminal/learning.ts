@@ -140,7 +140,10 @@ function tail(report: Learning, style: Style): readonly string[] {
       `rows: ${count(rows.train)} to train, ${count(rows.select)} to choose the epoch, ${count(rows.prove)} to prove`,
       style.width,
     ),
-    `training: ${cost.seconds.toFixed(0)} s, ${plural(cost.steps, 'step')}${cost.breakEvenAnswers === null ? '' : `; made up for after ${count(cost.breakEvenAnswers)} answers`}`,
+    ...wrap(
+      `training: ${cost.seconds.toFixed(0)} s, ${plural(cost.steps, 'step')}${cost.breakEvenAnswers === null ? '' : `; the faster model has saved that time after ${count(cost.breakEvenAnswers)} answers`}`,
+      style.width,
+    ),
     ...section('warnings', report.warnings, style),
   ]
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { OptimizationReport } from '../../report/index.ts'
+import { explainCandidate } from './candidate.ts'
 import { optimization } from './optimization.ts'
 
 test('what the proof warns of is told with the search, once', () => {
@@ -40,6 +41,38 @@ test('where another shows more speed, it is told what the chosen one had at the 
   expect(linesOf(1.5, { median: 1 / 1.6 }).filter((line) => told.test(line))).toHaveLength(1)
   expect(linesOf(1.3, { median: 1 / 1.6 }).some((line) => line.startsWith('▸ timed'))).toBe(false)
   expect(linesOf(1.5).some((line) => line.startsWith('▸ timed'))).toBe(false)
+})
+
+test('who passed on selection rows alone is not called proven, neither in the table nor where it is explained', () => {
+  const figures = { bytes: 10, p50Ms: 1, speedup: 1.4, metric: null, sqnrDb: null, judgedRows: 4, ratio: null }
+  const passed = { ...figures, verdict: 'pass', grade: 'proven' }
+  const report = {
+    sentence: '1.4× faster.',
+    chosen: { id: 'best', reason: 'it is' },
+    baseline: { p50Ms: 1.4, bytes: 10, metric: null, metricName: 'agreement' },
+    goal: 'latency',
+    candidates: [
+      { ...passed, id: 'best' },
+      { ...passed, id: 'safer', provedRows: 700 },
+      { ...passed, id: 'untold' },
+    ],
+    rows: { calibrate: 1, select: 1, prove: 700 },
+    warnings: [],
+    proof: null,
+  } as unknown as OptimizationReport
+  const lines = (width: number) => optimization(report, { color: false, width }).split('\n')
+  const endOf = (id: string, width = 100) =>
+    lines(width)
+      .find((line) => line.includes(id))!
+      .split(/ {2,}/)
+      .at(-1)
+  expect(['best', 'safer', 'untold'].map((id) => endOf(id))).toEqual([
+    'pass (proven)',
+    'pass (proven)',
+    'pass on selection rows',
+  ])
+  expect(endOf('untold', 60)).toBe('pass')
+  expect(explainCandidate(report, 'untold')).toContain('pass on selection rows.')
 })
 
 test.each([

@@ -1,7 +1,8 @@
 import type { CandidateResult, OptimizationReport } from '../../report/index.ts'
 import { bytes, count, metricValue, ms, percent, times } from '../words.ts'
+import { candidateVerdict } from './candidate.ts'
 import { section } from './section.ts'
-import { headline, type Style, type TextColumn, textTable, verdictWord, wrap } from './table.ts'
+import { headline, type Style, type TextColumn, textTable, wrap } from './table.ts'
 
 interface Column extends TextColumn {
   readonly original: string
@@ -97,8 +98,10 @@ function columnsOf({ baseline, chosen, goal, limits }: OptimizationReport, style
     },
     {
       ...{ head: 'verdict', original: '', brief: firstWords },
-      cell: ({ verdict, grade, note }) =>
-        verdict === null ? (note ?? 'not judged') : verdictWord(verdict, grade, { ...style, color: false }),
+      cell: (candidate) =>
+        candidate.verdict === null
+          ? (candidate.note ?? 'not judged')
+          : candidateVerdict(candidate, candidate.id === chosen.id),
     },
   ]
 }
@@ -106,4 +109,4 @@ function columnsOf({ baseline, chosen, goal, limits }: OptimizationReport, style
 const rows = (judged: number | undefined) => (judged === undefined ? '–' : count(judged))
 
 /** `not faster than the original` → `not faster`, `not judged: …` → `not judged`: the report has it whole. */
-const firstWords = (text: string) => text.split(/:| \(| than | as the /)[0]!
+const firstWords = (text: string) => text.split(/:| \(| than | as the | on selection /)[0]!

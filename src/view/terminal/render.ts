@@ -16,7 +16,7 @@ import type {
 } from '../../report/index.ts'
 import { kernelMs } from '../profile-times.ts'
 import { withShortPaths } from '../short-paths.ts'
-import { bytes, count, decibels, fileName, ms, percent, plural } from '../words.ts'
+import { bytes, count, decibels, fileName, ms, plural, sizeChange } from '../words.ts'
 import { attack } from './attack.ts'
 import { comparison } from './comparison.ts'
 import { jobs } from './jobs.ts'
@@ -188,7 +188,7 @@ function quantization(report: QuantizationReport, style: Style): string {
   return [
     paint(
       'bold',
-      `${report.scheme}: ${bytes(before.bytes)} → ${bytes(after.bytes)} (${percent(after.bytes / before.bytes - 1, 0)})`,
+      `${report.scheme}: ${bytes(before.bytes)} → ${bytes(after.bytes)} (${sizeChange(1 - after.bytes / before.bytes)})`,
       style,
     ),
     `signal to noise at the worst output: ${noiseOf(report)}`,

@@ -12,12 +12,36 @@ test('what is still missing before drift can be told is said', () => {
         ...{ kind: 'drift', version: 1, name: 'digits', modelVersion: 'v1', state: 'learning', reference, waiting },
         ...{ windowSize: 500, referenceSize: 1000, looks: 0, alpha: 0.01, features: [], estimate: null, outside: null },
       } satisfies DriftReport,
-      style,
+      { ...style, width: 120 },
     ).split('\n')[0]
   expect(learning(400, 0)).toBe('digits v1: still learning what is usual, 400 requests of 1,000 so far')
   expect(learning(1000, 240)).toBe(
     'digits v1: 1,000 requests show what is usual; 240 of the next 500, which are held against them, have come',
   )
+})
+
+test('lines of drift are broken between words, and the table is explained', () => {
+  const found = drift(
+    {
+      ...{
+        kind: 'drift',
+        version: 1,
+        name: 'digits',
+        modelVersion: 'v1',
+        state: 'drifted',
+        reference: 1000,
+        waiting: 0,
+      },
+      ...{ windowSize: 500, referenceSize: 1000, looks: 1, alpha: 0.01, estimate: { before: 0.711, now: 0.519 } },
+      features: [{ name: 'x mean', kind: 'number', distance: 1.28, p: 1e-9, level: 0.01, drifted: true }],
+      outside: 0.618,
+    } satisfies DriftReport,
+    { color: false, width: 50 },
+  )
+  expect(Math.max(...found.split('\n').map((line) => line.length))).toBeLessThanOrEqual(50)
+  expect(found.replace(/\s+/g, ' ')).toContain('in the reference 71.1 %')
+  expect(found).toMatch(/1\.28 sd/)
+  expect(found).toMatch(/sd: standard deviations/)
 })
 
 const side = { version: 'v1', digest: null, signatures: [] }

@@ -2,7 +2,7 @@ import type { DriftReport, DrillReport, IncidentReport, IncidentsReport, Rollout
 import { ALARM_WORDS, evidenceLines, evidenceNumber, sideText, stepsLeft } from '../incident-text.ts'
 import { count, minute, namedShare, percent, plural } from '../words.ts'
 import { section } from './section.ts'
-import { paint, type Style, textTable, verdictWord } from './table.ts'
+import { headline, paint, type Style, textTable, verdictWord, wrap } from './table.ts'
 
 /** How a rollout stands, on what evidence, and by which rules. */
 export function rollout(report: RolloutReport, style: Style): string {
@@ -15,8 +15,8 @@ export function rollout(report: RolloutReport, style: Style): string {
     stopped: `${report.name}: stopped, ${candidate.version} did not go live`,
   }[state]
   return [
-    paint('bold', head, style),
-    report.reason,
+    ...headline(head, style),
+    ...wrap(report.reason, style.width),
     '',
     `verdict    ${verdictWord(report.verdict, null, style)}`,
     `state      ${state}, started ${minute(report.started)}${report.ended ? `, ended ${minute(report.ended)}` : ''}`,
@@ -45,7 +45,7 @@ export function incident(report: IncidentReport, style: Style): string {
       `${report.id}  ${minute(report.at)}  ${ALARM_WORDS[report.alarm]}${report.drill ? '  (a drill)' : ''}`,
       style,
     ),
-    report.what,
+    ...wrap(report.what, style.width),
     acknowledged
       ? `acknowledged by ${acknowledged.by}, ${minute(acknowledged.at)}${acknowledged.note ? `: ${acknowledged.note}` : ''}`
       : paint('yellow', 'not acknowledged', style),
@@ -142,13 +142,17 @@ export function drift(report: DriftReport, style: Style): string {
     drifted: 'requests or answers have changed',
   }[report.state]
   return [
-    paint('bold', `${report.name} ${report.modelVersion}: ${head}`, style),
-    ...(report.estimate
-      ? [
-          `right by its own probabilities: ${percent(report.estimate.now, 1)}, in the reference ${percent(report.estimate.before, 1)}`,
-        ]
-      : []),
-    ...(report.outside === null ? [] : [`beyond everything in the reference: ${percent(report.outside, 1)}`]),
+    ...headline(`${report.name} ${report.modelVersion}: ${head}`, style),
+    ...[
+      ...(report.estimate
+        ? [
+            `right by its own probabilities: ${percent(report.estimate.now, 1)}, in the reference ${percent(report.estimate.before, 1)}`,
+          ]
+        : []),
+      ...(report.outside === null
+        ? []
+        : [`requests beyond everything in the reference: ${percent(report.outside, 1)}`]),
+    ].flatMap((line) => wrap(line, style.width)),
     ...(report.features.length === 0
       ? []
       : [
@@ -166,6 +170,10 @@ export function drift(report: DriftReport, style: Style): string {
               feature.drifted ? 'drifted' : '',
             ]),
             style,
+          ),
+          ...wrap(
+            'sd: standard deviations of the reference; %: 0 is the same, 100 wholly different; p: how likely as much is where nothing has changed',
+            style.width,
           ),
         ]),
   ].join('\n')
