@@ -35,9 +35,10 @@ export function provenBest(
   const found = idle
     ? `Nothing that is clearly better passed the proof; ${id} did, and gives the same answers in a simpler form.`
     : `${id} was the best of those that passed the proof.`
-  return stopped
-    ? `${found} ${stopped.id}, which gains more, was ${wordFor(stopped.proof, apart)} on the proof rows.`
-    : found
+  if (!stopped) return found
+  const near =
+    stopped.proof.grade === 'close' ? '; it stays close to the original, and is kept among the candidates' : ''
+  return `${found} ${stopped.id}, which gains more, was ${wordFor(stopped.proof, apart)} on the proof rows${near}.`
 }
 
 /** Why the original is handed out where nothing that gains was proven and what is close is not asked for. */

@@ -204,14 +204,21 @@ test('what ended the sequence is told, and not who was tried behind it', async (
     bytes: 100,
     odds,
   }))
-  const prove = async (id: string) =>
-    ({ verdict: id === 'lossless' ? 'pass' : 'inconclusive', grade: null, requiredN: null }) as ComparisonReport
-  const chosen = await chooseByProof(
-    { sequence: [lossless!, fast!], shared: false, standby: [], reserve: [other!] },
-    prove,
-    { provenOnly: false, idle: 'lossless' },
-  )
-  expect(chosen.reason).toMatch(/ fast, which gains more, was not proven on the proof rows\.$/)
+  const choose = (labelled: boolean, grade: 'close' | null) =>
+    chooseByProof(
+      { sequence: [lossless!, fast!], shared: false, standby: [], reserve: [other!] },
+      async (id) =>
+        ({
+          ...{ verdict: id === 'lossless' ? 'pass' : 'inconclusive', grade: id === 'lossless' ? 'proven' : grade },
+          ...{ requiredN: null, labelled },
+        }) as ComparisonReport,
+      { provenOnly: false, idle: 'lossless' },
+    )
+  expect((await choose(false, null)).reason).toMatch(/ fast, which gains more, was not proven on the proof rows\.$/)
+  // With labels what is proven stands: whoever would take what is close is told where it is.
+  const { id, reason } = await choose(true, 'close')
+  expect(id).toBe('lossless')
+  expect(reason).toMatch(/ on the proof rows; it stays close to the original, and is kept among the candidates\.$/)
 })
 
 test('why a finalist was not proven is told by the figures of the proof rows', () => {

@@ -11,7 +11,7 @@ interface Column extends TextColumn {
 
 /** The sentence, why this candidate, and all candidates with the original in the first line. */
 export function optimization(report: OptimizationReport, style: Style): string {
-  const columns = columnsOf(report, style)
+  const columns = columnsOf(report)
   return [
     ...headline(report.sentence, style),
     ...wrap(report.chosen.reason, style.width),
@@ -66,7 +66,7 @@ function timedAgain({ candidates, chosen }: OptimizationReport): readonly string
 }
 
 /** What the goal and the limits are about has a column, whichever they are. */
-function columnsOf({ baseline, chosen, goal, limits }: OptimizationReport, style: Style): readonly Column[] {
+function columnsOf({ baseline, chosen, goal, limits }: OptimizationReport): readonly Column[] {
   const right = true
   const only = (wanted: boolean, column: Column) => (wanted ? [column] : [])
   return [

@@ -1,7 +1,20 @@
 import { expect, test } from 'vitest'
 import type { Report, RewriteReport } from '../../report/index.ts'
 import { renderTerminal } from './render.ts'
-import { headline, wrap } from './table.ts'
+import { headline, textTable, wrap } from './table.ts'
+
+test('columns that find no room follow below with the first column again, and no line is longer than the terminal', () => {
+  const columns = [{ head: 'model' }, ...['clean', 'corrupted', 'churn'].map((head) => ({ head, right: true }))]
+  const rows = [['a.onnx', '0.8486', '0.3300 (0.3200 to 0.3400)', '1.1 %']]
+  const of = (width: number) => textTable(columns, rows, { color: false, width }).split('\n')
+  expect(of(60)).toHaveLength(2)
+  expect(of(45)).toEqual([
+    'model    clean                  corrupted',
+    'a.onnx  0.8486  0.3300 (0.3200 to 0.3400)',
+    'model   churn',
+    'a.onnx  1.1 %',
+  ])
+})
 
 test('a number keeps its per cent sign where a line ends', () => {
   expect(wrap('the new one 94.2 %. So', 16)).toEqual(['the new one', '94.2 %. So'])

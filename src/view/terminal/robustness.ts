@@ -85,7 +85,10 @@ function calibration({ calibration: found, models }: RobustnessReport, style: St
   if (!found) return []
   return [
     '',
-    'what probabilities are worth (lower is better; a temperature of 1 needs no correcting; there: with scores divided by it)',
+    ...wrap(
+      'what probabilities are worth (lower is better; a temperature of 1 needs no correcting; there: with scores divided by it)',
+      style.width,
+    ),
     textTable(
       [
         { head: 'model' },
@@ -116,7 +119,10 @@ function detectors({ outOfDistribution: found, models }: RobustnessReport, style
   if (!found) return []
   return [
     '',
-    `telling ${plural(found.outRows, 'row')} of ${fileName(found.path)} from ${count(found.inRows)} of the data (${count(found.fitRows)} more fitted the distances)`,
+    ...wrap(
+      `telling ${plural(found.outRows, 'row')} of ${fileName(found.path)} from ${count(found.inRows)} of the data (${count(found.fitRows)} more fitted the distances)`,
+      style.width,
+    ),
     textTable(
       [
         { head: 'detector' },

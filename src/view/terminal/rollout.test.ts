@@ -62,7 +62,14 @@ const seen = {
 }
 
 test('shares that were asked for have no digits that nobody gave', () => {
-  const report = { ...seen, kind: 'rollout', state: 'running', verdict: 'inconclusive', started: '2026-05-01T12:30' }
+  const report = {
+    ...seen,
+    kind: 'rollout',
+    state: 'running',
+    verdict: 'inconclusive',
+    reason: '',
+    started: '2026-05-01T12:30',
+  }
   const text = rollout(report as unknown as RolloutReport, style)
   expect(text).toContain('v2 is tried answering 10 % of the requests')
   expect(text).toContain('at most 2 % changed answers')

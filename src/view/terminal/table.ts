@@ -17,7 +17,13 @@ export interface TextColumn {
 /** The least that the column which gives way is left with. */
 const NARROWEST = 12
 
-/** A plain table; where the terminal is too narrow, the last left-aligned column is shortened, or broken into lines. */
+/** Columns are handed out to tables below one another only where a terminal has this room at least. */
+const STACKED = 40
+
+/**
+ * A plain table; where the terminal is too narrow, the last left-aligned column is shortened, or broken into lines. What
+ * finds no room all the same follows in a table below, with the first column again.
+ */
 export function textTable(columns: readonly TextColumn[], rows: readonly (readonly string[])[], style: Style): string {
   const widths = columns.map((column, i) => Math.max(column.head.length, ...rows.map((row) => (row[i] ?? '').length)))
   const total = widths.reduce((sum, width) => sum + width + 2, -2)
@@ -28,7 +34,27 @@ export function textTable(columns: readonly TextColumn[], rows: readonly (readon
     const without = <T>(all: readonly T[]) => all.filter((_, i) => i !== spare)
     return textTable(without(columns), rows.map(without), style)
   }
-  if (flexible >= 0 && total > style.width) widths[flexible] = Math.max(NARROWEST, left)
+  if (flexible >= 0 && total > style.width)
+    widths[flexible] = Math.max(Math.min(NARROWEST, widths[flexible]!), Math.min(widths[flexible]!, left))
+  const fitting = fittingColumns(widths, style.width)
+  if (fitting < columns.length && style.width >= STACKED) {
+    const part = <T>(all: readonly T[], from: number, to?: number) => [
+      ...(from > 0 ? [all[0]!] : []),
+      ...all.slice(from, to),
+    ]
+    return [
+      textTable(
+        part(columns, 0, fitting),
+        rows.map((row) => part(row, 0, fitting)),
+        style,
+      ),
+      textTable(
+        part(columns, fitting),
+        rows.map((row) => part(row, fitting)),
+        style,
+      ),
+    ].join('\n')
+  }
   const line = (cells: readonly string[]) =>
     cells
       .map((cell, i) => {
@@ -45,6 +71,13 @@ export function textTable(columns: readonly TextColumn[], rows: readonly (readon
     return pieces.map((piece, k) => row.map((cell, i) => (i === flexible ? piece : k === 0 ? cell : '')))
   }
   return [paint('dim', line(columns.map((column) => column.head)), style), ...rows.flatMap(broken).map(line)].join('\n')
+}
+
+/** How many columns, from the left, stand side by side: two at the least, so that every further table has one of its own. */
+function fittingColumns(widths: readonly number[], width: number): number {
+  let used = -2
+  const over = widths.findIndex((own) => (used += own + 2) > width)
+  return over < 0 ? widths.length : Math.max(2, over)
 }
 
 /** Words onto lines of at most this width; a number keeps its per cent sign. */
