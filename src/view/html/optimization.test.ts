@@ -152,3 +152,10 @@ const PROOF = {
   ...{ base: { value: 1 }, candidate: { value: 1 }, agreement: null, outputs: [], slices: [], sentence: 'Alike.' },
   ...{ discordant: null, nonInferiority: null, mcnemar: null, requiredN: null },
 }
+
+test('a proof that there was time for on a part of its rows names both', () => {
+  const of = (n: number) =>
+    optimizationPage({ ...report([], 'int8'), proof: { ...PROOF, n, warnings: [] } } as unknown as OptimizationReport)
+  expect(of(2)).toContain('On 2 rows that nothing else had touched.')
+  expect(of(1)).toContain('On 1 of 2 rows that nothing else had touched.')
+})

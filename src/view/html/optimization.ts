@@ -33,7 +33,7 @@ ${paretoChart(report)}
 ${candidateTable(report)}
 <p class="soft">Speed is how many times as fast as the original in runs by turns with it, with its 95 % interval. Median is the time that half of the runs stay below: the original's, and for the others that time by the ratio to it, since candidates are timed at different moments. ${report.baseline.metricName}${report.baseline.metricName === 'agreement' && ', the share of rows to which the answer stays that of the original,'} stands on the rows that choose, never on those that prove: figures on other rows do not compare. So do the verdicts of all that was not among the finalists, and these prove nothing.${hasNoise(report) && ' Signal to noise is how near the outputs stay to the original’s: 20 dB more are a tenth of the error, and 25 dB count as close.'}</p>
 ${report.profiles?.baseline && report.profiles.chosen && html`<h2>Where the time goes</h2>${timeBars(report.profiles.baseline, report.profiles.chosen)}`}
-${report.proof && html`<h2>The proof</h2><p class="soft">On ${plural(report.rows.prove, 'row')} that nothing else had touched.</p>${comparisonSections(proofBesides(report.proof, report.warnings))}`}
+${report.proof && html`<h2>The proof</h2><p class="soft">On ${proofRows(report.proof, report)} that nothing else had touched.</p>${comparisonSections(proofBesides(report.proof, report.warnings))}`}
 ${leftAlone('What stayed in float, and why', chosen?.float)}
 ${leftAlone('Whose channels all stay, and why', chosen?.whole)}
 <h2>Use it</h2>
@@ -46,6 +46,10 @@ ${method()}
 <p class="soft">Latency is measured in separate processes, the original and the candidate by turns (A B B A), ${plural(report.threads, 'thread')}; the ratio is the median of paired blocks with a 95 % interval. A model is called faster only where that whole interval is.</p>`,
   )
 }
+
+/** Where time was short, the proof is of a part of its rows. */
+const proofRows = ({ n }: ComparisonReport, { rows }: OptimizationReport): string =>
+  n < rows.prove ? `${count(n)} of ${plural(rows.prove, 'row')}` : plural(rows.prove, 'row')
 
 /** The proof without the warnings that the report gives as its own. */
 const proofBesides = (proof: ComparisonReport, told: readonly string[]): ComparisonReport => ({
