@@ -34,7 +34,7 @@ async function searchWhereOpeningTakes(openMs: number, time: number) {
     return { models, ratios, warnings: [] } as unknown as LatencyReport
   })
   const { report } = await optimize(network(), await labelled(), { time, cache: noCache })
-  const left = report.warnings.find((warning) => warning.includes('left out:')) ?? ''
+  const left = (report.leftOut ?? []).join('; ')
   return { report, left, ids: report.candidates.map(({ id }) => id) }
 }
 
