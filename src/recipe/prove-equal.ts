@@ -7,7 +7,7 @@ import type { Equivalence } from '../report/index.ts'
 import { LEAN } from './lean.ts'
 import type { OpenSessions } from './open-sessions.ts'
 import { sameToOwnRounding } from './own-rounding.ts'
-import { type SampleOptions, samplesFor } from './samples.ts'
+import { randomSamples, rowSamples, type SampleOptions } from './samples.ts'
 import { together } from './together.ts'
 
 /** A rewrite that must change no answer changed one beyond what roundings do, or left none: never an output. */
@@ -63,7 +63,7 @@ export async function proveEqualTo(
   const opening = openIsolated(after, LEAN)
   try {
     const [base, candidate] = await together(before, orBlamed(opening, before))
-    return await proveSame(await expectedOf(base, options), candidate, original)
+    return await proveSame(expectedOf(base, options), candidate, original)
   } finally {
     await closeOpened(opening)
   }
@@ -77,15 +77,17 @@ const closeOpened = (opening: Promise<Session>) =>
 
 /** What a model answers: the samples that a rewrite of it is proven on, and the answers, perhaps still on their way. */
 export interface Expected {
-  readonly feeds: readonly Feeds[]
-  readonly real: number
+  /** The rows of the data among the samples: they are known before random ones were tried. */
+  readonly rows: Promise<readonly Feeds[]>
+  /** All samples, the rows first. */
+  readonly feeds: Promise<readonly Feeds[]>
   readonly outputs: Session['outputs']
   /** Each is let go when it is compared. */
   readonly answers: Map<Feeds, Promise<Fetched>>
 }
 
 /** An answer on its way, perhaps of what a model that gave an `original` one became; who waits hears of a failure. */
-function answering(session: Session, sample: Feeds, original?: Promise<Fetched>): Promise<Fetched> {
+function answering(session: Pick<Session, 'run'>, sample: Feeds, original?: Promise<Fetched>): Promise<Fetched> {
   const run = session.run(sample)
   const answer = original ? orBlamed(run, original) : run
   answer.catch(() => {})
@@ -93,7 +95,7 @@ function answering(session: Session, sample: Feeds, original?: Promise<Fetched>)
 }
 
 /** Asks a model for its answers, all at once: what they are compared with need not be there yet. */
-export async function expectedOf(base: Session, options: SampleOptions): Promise<Expected> {
+export function expectedOf(base: Session, options: SampleOptions): Expected {
   const answers: Expected['answers'] = new Map()
   const ask = (sample: Feeds) => {
     const answer = answering(base, sample)
@@ -109,14 +111,20 @@ export async function expectedOf(base: Session, options: SampleOptions): Promise
       return answer
     },
   }
-  const { feeds, real } = await samplesFor(trying, { ...options, onReal: ask })
-  for (const sample of feeds) if (!answers.has(sample)) ask(sample)
-  return { feeds, real, outputs: base.outputs, answers }
+  const rows = rowSamples(base, { ...options, onReal: ask })
+  const feeds = rows.then(async (known) => {
+    const random = await randomSamples(trying, options, known)
+    for (const sample of random) if (!answers.has(sample)) ask(sample)
+    return [...known, ...random]
+  })
+  // Who waits for them hears of a failure.
+  feeds.catch(() => {})
+  return { rows, feeds, outputs: base.outputs, answers }
 }
 
 /** The same for a session of what `before` became, against what that one answered. */
 async function proveSame(expected: Expected, candidate: Session, before: Model): Promise<Equivalence> {
-  const { feeds, real, outputs, answers } = expected
+  const { outputs, answers } = expected
   const base = {
     outputs,
     run(sample: Feeds) {
@@ -126,8 +134,17 @@ async function proveSame(expected: Expected, candidate: Session, before: Model):
       return answer
     },
   }
-  // Asked at once, too: it answers the next sample while this process compares one.
-  const asked = new Map(feeds.map((sample) => [sample, answering(candidate, sample, answers.get(sample))]))
+  const asked = new Map<Feeds, Promise<Fetched>>()
+  const ask = (samples: readonly Feeds[]) => {
+    for (const sample of samples)
+      if (!asked.has(sample)) asked.set(sample, answering(candidate, sample, answers.get(sample)))
+  }
+  // Asked at once, too: it answers the rows while the original tries random inputs, and the next sample while this
+  // process compares one.
+  const rows = await expected.rows
+  ask(rows)
+  const feeds = await expected.feeds
+  ask(feeds)
   const other = {
     run(sample: Feeds) {
       const answer = asked.get(sample)!
@@ -136,24 +153,27 @@ async function proveSame(expected: Expected, candidate: Session, before: Model):
     },
   }
   const all = await measureEquivalence(base, other, feeds)
-  const steady = all.equal ? feeds : await repeated(before, feeds, real)
+  const steady = all.equal ? feeds : await repeated(before, feeds, rows.length)
   const strict = steady === feeds ? all : await comparedAnew(before, candidate, steady)
   const { equal, equivalence, worst } = strict.equal
     ? strict
     : ((await sameToOwnRounding(before, candidate, steady)) ?? strict)
   if (!equal) throw new AnswersChanged(`changed output "${worst?.name}": ${worst?.mismatch}`)
-  return { ...equivalence, realSamples: real }
+  return { ...equivalence, realSamples: rows.length }
 }
 
-/** The lossless model must answer as the original did. */
+/** The lossless model must answer as the original did. Its process is taken when what goes `before` it has ended. */
 export async function proveLossless(
   sessions: OpenSessions,
   lossless: Model,
   original: Model,
   expecting: Promise<Expected>,
+  before?: Promise<unknown>,
 ): Promise<void> {
-  const opening = sessions.open(lossless)
-  const [expected, session] = await together(expecting, orBlamed(opening, expecting))
+  const opening = sessions.open(lossless, { after: before })
+  const tried = expecting.then(({ feeds }) => feeds)
+  tried.catch(() => {})
+  const [expected, session] = await together(expecting, orBlamed(opening, tried))
   await proveSame(expected, session, original)
   await sessions.close(opening)
 }

@@ -25,23 +25,44 @@ export async function samplesFor(
   session: Session,
   options: SampleOptions,
 ): Promise<{ feeds: readonly Feeds[]; real: number }> {
+  const rows = await rowSamples(session, options)
+  return { feeds: [...rows, ...(await randomSamples(session, options, rows))], real: rows.length }
+}
+
+/** The rows among these samples: none without data. */
+export async function rowSamples(
+  session: Pick<Session, 'inputs'>,
+  { data, real = 4, onReal }: SampleOptions,
+): Promise<readonly Feeds[]> {
+  const feeds: Feeds[] = []
+  if (!data) return feeds
+  for await (const row of feedsFrom(session, data, spreadRows(data, undefined, real))) {
+    feeds.push(row)
+    onReal?.(row)
+  }
+  return feeds
+}
+
+/** The random ones beside these rows. */
+export async function randomSamples(
+  session: Session,
+  options: SampleOptions,
+  rows: readonly Feeds[],
+): Promise<readonly Feeds[]> {
   const { data, seed = 0, random = session.inputs.some(isCacheFlag) ? 3 : 2, shapes } = options
-  const real = data ? await realFeeds(session, data, options.real ?? 4, options.onReal) : []
+  if (random === 0) return []
   // Where rows are there, their shapes are the ones that matter, and are known to be accepted.
-  const like = real[0] && shapesOf(real[0])
-  if (random === 0) return { feeds: real, real: real.length }
-  const domains = { ...integersOf(real), ...data?.domains }
+  const like = rows[0] && shapesOf(rows[0])
+  const domains = { ...integersOf(rows), ...data?.domains }
   const wanted = { seed, domains, shapes: { ...like, ...shapes } }
   try {
     const { feeds: first, settings } = await feasibleFeeds(session, wanted)
-    const drawn = Array.from({ length: random }, (_, i) =>
+    return Array.from({ length: random }, (_, i) =>
       i === 0 ? first : randomFeeds(session.inputs, { ...settings, ...wanted, seed: seed + i }),
     )
-    return { feeds: [...real, ...drawn], real: real.length }
   } catch (error) {
     // What no random numbers fit, as where one input is a place in another, rows alone can show.
-    if (real.length > 0 && error instanceof UserError && error.code === 'bad-argument')
-      return { feeds: real, real: real.length }
+    if (rows.length > 0 && error instanceof UserError && error.code === 'bad-argument') return []
     throw error
   }
 }
@@ -62,18 +83,4 @@ function integersOf(rows: readonly Feeds[]): Readonly<Record<string, readonly [n
       }
     }
   return Object.fromEntries(Object.entries(seen).filter(([, [low, high]]) => low <= high))
-}
-
-async function realFeeds(
-  session: Session,
-  data: Dataset,
-  wanted: number,
-  onReal: SampleOptions['onReal'],
-): Promise<readonly Feeds[]> {
-  const feeds: Feeds[] = []
-  for await (const row of feedsFrom(session, data, spreadRows(data, undefined, wanted))) {
-    feeds.push(row)
-    onReal?.(row)
-  }
-  return feeds
 }

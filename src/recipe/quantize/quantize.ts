@@ -113,21 +113,24 @@ async function quantizeIn(
   saturating.catch(() => {})
   say('lossless passes')
   const { float, provable, unrounded } = await floatStart(model, given, left.passes)
-  // Weights may be coded while rows are looked at, for which this must be known.
-  const options = { ...given, saturates: await saturating }
-  const gone = goneFromFloat(options.keepFloat ?? [], model, float.model)
-  const proof = provable.model === model ? null : proveLossless(sessions, provable.model, model, original.expected)
+  // The second process opens one model after the other: three of them would be one process more.
+  const { expected } = original
+  const proof = provable.model === model ? null : proveLossless(sessions, provable.model, model, expected, saturating)
   proof?.catch(() => {})
   const free = closeAnswered(sessions, original, proof)
   free.catch(() => {})
+  const asked = together(proof, saturating).then(() => blockOn(target, float.model, given.cache, placement))
+  asked.catch(() => {})
+  // Weights may be coded while rows are looked at, for which this must be known.
+  const options = { ...given, saturates: await saturating }
+  const gone = goneFromFloat(options.keepFloat ?? [], model, float.model)
   const start = await readyFor(await easedWhereAsked(float, options, free), options)
-  const [, evidence] = await together(
-    proof,
-    scheme === 'static-int8' ? staticEvidence(sessions, start.model, options, free, proof) : [],
+  const [block, evidence] = await together(
+    asked,
+    scheme === 'static-int8' ? staticEvidence(sessions, start.model, options, free, asked) : [],
   )
   await free
   say('quantizing')
-  const block = await blockOn(target, start.model, options.cache, placement)
   const curves = scheme === 'static-int8' ? await curvesOn(target, start.model, options.cache) : undefined
   const { trail, tensors, everywhere } = await quantizedTrail(start, evidence, { ...options, block, curves })
   const run = quantizationRun(trail, scheme)
@@ -196,8 +199,11 @@ async function closeAnswered(
   { opening, expected }: Original,
   proof: Promise<void> | null,
 ): Promise<void> {
-  const answered = await (proof ? expected : expected.catch(() => null))
-  await Promise.allSettled(answered?.answers.values() ?? [])
+  const answered = expected.then(async ({ feeds, answers }) => {
+    await feeds
+    await Promise.allSettled(answers.values())
+  })
+  await (proof ? answered : answered.catch(() => {}))
   await sessions.close(opening)
 }
 

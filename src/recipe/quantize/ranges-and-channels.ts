@@ -14,7 +14,7 @@ interface RangesAndChannelsOptions extends RangeOptions {
   /** Ends when a process is free to look; at once unless said. */
   readonly free?: Promise<unknown> | undefined
   /** Ends when a second process is free to look; at once unless said. */
-  readonly secondFree?: Promise<void> | null | undefined
+  readonly secondFree?: Promise<unknown> | undefined
   /** Whether a second process may look at all; unless said, it may. */
   readonly alone?: boolean | undefined
   /** What this process shall do while others look. */

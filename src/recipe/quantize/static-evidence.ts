@@ -14,7 +14,7 @@ import { rangesAndChannels } from './ranges-and-channels.ts'
  * Ranges and channels of the values that static quantization asks for.
  *
  * @param free Ends when a process is free.
- * @param secondFree Ends when a second one is; null where it is from the start.
+ * @param secondFree Ends when a second one is.
  * @throws UserError `bad-data` where there are no rows.
  */
 export async function staticEvidence(
@@ -22,7 +22,7 @@ export async function staticEvidence(
   model: Model,
   options: QuantizeOptions,
   free: Promise<void>,
-  secondFree: Promise<void> | null,
+  secondFree: Promise<unknown>,
 ): Promise<readonly Report[]> {
   const { data, calibration = 'minmax' } = options
   if (!data)
