@@ -14,6 +14,7 @@ const MOMENTS = [
   ['cli/main'],
   ['cli/start', 'cli/quantize'],
   ['cli/quantize-work', 'cli/data-set', 'cli/model-file', 'engine/model-files'],
+  ['cli/print'],
   ['cli/worker'],
   ['engine/ort-node-child'],
   ['engine/ort-node-lane'],

@@ -1,5 +1,5 @@
 import { fork } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { BUILT, PROGRAM } from './command.ts'
@@ -55,3 +55,18 @@ test.skipIf(PROGRAM[0] !== BUILT)(
     expect(loadedWith('part-compare-gated.js').filter(hasThem)).toHaveLength(1)
   },
 )
+
+test.skipIf(PROGRAM[0] !== BUILT)('nor with pages of HTML and readers of other rows than an .npz', () => {
+  const beginnings = ['start', 'quantize', 'quantize-work', 'model-file', 'data-set', 'print']
+  const quantizing = new Set(beginnings.flatMap((name) => loadedWith(`part-${name}.js`)))
+  const folder = dirname(BUILT)
+  const holders = (declared: string) =>
+    readdirSync(folder).filter(
+      (file) => file.endsWith('.js') && readFileSync(join(folder, file), 'utf8').includes(declared),
+    )
+  for (const name of ['renderHtml', 'openCsv', 'openFolder', 'openJsonl', 'tokenizeColumn']) {
+    const files = holders(`function ${name}(`)
+    expect([name, files.length]).toEqual([name, 1])
+    expect([name, quantizing.has(files[0]!)]).toEqual([name, false])
+  }
+})

@@ -48,7 +48,7 @@ async function main(words: readonly string[]): Promise<number> {
     terminal.clear()
     if (terminal.context.json) await print(JSON.stringify(report, null, 1))
     else if (text !== undefined) await print(text)
-    else await print((await import('../view/index.ts')).renderTerminal(report, terminal.style))
+    else await print((await import('./print.ts')).renderTerminal(report, terminal.style))
     return exitCode ?? EXIT.done
   } catch (error) {
     terminal.clear()
@@ -101,7 +101,7 @@ function readAhead(): () => void {
     if (idle < 2) return
     clearInterval(looking)
     // A fault in it shows where it is needed.
-    import('../view/index.ts').catch(() => {})
+    import('./print.ts').catch(() => {})
   }, LOOK_MS)
   return () => clearInterval(looking)
 }

@@ -1,7 +1,5 @@
 import { UserError } from '../platform/index.ts'
 import { type InputWish, LABEL_NAMES } from './assign-roles.ts'
-import { openCsv } from './csv-table.ts'
-import { openJsonl } from './jsonl-table.ts'
 import { openNpz } from './npz-table.ts'
 import type { Table } from './table.ts'
 import type { TextChoice } from './tokenizer.ts'
@@ -24,13 +22,18 @@ export interface OpenDatasetOptions {
   readonly text?: TextChoice | undefined
 }
 
-const FORMATS: Readonly<Record<string, (path: string, options: OpenDatasetOptions) => Promise<Table>>> = {
+type Opening = (path: string, options: OpenDatasetOptions) => Promise<Table>
+
+// Loaded when asked for, as what reads Parquet, which is fifty files.
+const jsonl: Opening = async (path) => (await import('./jsonl-table.ts')).openJsonl(path)
+const csv: Opening = async (path, options) => (await import('./csv-table.ts')).openCsv(path, options)
+
+const FORMATS: Readonly<Record<string, Opening>> = {
   npz: (path, options) => openNpz(path, rowCountFor(options)),
-  jsonl: openJsonl,
-  ndjson: openJsonl,
-  csv: openCsv,
-  tsv: openCsv,
-  // Loaded when asked for: most commands read no Parquet, and its readers are fifty files.
+  jsonl,
+  ndjson: jsonl,
+  csv,
+  tsv: csv,
   parquet: async (path) => (await import('./parquet-table.ts')).openParquet(path),
 }
 
