@@ -38,12 +38,12 @@ const labelled = (values: BigInt64Array = labels) =>
 
 const shown = (report: PruningReport | DistillationReport) => renderTerminal(report, { color: false, width: 120 })
 
-describe('a model that takes one row at a time', () => {
+describe('a model that takes exactly so many rows at a time', () => {
   const shapes = { w0: [4, 1, 3, 3], w1: [144, 2] }
   const network = (rows: string) =>
     seeded(
-      `g (float[${rows},1,6,6] x) => (float[${rows},2] logits) <WEIGHTS, int64[2] flat = {1, 144}, int64[2] open = {-1, 144}>
-       { a = Conv<pads: ints = [1,1,1,1]>(x, w0)  r = Relu(a)  f = Reshape(r, ${rows === '1' ? 'flat' : 'open'})
+      `g (float[${rows},1,6,6] x) => (float[${rows},2] logits) <WEIGHTS, int64[2] flat = {${Number(rows) || 1}, 144}, int64[2] open = {-1, 144}>
+       { a = Conv<pads: ints = [1,1,1,1]>(x, w0)  r = Relu(a)  f = Reshape(r, ${rows === 'N' ? 'open' : 'flat'})
          logits = MatMul(f, w1) }`,
       shapes,
     )
@@ -54,13 +54,49 @@ describe('a model that takes one row at a time', () => {
     return { model, report, weights }
   }
 
-  test('learns in the steps of the same model with an open batch, and takes one row still', async () => {
-    const [fixed, open] = [await taught('1'), await taught('N')]
-    expect(fixed.report.cost.steps).toBe(2 * (96 / 16))
-    expect(fixed.weights).toEqual(open.weights)
-    expect(fixed.model.graph.inputs[0]!.type).toMatchObject({ shape: [1, 1, 6, 6] })
+  test('learns in the steps of the same model with an open batch, and takes as many rows still', async () => {
+    const open = await taught('N')
+    for (const rows of ['1', '5']) {
+      const fixed = await taught(rows)
+      expect(fixed.report.cost.steps).toBe(2 * (96 / 16))
+      expect(fixed.weights).toEqual(open.weights)
+      expect(fixed.report.student.metric).toBe(open.report.student.metric)
+      expect(fixed.model.graph.inputs[0]!.type).toMatchObject({ shape: [Number(rows), 1, 6, 6] })
+    }
     const augmented = await taught('1', { augment: ['flip'] })
     expect(augmented.report.epochs.map(({ batch }) => batch)).toEqual([16, 16])
+  })
+
+  test.each(['taylor', 'activation'] as const)(
+    'loses the channels that it would with an open batch: %s',
+    async (importance) => {
+      const cut = async (rows: string) => {
+        const { model, report } = await prune(network(rows), await labelled(), {
+          ...settings,
+          macs: 0.5,
+          importance,
+          epochs: 0,
+        })
+        return [report.groups, tensorValues(model.graph.initializers.get('w0')!)]
+      }
+      expect(await cut('5')).toEqual(await cut('N'))
+    },
+  )
+
+  test('is attacked as it would be with an open batch', async () => {
+    const attacked = async (rows: string) => {
+      const { byAttack, clean, robust, gradient } = await attack(network(rows), await labelled(), {
+        open,
+        attack: 'pgd',
+        eps: 0.05,
+        range: [-2, 2],
+      })
+      return { byAttack, clean, robust, gradient }
+    }
+    const [fixed, free] = [await attacked('5'), await attacked('N')]
+    expect(fixed).toEqual(free)
+    expect(fixed.gradient).toBe('exact')
+    expect(fixed.clean.correct).toBeGreaterThan(fixed.robust.correct)
   })
 
   test('where rows cannot share a run, the rate is planned for steps of one row, and it is said', async () => {

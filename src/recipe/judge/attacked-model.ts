@@ -7,6 +7,7 @@ import { float32Borders } from '../../passes/index.ts'
 import { UserError } from '../../platform/index.ts'
 import { answerOf, classesOf, gradientsOf, twoClassesOf } from '../evidence/class-gradient.ts'
 import { float32Form } from '../float32-form.ts'
+import { dynamicBatch } from '../train/dynamic-batch.ts'
 
 export interface AttackedOptions {
   /** The field that holds the truth; the data set's own label unless said. */
@@ -49,8 +50,9 @@ export async function openAttacked(
     return session
   }
   // It answers as the file does; slopes are those of the float32 model behind it.
-  const model = float32Borders(file)
-  const smooth = await float32Form(file)
+  const [borders, inside] = [float32Borders(file), await float32Form(file)]
+  const { model } = await dynamicBatch(borders, data, opening)
+  const smooth = inside === borders ? model : (await dynamicBatch(inside, data, opening)).model
   const whole = await open(model)
   const label = options.label ?? data.fields.find(({ role }) => role === 'label')?.name
   if (label === undefined)

@@ -10,6 +10,7 @@ import {
   weightImportance,
 } from '../../passes/index.ts'
 import { UserError } from '../../platform/index.ts'
+import { dynamicBatch } from './dynamic-batch.ts'
 import { BATCH, eachGradient, type ImportanceOptions, ROWS } from './importance-gradients.ts'
 import { readRows } from './learning-rows.ts'
 
@@ -54,7 +55,8 @@ async function byGradient(model: Model, groups: Groups, sums: Sums, options: Imp
 
 async function byActivation(model: Model, groups: Groups, sums: Sums, options: ImportanceOptions): Promise<void> {
   const names = [...new Set(groups.flatMap(({ channels }) => channels[0]!.values.map(({ name }) => name)))]
-  const session = await (options.open ?? openIsolated)(model)
+  const open = options.open ?? openIsolated
+  const session = await open((await dynamicBatch(model, options.data, open)).model)
   try {
     const rows = spreadRows(options.data, options.rows, ROWS / 4)
     for await (const part of readRows(options.data, session.inputs, rows, BATCH)) {

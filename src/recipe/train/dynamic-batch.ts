@@ -17,8 +17,9 @@ import { UserError } from '../../platform/index.ts'
 const ROWS = 'learn/rows'
 
 /**
- * The model with as many rows a run as one likes, where its file fixes them at one: to learn from, since its weights are
- * the same. As it came, with the reason, where several rows in one run are not answered as each alone.
+ * The model with as many rows a run as one likes, where its file fixes how many there are: to learn from and to take
+ * slopes of, since its weights are the same. As it came, with the reason, where several rows in one run are not answered
+ * as each alone.
  */
 export async function dynamicBatch(
   model: Model,
@@ -26,7 +27,7 @@ export async function dynamicBatch(
   open: (model: Model) => Promise<Session>,
 ): Promise<{ readonly model: Model; readonly reason: string | null }> {
   const fixed = fixedInputs(model, data)
-  if (fixed.size === 0) return { model, reason: null }
+  if (!fixed) return { model, reason: null }
   const opened = withRowAxis(model, fixed)
   try {
     const session = await open(opened)
@@ -42,38 +43,51 @@ export async function dynamicBatch(
   }
 }
 
-/** Inputs of rows whose first axis is fixed at one. */
-function fixedInputs({ graph }: Model, data: Dataset): ReadonlySet<string> {
-  const found = graph.inputs.filter(({ name, type }) => {
-    const field = data.fields.find((candidate) => candidate.name === name)
-    return field && type.kind === 'tensor' && type.shape?.[0] === 1 && type.shape.length === field.rowShape.length + 1
-  })
-  return new Set(found.map(({ name }) => name))
+/** Inputs of rows whose first axis is fixed, and how many rows that is. */
+interface FixedInputs {
+  readonly names: ReadonlySet<string>
+  readonly rows: number
 }
 
-function withRowAxis(model: Model, fixed: ReadonlySet<string>): Model {
+/** Null where there are none, or where they do not agree. */
+function fixedInputs({ graph }: Model, data: Dataset): FixedInputs | null {
+  const sizes = new Map<string, number>()
+  for (const { name, type } of graph.inputs) {
+    const field = data.fields.find((candidate) => candidate.name === name)
+    const shape = type.kind === 'tensor' ? type.shape : null
+    if (!field || !shape || shape.length !== field.rowShape.length + 1) continue
+    if (typeof shape[0] === 'number') sizes.set(name, shape[0])
+  }
+  const [rows, ...others] = new Set(sizes.values())
+  return rows === undefined || others.length > 0 ? null : { names: new Set(sizes.keys()), rows }
+}
+
+function withRowAxis(model: Model, { names, rows }: FixedInputs): Model {
   const { graph } = model
   const open = (info: ValueInfo): ValueInfo =>
-    info.type.kind === 'tensor' && info.type.shape?.[0] === 1
+    info.type.kind === 'tensor' && info.type.shape?.[0] === rows
       ? { ...info, type: { ...info.type, shape: [ROWS, ...info.type.shape.slice(1)] } }
       : info
-  const { nodes, initializers } = reshapesOfRows(model)
+  const { nodes, initializers } = reshapesOfRows(model, rows)
   return {
     ...model,
     graph: {
       ...graph,
       nodes,
       initializers,
-      inputs: graph.inputs.map((input) => (fixed.has(input.name) ? open(input) : input)),
+      inputs: graph.inputs.map((input) => (names.has(input.name) ? open(input) : input)),
       outputs: graph.outputs.map(open),
-      // They tell of one row; what follows from the inputs is inferred.
+      // They tell of a fixed number of rows; what follows from the inputs is inferred.
       valueInfos: new Map(),
     },
   }
 }
 
-/** A Reshape from a first axis of one to a first axis of one takes that axis over, however long it is. */
-function reshapesOfRows(model: Model): {
+/** A Reshape from a first axis of `rows` to a first axis of `rows` takes that axis over, however long it is. */
+function reshapesOfRows(
+  model: Model,
+  rows: number,
+): {
   readonly nodes: readonly Node[]
   readonly initializers: ReadonlyMap<string, Tensor>
 } {
@@ -83,17 +97,17 @@ function reshapesOfRows(model: Model): {
     const [value = '', shape = ''] = node.inputs
     const type = types.get(value)
     const asked = initializers.get(shape)
-    const takesOne = type?.kind === 'tensor' && type.shape?.[0] === 1
+    const takesRows = type?.kind === 'tensor' && type.shape?.[0] === rows
     if (
       node.opType !== 'Reshape' ||
       node.domain !== '' ||
-      !takesOne ||
+      !takesRows ||
       !asked ||
       intAttribute(node, 'allowzero', 0) !== 0
     )
       return node
     const sizes = tensorValues(asked) as BigInt64Array
-    if (sizes[0] !== 1n) return node
+    if (sizes[0] !== BigInt(rows)) return node
     const name = `${shape}/rows`
     initializers.set(name, tensorOf('int64', asked.dims, BigInt64Array.of(0n, ...sizes.slice(1)), name))
     return { ...node, inputs: [value, name] }

@@ -5,6 +5,7 @@ import { elementCount, type Model } from '../../ir/index.ts'
 import { differentiate, type Loss } from '../../passes/index.ts'
 import { UserError } from '../../platform/index.ts'
 import { float32Form } from '../float32-form.ts'
+import { dynamicBatch } from './dynamic-batch.ts'
 import { LABELS, type LearningGoal } from './learning-goal.ts'
 import { labelsOf, readRows, type TeacherAnswers } from './learning-rows.ts'
 
@@ -34,7 +35,8 @@ export async function eachGradient(
   visit: (gradients: ReadonlyMap<string, Float32Array>) => void,
 ): Promise<void> {
   const { goal, answers, data } = options
-  const model = await float32Form(file)
+  const open = options.open ?? openIsolated
+  const { model } = await dynamicBatch(await float32Form(file), data, open)
   const classes = goal.label?.output ?? goal.outputs.find(({ kind }) => kind === 'classes')
   const [first] = goal.outputs
   const SEED = 'learn/signs'
@@ -50,7 +52,7 @@ export async function eachGradient(
       hint: 'use --importance l1, which needs none',
     })
   }
-  const session = await (options.open ?? openIsolated)(made.model)
+  const session = await open(made.model)
   const random = randomNumbers(options.seed)
   try {
     const inputs = session.inputs.filter(({ name }) => name !== LABELS && name !== SEED)

@@ -21,12 +21,16 @@ test('a row without a label is named as such, and a label beyond the classes wit
   await expect(learned(0, 3)).rejects.toThrow('the label 3 of row 1 is none of 3 classes')
 })
 
-test('a teacher of exactly several rows at a time is refused by its input, whatever is left for its last run', async () => {
+test('a teacher that answers exactly several rows together is refused by its input, whatever is left for its last run', async () => {
   const teacher = parseModel(
-    '<ir_version: 8, opset_import: ["" : 13]> g (float[4,1] x) => (float[4,1] y) { y = Relu(x) }',
+    `<ir_version: 8, opset_import: ["" : 13]> g (float[4,1] x) => (float[4,1] y)
+     { m = ReduceMax<axes: ints = [0]>(x) y = Sub(x, m) }`,
   )
   const inputs = [{ name: 'x', dtype: 'float32', shape: [4, 1] }] as const
-  const data = await memoryDataset({ x: { dtype: 'float32', dims: [7, 1], data: new Float32Array(7) } }, { inputs })
+  const data = await memoryDataset(
+    { x: { dtype: 'float32', dims: [7, 1], data: Float32Array.from({ length: 7 }, (_, i) => i) } },
+    { inputs },
+  )
   await expect(
     askTeacher(teacher, { outputs: [], label: null }, data, [0, 1, 2, 3, 4, 5, 6], {}),
   ).rejects.toMatchObject({

@@ -6,6 +6,7 @@ import { modelDigest } from '../../onnx/index.ts'
 import { UserError } from '../../platform/index.ts'
 import type { ReadBatches } from '../../train/index.ts'
 import { float32Form } from '../float32-form.ts'
+import { dynamicBatch } from './dynamic-batch.ts'
 import { LABELS, type LearningGoal } from './learning-goal.ts'
 import { changedFeeds, type LiveTeacher, mixedLabels } from './live-teacher.ts'
 
@@ -37,7 +38,8 @@ export async function askTeacher(
     readonly onProgress?: ((line: string) => void) | undefined
   },
 ): Promise<TeacherAnswers> {
-  const session = await (options.open ?? openIsolated)(await float32Form(teacher))
+  const open = options.open ?? openIsolated
+  const session = await open((await dynamicBatch(await float32Form(teacher), data, open)).model)
   const place = new Map(rows.map((row, i) => [row, i]))
   const kept = new Map<string, { data: Float32Array; size: number; dims: readonly number[] }>()
   try {
