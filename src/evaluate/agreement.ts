@@ -1,6 +1,7 @@
 import type { ComparisonReport, Grade, Verdict } from '../report/index.ts'
 import { clopperPearson, requiredN, rowsToShow, upperProportion } from '../statistics/index.ts'
 import { CLOSE_AGREEMENT, CLOSE_DB } from './noise/close.ts'
+import { measured } from './noise/lowest-sqnr.ts'
 
 /** What was counted on rows without labels. */
 export interface AgreementCounts {
@@ -45,8 +46,15 @@ interface AgreementJudgement {
 const keeps = (decibels: readonly (number | null)[]) => decibels.every((db) => db === null || db >= CLOSE_DB)
 
 /** Whether a model earns the grade `close`: all of its outputs are near, or nearly all answers are the same. */
-export const isClose = (decibels: readonly (number | null)[], agreement: ComparisonReport['agreement']): boolean =>
+const isClose = (decibels: readonly (number | null)[], agreement: ComparisonReport['agreement']): boolean =>
   keeps(decibels) || (agreement !== null && agreement.rate >= CLOSE_AGREEMENT)
+
+/** Whether a comparison, whatever its verdict, saw outputs or answers near enough for the grade `close`. */
+export const staysClose = ({ outputs, agreement }: Pick<ComparisonReport, 'outputs' | 'agreement'>): boolean =>
+  isClose(
+    measured({ outputs }).map(({ sqnrDb }) => sqnrDb),
+    agreement,
+  )
 
 /**
  * Judges two models without labels. A changed answer has no direction then, so what can be proven is only that few

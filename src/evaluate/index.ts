@@ -1,4 +1,4 @@
-export { judgeAgreement } from './agreement.ts'
+export { judgeAgreement, staysClose } from './agreement.ts'
 export * from './attack/index.ts'
 export * from './batch-invariance.ts'
 export * from './calibration/index.ts'

@@ -1,14 +1,13 @@
 import { UserError } from '../platform/index.ts'
 import { type ComparisonReport, type Grade, grouped, type Verdict } from '../report/index.ts'
 import { rowsToShow } from '../statistics/index.ts'
-import { isClose } from './agreement.ts'
+import { staysClose } from './agreement.ts'
 import { amountText, rowsOf, short } from './amounts.ts'
 import { detailsOf } from './comparison-details.ts'
 import { allSlices, commonFields } from './comparison-fields.ts'
 import { FEWEST_ROWS, type Judgement, judge } from './judge/judge.ts'
 import { type PairedScores, pairedScores } from './judge/paired-scores.ts'
 import type { Metric } from './metric/metric.ts'
-import { measured } from './noise/lowest-sqnr.ts'
 import type { ScoredRows } from './score-rows.ts'
 import { sentenceOf } from './sentence.ts'
 import { judgeSlices, type SliceRule } from './slices/slice-verdicts.ts'
@@ -175,11 +174,9 @@ function rareLosses({ name, bounds, range }: Metric, n: number, alpha: number): 
   ]
 }
 
-function gradeOf(verdict: Verdict, { outputs, agreement }: Pick<ComparisonReport, 'outputs' | 'agreement'>): Grade {
+function gradeOf(verdict: Verdict, seen: Pick<ComparisonReport, 'outputs' | 'agreement'>): Grade {
   if (verdict === 'pass') return 'proven'
-  if (verdict === 'regressed') return null
-  const decibels = measured({ outputs }).map(({ sqnrDb }) => sqnrDb)
-  return isClose(decibels, agreement) ? 'close' : null
+  return verdict === 'inconclusive' && staysClose(seen) ? 'close' : null
 }
 
 function isRightOrWrong(scored: ScoredRows, metric: Metric): boolean {

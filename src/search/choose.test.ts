@@ -170,6 +170,36 @@ test('where none on standby stays close on the proof rows, those in reserve are 
   expect(await chosen(false, all, 'lossless')).toEqual(['lossless', ['lossless', 'fast']])
 })
 
+test('a pass behind one that failed proves nothing, and keeps no candidate from being handed out as close', async () => {
+  const contender = (id: string, figure: number) => ({
+    ...{ id, figure, bytes: 100 },
+    odds: { pass: 0.5, passAtHalf: 0.4, close: 0.9 },
+  })
+  const [fast, slow] = [contender('fast', 0.5), contender('slow', 0.6)]
+  const chosen = (fastIs: 'close' | null, slowKeeps: number) =>
+    chooseByProof(
+      { sequence: [fast], shared: false, standby: [slow], reserve: [] },
+      async (id) => {
+        const outputs = [{ name: 'y', sqnrDb: id === 'slow' ? slowKeeps : 20, maxAbs: 1 }]
+        const passed = id === 'slow'
+        return staged<ComparisonReport>({
+          ...{ n: 350, requiredN: passed ? null : 354, labelled: true, agreement: null, outputs },
+          verdict: passed ? 'pass' : 'inconclusive',
+          grade: passed ? 'proven' : fastIs,
+        })
+      },
+      { provenOnly: false },
+    )
+  expect(await chosen('close', 30)).toMatchObject({ id: 'fast', ranked: [{ id: 'fast' }, { id: 'slow' }] })
+  const lucky = await chosen(null, 30)
+  expect(lucky).toMatchObject({
+    id: 'slow',
+    proof: { verdict: 'inconclusive', grade: 'close', requiredN: 350 },
+    reason: expect.stringContaining('cannot prove any candidate'),
+  })
+  expect((await chosen(null, 20)).id).toBe('original')
+})
+
 test('a proof on fewer rows, for want of time, does not blame the rows that were given', async () => {
   const odds = { pass: 0, passAtHalf: 0, close: 0.9 }
   const close = staged<ComparisonReport>({

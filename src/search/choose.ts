@@ -1,3 +1,4 @@
+import { staysClose } from '../evaluate/index.ts'
 import type { ComparisonReport } from '../report/index.ts'
 import {
   closeInstead,
@@ -51,7 +52,7 @@ export async function chooseByProof(
   if (sequence.length === 0 && reserve.length === 0) return original(nobodyToProve(options.untried, options.unsafe))
   const { proofs, passed } = await provenInOrder(sequence, shared, prove)
   const byGoal = bestFirst([...sequence, ...standby, ...reserve])
-  const close = () => (options.provenOnly ? [] : closeAmong(proofs, byGoal))
+  const close = () => (options.provenOnly ? [] : closeAmong(proofs, passed, byGoal))
   const [best] = passed
   const idle = best?.id === options.idle
   const stopped = best && proofs.slice(proofs.indexOf(best) + 1).at(-1)
@@ -70,10 +71,26 @@ export async function chooseByProof(
   return best ? handOut(best) : original(nothingClose(proofs, options))
 }
 
-/** What is proven to stay close to the original, in the order of `byGoal`. */
-function closeAmong(proofs: readonly Proven[], byGoal: readonly Contender[]): readonly Proven[] {
+/** What did not pass in its turn and stays close to the original on the proof rows, in the order of `byGoal`. */
+function closeAmong(
+  proofs: readonly Proven[],
+  passed: readonly Proven[],
+  byGoal: readonly Contender[],
+): readonly Proven[] {
+  const others = proofs.filter((proven) => !passed.includes(proven))
   const isClose = ({ proof }: Proven) => proof.grade === 'close' && proof.verdict !== 'regressed'
-  return byGoal.flatMap(({ id }) => proofs.filter((proven) => proven.id === id && isClose(proven)))
+  const close = others.map(({ id, proof }) => ({ id, proof: outOfTurn(proof) })).filter(isClose)
+  return byGoal.flatMap(({ id }) => close.filter((proven) => proven.id === id))
+}
+
+/**
+ * What a proof counts for that is not among those handed out as passed. A pass behind one that failed, or not surely
+ * enough beside another, is no proof: so many tries on the same rows would hand out a worse model more often than α says.
+ * It is close where it is that, and as many new rows would settle it.
+ */
+export function outOfTurn(proof: ComparisonReport): ComparisonReport {
+  if (proof.verdict !== 'pass') return proof
+  return { ...proof, verdict: 'inconclusive', grade: staysClose(proof) ? 'close' : null, requiredN: proof.n }
 }
 
 /** Proves what the sequence left open and all on standby, and of those in reserve one by one while `more` says so. */

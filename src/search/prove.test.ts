@@ -4,7 +4,7 @@ import { Budget } from './budget.ts'
 import type { Choice } from './choose.ts'
 import type { Contender } from './finalists.ts'
 import type { Pool } from './pool.ts'
-import { decidedAgainst, judgeOnMoreRows, judgeUnrounded, mostFinalists, notSureEnough, untried } from './prove.ts'
+import { decidedAgainst, judgeOnMoreRows, judgeUnrounded, mostFinalists, passedInVain, untried } from './prove.ts'
 import { staged } from './staged-kit.ts'
 import type { Trial } from './trial.ts'
 
@@ -16,12 +16,17 @@ test('of two that share α, what passed and is not handed out is told why', () =
       { verdict } as ComparisonReport,
     ]),
   )
-  const handedOut = (...ids: readonly string[]) => staged<Choice>({ ranked: ids.map((id) => ({ id })) })
-  const of = (shared: boolean, choice: Choice) =>
-    notSureEnough({ sequence, shared, standby: [], reserve: [] }, proofs, choice)
-  expect(of(true, handedOut('lossless'))).toEqual(['fast'])
+  const handedOut = (...ids: readonly string[]) =>
+    staged<Choice>({ ranked: ids.map((id) => ({ id, proof: { verdict: 'pass' } })) })
+  const of = (shared: boolean, choice: Choice) => [
+    ...passedInVain({ sequence, shared, standby: [], reserve: [] }, proofs, choice),
+  ]
+  expect(of(true, handedOut('lossless'))).toEqual([['fast', expect.stringContaining('at half of α')]])
   expect(of(true, handedOut('fast', 'lossless'))).toEqual([])
-  expect(of(false, handedOut('lossless'))).toEqual([])
+  // Where nothing is shared it was tried behind one that had ended the sequence.
+  expect(of(false, handedOut('lossless'))).toEqual([
+    ['fast', expect.stringMatching(/^passed, but was tried only when quiet had failed on the same rows/)],
+  ])
 })
 
 test('where nothing was judged for want of time, that is what is told', () => {

@@ -2,7 +2,7 @@ import type { ComparisonReport } from '../report/index.ts'
 import { isSecure, whatCounts } from './assurance.ts'
 import { ALWAYS_JUDGED, type Budget, FEWEST_FINALISTS, LATE } from './budget.ts'
 import { whyNotProven } from './choice-words.ts'
-import { type Choice, chooseByProof } from './choose.ts'
+import { type Choice, chooseByProof, outOfTurn } from './choose.ts'
 import { type Contender, type Finalists, finalists } from './finalists.ts'
 import { gainsShown, whyNotWorthIt } from './lossless-worth.ts'
 import type { Pool } from './pool.ts'
@@ -69,13 +69,16 @@ export async function prove(
       fewer,
     },
   )
-  for (const id of notSureEnough(chosen, proofs, choice)) pool.note(pool.get(id), NOT_SURE)
+  for (const [id, why] of passedInVain(chosen, proofs, choice)) {
+    const trial = pool.get(id)
+    const { verdict, grade } = outOfTurn(proofs.get(id)!)
+    trial.result = { ...trial.result, verdict, grade }
+    pool.note(trial, why)
+  }
   for (const [id, proof] of proofs)
     if (decidedAgainst(proof, choice)) pool.note(pool.get(id), whyNotProven(proof, apart))
   return choice
 }
-
-const NOT_SURE = 'passed, but not as surely as the only one of two that does must: at half of α'
 
 /**
  * Whether its proof is what kept a finalist from being handed out: what is only close may be where nothing passed, and
@@ -86,15 +89,23 @@ export function decidedAgainst({ verdict, grade }: ComparisonReport, { proof }: 
   return proof === null || proof.verdict === 'pass' || grade === null
 }
 
-/** What passed by itself and may not be handed out all the same, since it shares α with another. */
-export function notSureEnough(
+/** What passed by itself and is not proven all the same, with the reason: it shares α with another, or others failed before it. */
+export function passedInVain(
   { sequence, shared }: Finalists,
   proofs: ReadonlyMap<string, ComparisonReport>,
   { ranked }: Choice,
-): readonly string[] {
+): ReadonlyMap<string, string> {
   const pair = shared ? sequence.slice(-2) : []
-  return pair.flatMap(({ id }) =>
-    proofs.get(id)?.verdict === 'pass' && !ranked.some((one) => one.id === id) ? [id] : [],
+  const [failed] = [...proofs].find(([, { verdict }]) => verdict !== 'pass') ?? []
+  const counts = (id: string) => ranked.some((one) => one.id === id && one.proof.verdict === 'pass')
+  const passed = [...proofs].filter(([id, { verdict }]) => verdict === 'pass' && !counts(id))
+  return new Map(
+    passed.map(([id]) => [
+      id,
+      pair.some((one) => one.id === id)
+        ? 'passed, but not as surely as the only one of two that does must: at half of α'
+        : `passed, but was tried only when ${failed} had failed on the same rows: of many that are tried one may pass by luck, which proves nothing`,
+    ]),
   )
 }
 
