@@ -14,7 +14,7 @@ import type { Metric } from './metric/metric.ts'
 import type { MetricOptions } from './metric/metrics.ts'
 import { outputsOfSize } from './metric/regression.ts'
 import { labelText } from './metric/row-labels.ts'
-import { scoresSteps } from './outputs/class-like.ts'
+import { sequencesIn } from './outputs/class-like.ts'
 import { type RepeatedIds, repeatedIds } from './repeated-ids.ts'
 import { type RowPair, rowPairs, rowsPerPair } from './row-pairs.ts'
 import { type MetricChoice, metricChoice, type RowScore, rowScore } from './row-scores.ts'
@@ -133,7 +133,8 @@ function rowKeeper(
 ) {
   const idField = idFieldOf(data)
   const nextTokens = data.fields.find(({ name }) => name === labelField)?.nextTokens
-  const seen = differences(scoresSteps(base.outputs, base.inputs))
+  const sequences = new Set<string>()
+  const seen = differences(sequences)
   const classes = classScores(metric.known)
   const flips = flipsOf(data, idField)
   const ids = repeatedIds(idField)
@@ -150,6 +151,7 @@ function rowKeeper(
     count: () => rows.length,
     add(pair: RowPair) {
       const { outputs, row, label, fields } = pair.base
+      if (rows.length === 0) for (const name of sequencesIn(base, data, outputs)) sequences.add(name)
       const ofTokens = nextTokens === undefined ? null : tokenScoresName(outputs, label, nextTokens)
       const difference = seen.add(outputs, pair.candidate.outputs, ofTokens ?? undefined)
       changed.push(difference.changed)

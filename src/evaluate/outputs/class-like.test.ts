@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Dim } from '../../ir/index.ts'
-import { isClassLike, scoresSteps } from './class-like.ts'
+import { isClassLike, scoresSteps, sequencesIn } from './class-like.ts'
 import type { RowOutputs } from './row-outputs.ts'
 
 /** Outputs of one row, without the axis of the batch. */
@@ -55,4 +55,32 @@ test('one number for each step of an input is a sequence, one for each class is 
   expect(sequences(['N', 3, 1], ['N', 3, 224, 224])).toBe(false)
   expect(sequences(['N', 10], ['N', 10])).toBe(false)
   expect(sequences([null, null, 1], [null, null, 8])).toBe(false)
+})
+
+test('where a model does not say its sizes, a row tells whether there is a number for each step', () => {
+  const port = (name: string, shape: readonly Dim[] | null) => ({ name, dtype: 'float32' as const, shape })
+  const sequence = (
+    answer: readonly number[],
+    row: readonly (number | null)[],
+    axes: readonly Dim[] | null,
+    steps: Dim = axes?.[1] ?? null,
+  ) =>
+    sequencesIn(
+      {
+        inputs: [port('x', axes && [...axes, 'F'])],
+        outputs: [port('y', axes && [axes[0]!, steps, 1])],
+      },
+      { fields: [{ name: 'x', role: 'input', dtype: 'float32', rowShape: row }] },
+      outputs({ y: answer }),
+    ).has('y')
+  expect(sequence([40, 1], [40, 8], null)).toBe(true)
+  expect(sequence([40, 1], [40], null)).toBe(true)
+  expect(sequence([40, 1], [40, 8], [null, null])).toBe(true)
+  expect(sequence([12, 1], [40, 8], null)).toBe(false)
+  expect(sequence([10], [10], null)).toBe(false)
+  expect(sequence([1, 1], [1, 8], null)).toBe(false)
+  expect(sequence([12, 1], [12, 8], ['N', 'T'], 12)).toBe(false)
+  // Rows of many lengths: by the names of the axes, where it has any.
+  expect(sequence([40, 1], [null, 8], ['N', 'T'])).toBe(true)
+  expect(sequence([40, 1], [null, 8], null)).toBe(false)
 })

@@ -1,4 +1,5 @@
-import type { PortValue, TensorValue } from '../../engine/index.ts'
+import type { Dataset } from '../../data/index.ts'
+import type { PortValue, Session, TensorValue } from '../../engine/index.ts'
 import { type Dim, isFloating } from '../../ir/index.ts'
 import type { RowOutputs } from './row-outputs.ts'
 
@@ -50,6 +51,26 @@ function axesWidened(dims: readonly number[], other: readonly number[]): readonl
 
 /** Numbers of a box. */
 const CORNERS = 4
+
+/** `scoresSteps` by what the model declares, and by the sizes of a row where it leaves them open. */
+export function sequencesIn(
+  { inputs, outputs }: Pick<Session, 'inputs' | 'outputs'>,
+  { fields }: Pick<Dataset, 'fields'>,
+  row: RowOutputs,
+): ReadonlySet<string> {
+  const given = inputs.map((port) => sized(port, fields.find(({ name }) => name === port.name)?.rowShape))
+  // As many numbers for every row are none for each step of rows that may be longer.
+  const open = outputs.filter(({ shape }) => typeof shape?.[1] !== 'number')
+  const answered = open.map((port) => sized(port, row[port.name]?.dims))
+  return new Set([...scoresSteps(outputs, inputs), ...scoresSteps(answered, given)])
+}
+
+/** With the sizes of a row in the place of names and of what is not known. */
+function sized(port: PortValue, row: readonly (number | null)[] | undefined): PortValue {
+  if (!row || (port.shape && port.shape.length !== row.length + 1)) return port
+  const declared = port.shape ?? [null, ...row]
+  return { ...port, shape: declared.map((dim, axis) => (axis > 0 ? (row[axis - 1] ?? dim) : dim)) }
+}
 
 /**
  * Outputs that give one number to each step of an input, `[batch, T, 1]` of `[batch, T, …]`: a sequence, and no scores
