@@ -7,12 +7,14 @@ import { UserError } from '../../platform/index.ts'
  * How many rows every run holds, of a model whose inputs fix their first dimension at more than 1; null of all others,
  * among them one for which each row of the data is a whole run. Runs of fewer rows repeat the last one.
  */
-export function fixedRows(inputs: readonly PortValue[], data: Pick<Dataset, 'fields'>): number | null {
+export function fixedRows(inputs: readonly Sized[], data: Pick<Dataset, 'fields'>): number | null {
   const first = inputFixed(inputs, data)?.shape?.[0]
   return typeof first === 'number' ? first : null
 }
 
-function inputFixed(inputs: readonly PortValue[], { fields }: Pick<Dataset, 'fields'>): PortValue | undefined {
+type Sized = Pick<PortValue, 'name' | 'shape'>
+
+function inputFixed(inputs: readonly Sized[], { fields }: Pick<Dataset, 'fields'>): Sized | undefined {
   return inputs.find(({ name, shape }) => {
     const first = shape?.[0]
     if (typeof first !== 'number' || first < 2) return false

@@ -1,10 +1,10 @@
 import type { CompareOptions } from '../../evaluate/index.ts'
-import { countMacs, countParameters, type Model } from '../../ir/index.ts'
+import { countParameters, type Model } from '../../ir/index.ts'
 import { modelBytes, modelDigest, oldestRuntime } from '../../onnx/index.ts'
 import type { ComparisonReport, LearnedModel } from '../../report/index.ts'
 import { bench } from '../judge/bench.ts'
 import { compareModels } from '../judge/compare.ts'
-import { type LearningRows, type ProofOptions, rowTypes } from './proof-rows.ts'
+import { type LearningRows, type ProofOptions, rowMacs } from './proof-rows.ts'
 
 /** The largest accepted loss, in units of the metric, unless said: one point. */
 export const DEFAULT_MARGIN = 0.01
@@ -56,7 +56,7 @@ export async function learningProof(
       path,
       digest: modelDigest(model),
       parameters: countParameters(model).count,
-      macs: countMacs(model, rowTypes(model, rows.prove)),
+      macs: rowMacs(model, rows.prove),
       bytes: modelBytes(model),
       p50Ms: latency?.models[i]?.p50Ms ?? null,
       metric,

@@ -1,6 +1,7 @@
 import { type Dataset, repeatsIn, rowsApart, splitRows, subset, tellApart, tellRepeats } from '../../data/index.ts'
 import { openIsolated } from '../../engine/index.ts'
-import { inferTypes, type Model, type Shape, tensorShape, type ValueType } from '../../ir/index.ts'
+import { fixedRows } from '../../evaluate/index.ts'
+import { countMacs, inferTypes, type Model, type Shape, tensorShape, type ValueType } from '../../ir/index.ts'
 import { UserError } from '../../platform/index.ts'
 import { tryProof } from '../try-metric.ts'
 import type { LearnSettings } from './learn.ts'
@@ -85,6 +86,14 @@ export function rowTypes(model: Model, data: Dataset): ReadonlyMap<string, Value
       )
   }
   return inferTypes(model, { inputShapes })
+}
+
+/** Multiplications of one row: of a run that holds exactly several, its share. Null where shapes are unknown. */
+export function rowMacs(model: Model, data: Dataset): number | null {
+  const types = rowTypes(model, data)
+  const inputs = model.graph.inputs.map(({ name }) => ({ name, shape: tensorShape(types.get(name)) ?? null }))
+  const macs = countMacs(model, types)
+  return macs === null ? null : Math.round(macs / (fixedRows(inputs, data) ?? 1))
 }
 
 /**
