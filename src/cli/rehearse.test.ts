@@ -68,9 +68,6 @@ test('rows of which no two have the same shape prove nothing of shared runs', as
   const samples = join(mkdtempSync(join(tmpdir(), 'rehearse-')), 'ragged.jsonl')
   const rows = [[1, 2], [1, 2, 3], [4], [1, 2, 3, 4]].map((x) => JSON.stringify({ x }))
   writeFileSync(samples, rows.join('\n'))
-  const { batching } = await startOn(
-    'g (float[N,K] x) => (float[N,K] y) <int64[1] rows = {0}> { m = ReduceMean(x, rows)  y = Sub(x, m) }',
-    samples,
-  )
+  const { batching } = await startOn('g (float[N,K] x) => (float[N,K] y) { y = Add(x, x) }', samples)
   expect(batching.reason).toMatch(/^requests run one by one: no two of the rows that were tried have the same shape/)
 }, 60_000)

@@ -91,3 +91,28 @@ test('scaled neighbours that the model does not accept are left out: codes beyon
   }))
   expect(await measureBatchInvariance(session, rows)).toEqual({ all: true, outputs: { y: true }, rows: 4 })
 })
+
+test('rows of many lengths, of which no two share a batch, are seen all the same', async () => {
+  const body = (
+    last: string,
+  ) => `g (int64[N,T] ids) => (float[N,T,2] y) <float[4,3] table = {1, 2, 3, 0.1, 0, 0.2, 9, 0, 1, 0, 0, 5},
+    float[3,2] f = {1, 2, 3, 4, 5, 6}, int8[3,2] w = {1, 2, 3, 4, 5, 6}> { e = Gather(table, ids)  ${last} }`
+  const rows = [
+    [1, 0, 3],
+    [2, 1],
+    [0, 3, 1, 2],
+  ].map((ids) => ({
+    ids: { dtype: 'int64' as const, dims: [1, ids.length], data: BigInt64Array.from(ids, BigInt) },
+  }))
+  const seen = async (last: string) => measureBatchInvariance(await open(body(last)), rows)
+  expect(await seen('y = MatMul(e, f)')).toEqual({ all: true, outputs: { y: true }, rows: 2 })
+  // One scale for the tokens of all rows.
+  const dynamic =
+    'q, s, p = DynamicQuantizeLinear(e)  i = MatMulInteger(q, w, p)  g = Cast<to: int = 1>(i)  y = Mul(g, s)'
+  const shifted = `r = CumSum<exclusive: int = 1>(e, one)  ${dynamic.replace('(e)', '(r)')}`
+  const withAxis = (last: string) => body(last).replace('int8[3,2] w', 'int64 one = {1}, int8[3,2] w')
+  expect(await measureBatchInvariance(await open(withAxis(shifted)), rows)).toMatchObject({
+    all: false,
+    outputs: { y: false },
+  })
+})
