@@ -5,9 +5,9 @@ import { type Model, operatorName } from '../../ir/index.ts'
 import { modelDigest } from '../../onnx/index.ts'
 import { float32Borders } from '../../passes/index.ts'
 import { UserError } from '../../platform/index.ts'
+import { dynamicBatch } from '../dynamic-batch.ts'
 import { answerOf, classesOf, gradientsOf, twoClassesOf } from '../evidence/class-gradient.ts'
 import { float32Form } from '../float32-form.ts'
-import { dynamicBatch } from '../train/dynamic-batch.ts'
 
 export interface AttackedOptions {
   /** The field that holds the truth; the data set's own label unless said. */

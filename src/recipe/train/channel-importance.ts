@@ -10,7 +10,7 @@ import {
   weightImportance,
 } from '../../passes/index.ts'
 import { UserError } from '../../platform/index.ts'
-import { dynamicBatch } from './dynamic-batch.ts'
+import { dynamicBatch } from '../dynamic-batch.ts'
 import { BATCH, eachGradient, type ImportanceOptions, ROWS } from './importance-gradients.ts'
 import { readRows } from './learning-rows.ts'
 

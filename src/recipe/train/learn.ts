@@ -28,9 +28,9 @@ import {
   unpackWeights,
   writeCheckpoint,
 } from '../../train/index.ts'
+import { dynamicBatch } from '../dynamic-batch.ts'
 import { float32Form, float32Inside } from '../float32-form.ts'
 import { advanceAll, startTrail, type Trail } from '../trail.ts'
-import { dynamicBatch } from './dynamic-batch.ts'
 import { type LearningGoal, lossOf } from './learning-goal.ts'
 import { learningBatches, type TeacherAnswers } from './learning-rows.ts'
 import { type LiveTeacher, openTeacher } from './live-teacher.ts'

@@ -1,6 +1,6 @@
-import type { Dataset } from '../../data/index.ts'
-import type { Session } from '../../engine/index.ts'
-import { safeBatch } from '../../evaluate/index.ts'
+import type { Dataset } from '../data/index.ts'
+import type { Session } from '../engine/index.ts'
+import { safeBatch } from '../evaluate/index.ts'
 import {
   inferTypes,
   intAttribute,
@@ -10,8 +10,8 @@ import {
   tensorOf,
   tensorValues,
   type ValueInfo,
-} from '../../ir/index.ts'
-import { UserError } from '../../platform/index.ts'
+} from '../ir/index.ts'
+import { UserError } from '../platform/index.ts'
 
 /** The symbol of the axis of rows. */
 const ROWS = 'learn/rows'
