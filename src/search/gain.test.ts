@@ -16,6 +16,25 @@ test('less memory is shown where every process took less: two of the very same m
   expect(whyHopeless(memory, original, chance)).toBe('not shown to take less memory than the original')
 })
 
+test('where the original breaks a limit, what keeps it must not be shown to take more memory', () => {
+  const baseline = staged<OptimizationReport['baseline']>({
+    bytes: 10,
+    peakRssBytes: 104,
+    peakRssBytesRange: [100, 108],
+  })
+  const original: Original = { bytes: 10, baseline }
+  const candidate = (bytes: number, peakRssBytesRange: readonly [number, number]) =>
+    staged<CandidateResult>({ id: 'a', bytes, ratio: null, peakRssBytes: 101, peakRssBytesRange })
+  const fits = (maxBytes: number, one: CandidateResult) => {
+    const goal = { name: 'memory', maxBytes } as const
+    return [fitsGoal(goal, original, one), whyHopeless(goal, original, one)]
+  }
+  expect(fits(8, candidate(7, [95, 107]))).toEqual([true, null])
+  expect(fits(8, candidate(7, [109, 120]))).toEqual([false, 'takes more memory than the original'])
+  expect(fits(8, candidate(9, [95, 107]))).toEqual([false, expect.stringContaining('over the limit')])
+  expect(fits(10, candidate(7, [95, 107]))).toEqual([false, 'not shown to take less memory than the original'])
+})
+
 test('a speed above 1 that its interval does not show is not said to be none', () => {
   const original: Original = { bytes: 10, baseline: staged<OptimizationReport['baseline']>({}) }
   const why = (median: number, ci: readonly [number, number]) =>

@@ -13,12 +13,15 @@ export interface Original {
 export const brokenByOriginal = (goal: Goal, { baseline }: Original): string | null =>
   baseline ? brokenLimit(goal, { ...baseline, ratio: null }) : null
 
-/** Better in the goal than the original (for latency: not slower, by the interval), and within every limit. */
+/**
+ * Better in the goal than the original (for latency: not slower, by the interval), and within every limit. Where the
+ * original breaks one, memory need not be less, and is not shown to be more.
+ */
 export function fitsGoal(goal: Goal, original: Original, candidate: CandidateResult): boolean {
   const { ratio, bytes } = candidate
   if (brokenLimit(goal, candidate)) return false
   if (goal.name === 'size') return bytes !== null && bytes < original.bytes
-  if (goal.name === 'memory') return takesLessMemory(original, candidate)
+  if (goal.name === 'memory') return gainsMemory(goal, original, candidate)
   return ratio !== null && ratio.ci[1] < NOT_SLOWER
 }
 
@@ -32,6 +35,14 @@ function takesLessMemory({ baseline }: Original, { peakRssBytes, peakRssBytesRan
   return most !== null && least !== null && most < least
 }
 
+/** Whether it takes less memory; where the original breaks a limit, whether nothing shows that it takes more. */
+function gainsMemory(goal: Goal, original: Original, candidate: CandidateResult): boolean {
+  if (brokenByOriginal(goal, original) === null) return takesLessMemory(original, candidate)
+  const least = candidate.peakRssBytesRange?.[0] ?? candidate.peakRssBytes ?? null
+  const most = original.baseline?.peakRssBytesRange?.[1] ?? original.baseline?.peakRssBytes ?? null
+  return least !== null && most !== null && least <= most
+}
+
 /** Why a candidate is not worth rows, or null: not better than the original in the goal, or over a limit. */
 export function whyHopeless(goal: Goal, original: Original, candidate: CandidateResult): string | null {
   const limit = brokenLimit(goal, candidate)
@@ -41,8 +52,12 @@ export function whyHopeless(goal: Goal, original: Original, candidate: Candidate
 function whyNoGain(goal: Goal, original: Original, candidate: CandidateResult): string | null {
   const { id, ratio, bytes, note } = candidate
   if (id === 'lossless') return null
-  if (goal.name === 'memory')
-    return takesLessMemory(original, candidate) ? null : 'not shown to take less memory than the original'
+  if (goal.name === 'memory') {
+    if (gainsMemory(goal, original, candidate)) return null
+    return brokenByOriginal(goal, original) === null
+      ? 'not shown to take less memory than the original'
+      : 'takes more memory than the original'
+  }
   if (goal.name === 'size') return bytes !== null && bytes < original.bytes ? null : 'not smaller than the original'
   // Nobody knows whether it is faster: why it was not timed is what there is to say.
   if (ratio === null) return note ?? 'not timed'
