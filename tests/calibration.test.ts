@@ -167,6 +167,13 @@ test('a value that is not finite, or that nobody makes, is left out with its rea
   expect(Object.keys(report.ranges)).toEqual(['x'])
   expect(report.unseen.map(({ name }) => name)).toEqual(['y', 'nothing'])
   expect(report.unseen[0]!.reason).toContain('not finite')
+  // Also where no number is left.
+  const lost = await calibrate(
+    session,
+    dataset(3, [4], () => Number.NaN),
+    { names: ['x'], method: 'minmax' },
+  )
+  expect(lost.unseen).toEqual([{ name: 'x', reason: '12 of its elements were not finite' }])
   await session.close()
 })
 

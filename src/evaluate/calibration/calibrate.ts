@@ -175,8 +175,8 @@ function reportsOf(
   options: CalibrateOptions,
 ): Partial<Record<CalibrationMethod, CalibrationReport>> {
   const unseen = [...observers].flatMap(([name, observer]) => {
-    if (!observer.seen) return [{ name, reason: 'the runtime could not hand it out as floats, or no row made it' }]
     if (observer.notFinite > 0) return [{ name, reason: `${observer.notFinite} of its elements were not finite` }]
+    if (!observer.seen) return [{ name, reason: 'the runtime could not hand it out as floats, or no row made it' }]
     return []
   })
   const missing = new Set(unseen.map(({ name }) => name))
