@@ -71,12 +71,10 @@ async function observe(
   const inner = options.names.filter((name) => !ports.has(name))
   const reading = { session, data, observers, indices, options }
 
-  let read = 0
-  let told: ReadonlySet<string> = new Set()
-  if (!withHistogram && session.extremes) ({ read, told } = await takeExtremes(reading, inner))
-  const left = inner.filter((name) => !told.has(name))
-  if (left.length > 0 || told.size === 0) read = Math.max(read, await takeValues(reading, left, told.size === 0))
-  return reportsOf(observers, methods, read, await data.digest(), options)
+  const early = !withHistogram && session.extremes ? await takeExtremes(reading, inner) : null
+  const left = inner.filter((name) => !early?.told.has(name))
+  const late = early && left.length === 0 ? 0 : await takeValues(reading, left, early === null)
+  return reportsOf(observers, methods, Math.max(early?.read ?? 0, late), await data.digest(), options)
 }
 
 /** The rows that are read, and what takes in their values. */
@@ -105,8 +103,8 @@ async function takeValues(reading: Reading, inner: readonly string[], inputs: bo
 }
 
 /**
- * Takes in ranges that the engine itself can tell; gives the rows read, and the names that are done with. A value that
- * was not finite once is left to the other way, which counts.
+ * Takes in the inputs, and ranges that the engine itself can tell; gives the rows read, and the names that are done with. A
+ * value that was not finite once is left to the other way, which counts.
  */
 async function takeExtremes(
   reading: Reading,
