@@ -156,7 +156,7 @@ test('select: the gap between groups is measured where a gate limits it', async 
     'slices.half=0',
     'slices.half=1',
   ])
-  expect(fair[1]!.measured).toMatch(/^0 → 0 \(change \+0 to \+0\)$/)
+  expect(fair[1]!.measured).toMatch(/^0 → 0 \(change 0 to 0\)$/)
 }, 120_000)
 
 test('select: a model of another architecture reads the same rows in its own form, named by flag or gate file', async () => {
