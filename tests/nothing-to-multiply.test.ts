@@ -9,7 +9,7 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-/** What a search on a clock that stands still says of a model, with the names of what it built. */
+/** What a search on a clock that stands still says of a model, with the names of what it built and of what it left out. */
 async function searched(body: string) {
   vi.spyOn(Workbench.prototype, 'time').mockImplementation(async (built) => {
     const ids = built.map(({ spec }) => spec.id)
@@ -24,7 +24,8 @@ async function searched(body: string) {
     time: 5_000,
     cache: noCache,
   })
-  return `${report.warnings.join('\n')} ${report.candidates.map(({ id }) => id).join()}`
+  const { warnings, leftOut = [], candidates } = report
+  return [...warnings, ...leftOut, ...candidates.map(({ id }) => id)].join('\n')
 }
 
 test('where nothing can become integer no ranges are read and no channels are missed, and the report says why', async () => {
