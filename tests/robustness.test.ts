@@ -75,7 +75,7 @@ describe('whet robustness', () => {
     expect(second.stdout).toBe(first.stdout)
     const { stdout } = await bench.whet(...words)
     expect(stdout).toContain('top1 of base.onnx, and the change with other.onnx')
-    expect(stdout).toMatch(/^fog +0\.\d{3} [+−]?0\.\d{3}/m)
+    expect(stdout).toMatch(/^fog +0\.\d{3} +[+−]?0\.\d{3}/m)
     expect(stdout).toContain('not measured:\n  out of distribution: no rows from elsewhere were given (--ood)')
     // Sentences may be longer than a line; tables may not.
     const tables = stdout.split('\n').filter((line, i) => i > 0 && !line.startsWith('  '))
