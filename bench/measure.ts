@@ -1,9 +1,10 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import { openIsolated } from '../src/engine/index.ts'
+import { type Feeds, openIsolated } from '../src/engine/index.ts'
 import { measureLatency } from '../src/evaluate/index.ts'
 import { optimize, readModel, writeModel } from '../src/index.ts'
 import type { Model } from '../src/ir/index.ts'
+import { UserError } from '../src/platform/index.ts'
 import { applyRecipe, firstFeeds, noCache } from '../src/recipe/index.ts'
 import type { LatencyReport, ProfileReport } from '../src/report/index.ts'
 import type { Case } from './cases.ts'
@@ -66,10 +67,12 @@ export async function race(one: Case, folder: string, prepared: Prepared): Promi
   const session = await openIsolated(model)
   const feeds = await firstFeeds(session, await one.data(model, folder))
   await session.close()
+  const files: File[] = []
+  for (const file of prepared.files) files.push(await thatRuns(file, feeds))
   const { report } = await measureLatency(
     [
       { label: 'float32', model: one.path },
-      ...prepared.files.flatMap(({ name, path }) => (path === null ? [] : [{ label: name, model: path }])),
+      ...files.flatMap(({ name, path }) => (path === null ? [] : [{ label: name, model: path }])),
     ],
     feeds,
     { maxSeconds: 30 },
@@ -81,7 +84,24 @@ export async function race(one: Case, folder: string, prepared: Prepared): Promi
     floatMs: report.models[0]!.p50Ms,
     floatLoadMs: report.models[0]!.loadMs,
     floatBytes: statSync(one.path).size,
-    contestants: prepared.files.map((file) => timedContestant(file, report)),
+    contestants: files.map((file) => timedContestant(file, report)),
+  }
+}
+
+/** The file, or why it counts as failed: what a tool has broken in the making is its own loss, not the end of the race. */
+async function thatRuns(file: File, feeds: Feeds): Promise<File> {
+  if (file.path === null) return file
+  try {
+    const session = await openIsolated(file.path)
+    try {
+      await session.run(feeds)
+    } finally {
+      await session.close()
+    }
+    return file
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error
+    return { name: file.name, path: null, failed: error.message }
   }
 }
 
