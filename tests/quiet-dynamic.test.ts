@@ -91,6 +91,44 @@ test('a normalization takes the division into its factors where none but the pro
   }
 })
 
+/** One product of 512 channels, the fifth of them 40 times as large as others, by weights that are ten times as large there. */
+function feedForward(): Model {
+  const model = modelWith('g (float[N,16,512] x) => (float[N,16,24] y) { a = Mul(x, f)  y = MatMul(a, w) }', {
+    w: [512, 24],
+  })
+  const initializers = new Map(model.graph.initializers)
+  const factors = Float32Array.from({ length: 512 }, (_, i) => (i === 5 ? 40 : 1))
+  initializers.set('f', tensorOf('float32', [512], factors, 'f'))
+  const weights = (tensorValues(initializers.get('w')!) as Float32Array).map((value, i) =>
+    Math.floor(i / 24) === 5 ? 10 * value : value,
+  )
+  return {
+    ...model,
+    graph: { ...model.graph, initializers: initializers.set('w', tensorOf('float32', [512, 24], weights, 'w')) },
+  }
+}
+
+test('a channel of outliers that meets large weights is multiplied apart in float, and in no code', async () => {
+  const model = feedForward()
+  const wide = randomValue([8, 16, 512], 4)
+  const data = await memoryDataset({ x: { dtype: 'float32', dims: [8, 16, 512], data: wide.data as Float32Array } })
+  const evidence = [{ report: await channelsOf(model, data) }]
+  const { model: apart, report } = await passes.divideOutliers!.run(model, {} as never, evidence)
+  expect(report).toMatchObject({ applied: 1, refused: [] })
+  expect(apart.graph.nodes.map(({ opType }) => opType)).toEqual(['Mul', 'Mul', 'Gather', 'MatMul', 'MatMul', 'Add'])
+  const constants = [...apart.graph.initializers.values()]
+  const [coded] = constants.filter(({ dims }) => dims.join() === '512,24')
+  expect((tensorValues(coded!) as Float32Array).subarray(5 * 24, 6 * 24).every((value) => value === 0)).toBe(true)
+  expect(constants.filter(({ dims }) => dims.join() === '1,24')).toHaveLength(1)
+  const feeds = { x: wide }
+  const exact = (await runOnce(model, feeds)).y!
+  const kept = async (one: Model) => decibels(exact, (await runOnce(one, feeds)).y!)
+  expect(await kept(apart)).toBeGreaterThan(90)
+  const codes = (await dynamic(apart)).model
+  expect(codes.graph.nodes.filter(({ opType }) => opType === 'MatMulInteger')).toHaveLength(1)
+  expect(await kept(codes)).toBeGreaterThan((await kept((await dynamic(model)).model)) + 9)
+})
+
 test('where no channel stands out, or weights have another reader, products are left as they are', async () => {
   const seen = async (model: Model) => [{ report: await channelsOf(model, await rows()) }]
   const even = modelWith('g (float[N,16,64] x) => (float[N,16,64] y) { y = MatMul(x, w) }', { w: [WIDTH, WIDTH] })

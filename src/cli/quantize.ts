@@ -174,7 +174,7 @@ export const quantizeVerb: Verb = {
     },
     'divide-outliers': {
       type: 'boolean',
-      help: 'dynamic-int8: bring channels that stand out down to others in front of products, and raise their weights',
+      help: 'dynamic-int8: bring channels that stand out down to others in front of products, and raise their weights, or multiply the largest few in float',
       with: 'data',
     },
     recipe: RECIPE,

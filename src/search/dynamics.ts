@@ -8,13 +8,19 @@ import { decibelsMissing, hasOtherBase, isWorse, quietestFirst, type Trial } fro
 const MENDABLE_DECIBELS = 12
 
 /**
- * Whether these are dynamic integers that lack little enough to be mended: of the two with one scale a column, with one
- * scale a matrix they are louder and hardly faster.
+ * Whether these are dynamic integers as they are, with one scale a column: with one scale a matrix they are louder and
+ * hardly faster.
  */
+export const isDynamic = ({ built: { spec } }: Trial): boolean =>
+  spec.scheme === 'dynamic-int8' &&
+  spec.pass?.oneScale !== true &&
+  !spec.outliersDivided &&
+  spec.noiseBudget === undefined
+
+/** Whether these are dynamic integers that lack little enough to be mended. */
 export function isMendable(pool: Pool, trial: Trial): boolean {
-  const { scheme, pass } = trial.built.spec
-  const plain = scheme === 'dynamic-int8' && pass?.oneScale !== true && !hasOtherBase(trial)
   const judged = trial.comparison !== null && pool.bench.rows.calibrate.indices.length > 0
+  const plain = isDynamic(trial) && !hasOtherBase(trial)
   return plain && judged && !pool.secure(trial) && decibelsMissing(trial) <= MENDABLE_DECIBELS
 }
 

@@ -11,7 +11,7 @@ import type { Goal } from './goal.ts'
 import { timeLosslessAgain, timingAgain } from './lossless-again.ts'
 import { Mixtures } from './mixtures.ts'
 import { type Optimized, type OptimizeOptions, type ResolvedOptions, resolvedOptions } from './options.ts'
-import { aheadOfStatics, judgeOthers, otherSchemes } from './others.ts'
+import { Others } from './others.ts'
 import { Pool } from './pool.ts'
 import { prove } from './prove.ts'
 import { reportOn } from './report-on.ts'
@@ -46,8 +46,8 @@ class Optimization {
   #pool!: Pool
   #builds!: BuildsInTime
   #building!: Building
-  #mixtures!: Mixtures
   #statics!: Statics
+  #others!: Others
   #tensors: Optimized['tensors'] = new Map()
 
   constructor(model: Model, data: Dataset, options: ResolvedOptions) {
@@ -80,8 +80,9 @@ class Optimization {
     this.#pool.warnings.push(...warnings)
     this.#builds = new BuildsInTime(this.#pool, this.#budget)
     this.#building = new Building(this.#pool, this.#budget, this.#builds)
-    this.#mixtures = new Mixtures(this.#pool, this.#budget)
-    this.#statics = new Statics(this.#pool, this.#budget, this.#builds, this.#mixtures)
+    const mixtures = new Mixtures(this.#pool, this.#budget)
+    this.#statics = new Statics(this.#pool, this.#budget, this.#builds, mixtures)
+    this.#others = new Others(this.#pool, this.#budget, mixtures)
     try {
       await this.#phase('building', () => this.#building.first())
       this.#pool.warnings.push(...(await bench.lossless()).warnings)
@@ -118,10 +119,13 @@ class Optimization {
 
   /** Judges what was timed, and refines what is worth it. */
   async #settle(trials: readonly Trial[]): Promise<void> {
-    const [pool, budget, mixtures] = [this.#pool, this.#budget, this.#mixtures]
-    await this.#phase('judging', () => judgeOthers(pool, budget, mixtures, aheadOfStatics(pool)))
-    await this.#phase('integers', () => this.#statics.settle(trials))
-    await this.#phase('judging', () => judgeOthers(pool, budget, mixtures, otherSchemes(pool)))
+    await this.#phase('judging', () => this.#others.aheadOfStatics())
+    const open = await this.#phase('integers', () => this.#statics.settle(trials))
+    if (open.length > 0) {
+      await this.#phase('judging', () => this.#others.aheadOfRepairs(open))
+      await this.#phase('integers', () => this.#statics.repair(open))
+    }
+    await this.#phase('judging', () => this.#others.rest())
   }
 
   /** What a hurry put off, as far as there is time for it now; what there is not is told. */

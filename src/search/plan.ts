@@ -133,11 +133,11 @@ export const smoothedSpec = (spec: CandidateSpec): CandidateSpec => ({
   smooth: SMOOTHING,
 })
 
-/** Dynamic integers with channels of outliers brought down to others in front of products. */
+/** Dynamic integers with channels of outliers brought down to others in front of products, or multiplied by themselves. */
 export const outliersSpec = (spec: CandidateSpec): CandidateSpec => ({
   ...spec,
   id: `${spec.id}-outliers`,
-  words: `${spec.words}, channels of outliers divided in front of them`,
+  words: `${spec.words}, channels of outliers divided in front of them or multiplied in float`,
   outliersDivided: true,
 })
 

@@ -12,7 +12,8 @@ const MINUTE = 60_000
 
 const staticsOf = (pool: Pool, budget: Budget) =>
   new Statics(pool, budget, new BuildsInTime(pool, budget), new Mixtures(pool, budget))
-const settleIn = (pool: Pool, budget: Budget) => staticsOf(pool, budget).settle()
+const settleIn = (pool: Pool, budget: Budget) => settle(staticsOf(pool, budget))
+const settle = async (statics: Statics) => statics.repair(await statics.settle())
 
 /** What candidates are made of, by its operators. */
 const modelOf =
@@ -378,7 +379,7 @@ test('where nothing is secure, a mixture that there was no time for has what is 
     },
   })
   const statics = staticsOf(pool, budget)
-  await statics.settle()
+  await settle(statics)
   expect(built).toEqual([])
   expect(runs).toEqual([undefined, 8])
   expect(budget.leftOut.join('; ')).toContain('float where that keeps int8-typical-minmax quiet')
@@ -511,7 +512,7 @@ function wayToTheBest(pass: number, decibels: readonly number[]) {
     ids: () => trials.map(({ built }) => built.spec.id),
     /** Gives what it does at its end. */
     settle: async () => {
-      await statics.settle()
+      await settle(statics)
       return () => statics.lastResort()
     },
   }

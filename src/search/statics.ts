@@ -3,6 +3,7 @@ import type { RangeMethod } from '../report/index.ts'
 import { isLikely, whatCounts } from './assurance.ts'
 import { ALWAYS_JUDGED, type Budget } from './budget.ts'
 import type { BuildsInTime } from './builds-in-time.ts'
+import { figureMended } from './figure-mended.ts'
 import type { Mixtures } from './mixtures.ts'
 import { calibrationSpecs, equalisedSpecs, smoothedSpec } from './plan.ts'
 import type { Pool } from './pool.ts'
@@ -18,11 +19,6 @@ import {
   type Trial,
 } from './trial.ts'
 
-/**
- * What a decibel less noise costs of the goal's figure, by float in places: 1 to 7 % of the time on detectors and
- * recognisers of text.
- */
-const DECIBEL = 0.04
 /** Share of what is left that looking at equalised channels may take where a mixture will be wanted all the same. */
 const LOOKING = 1 / 4
 /** So many of those that are not secure are timed in the end. */
@@ -54,13 +50,12 @@ export class Statics {
   }
 
   /**
-   * The placements, the fastest first: the calibrations of each that one reading of the rows gives, then, for those of
-   * which none is secure, what is dear, down to the fewest nodes in float that make one so, beginning with the one that
-   * is likely to be the fastest when it is quiet enough. So the time does not go into the repair of one while another
-   * was never looked at. A placement is looked at closely only while it could still beat what is secure: the lossless
-   * model is from the start.
+   * The placements, the fastest first, with the calibrations of each that one reading of the rows gives: makes those that
+   * are secure so worth proving, and gives back the others, the first of them the one that is likely to be the fastest when
+   * it is quiet enough. A placement is looked at closely only while it could still beat what is secure: the lossless model
+   * is from the start.
    */
-  async settle(trials: readonly Trial[] = this.#pool.trials): Promise<void> {
+  async settle(trials: readonly Trial[] = this.#pool.trials): Promise<readonly Trial[]> {
     const pool = this.#pool
     const placements = pool.inOrder(trials.filter((trial) => isPlainStatic(trial) && !pool.hopeless(trial)))
     await this.#judgeAsTheyAre(placements.filter((trial) => !pool.betterAndSafe(trial)))
@@ -75,10 +70,18 @@ export class Statics {
         await this.#mixtures.timed(await this.#mixtures.insured(calibrated))
       else open.push(calibrated)
     })
-    await this.#refineWhereWorthIt(this.#inOrderOfRepair(open), async (calibrated) => {
+    return this.#inOrderOfRepair(open)
+  }
+
+  /**
+   * What is dear, for each of these in turn, down to the fewest nodes in float that make one secure: every placement was
+   * looked at before, so that the time does not go into the repair of one while another was never seen.
+   */
+  async repair(open: readonly Trial[]): Promise<void> {
+    await this.#refineWhereWorthIt(open, async (calibrated) => {
       const quietest = this.#budget.plenty ? await this.#leastNoise(calibrated) : calibrated
-      if (pool.secure(quietest)) await this.#mixtures.timed(await this.#mixtures.insured(quietest))
-      else await this.#repair(quietest)
+      if (this.#pool.secure(quietest)) await this.#mixtures.timed(await this.#mixtures.insured(quietest))
+      else await this.#repaired(quietest)
     })
   }
 
@@ -124,7 +127,7 @@ export class Statics {
     const byTime = ({ built }: Trial) => this.#budget.plenty || built.spec.pass?.placement === 'balanced'
     const expected = open.map((trial) => ({
       trial,
-      figure: this.#pool.figure(trial) * Math.exp(DECIBEL * decibelsMissing(trial)),
+      figure: figureMended(this.#pool, trial),
       later: byTime(trial) ? 0 : 1,
     }))
     return expected
@@ -163,7 +166,7 @@ export class Statics {
   }
 
   /** What may make a placement secure: other numbers in its kernels first, then float in places. */
-  async #repair(calibrated: Trial): Promise<void> {
+  async #repaired(calibrated: Trial): Promise<void> {
     const pool = this.#pool
     // What keeps all in integers is tried first where there is time for it: a mixture is slower, but a sure remedy.
     const plenty = this.#budget.plenty

@@ -34,8 +34,8 @@ export interface QuantizeOptions extends WeightChoices, Watched {
    */
   readonly smooth?: number | undefined
   /**
-   * `dynamic-int8`: channels of outliers are brought down to others in front of products first, by what rows of `data`
-   * say about them.
+   * `dynamic-int8`: channels of outliers are brought down to others in front of products first, or multiplied in float,
+   * by what rows of `data` say about them.
    */
   readonly divideOutliers?: boolean | undefined
   /** `static-int8`: recurrent layers too, with scales that they take from what they see; they have no static form. */

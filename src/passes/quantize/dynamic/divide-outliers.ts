@@ -1,15 +1,19 @@
 /*
  * y = MatMul(x, w)   ⇒   y = MatMul(Mul(x, 1 / s), s · w)
+ * y = MatMul(x, w)   ⇒   y = Add(MatMul(Mul(x, 1 / s), s · w), MatMul(Gather(x, c), Gather(w, c))), with 1 / s and s 0 for c
  * The same function, with activations whose one scale no channel of outliers takes: sⱼ = max(1, rⱼ / r₍ₖ₎), with rⱼ the
  * reach of channel j and r₍ₖ₎ the k-th largest of them, for the k of which least noise is foretold. Channels below that
  * stay as they are: SmoothQuant's scales raise small channels too, and weights pay for it (an ALBERT in dynamic integers
- * keeps 18.2 dB as it is, 21.1 with the best powers, and 23.3 so). Needs a `channels` report.
+ * keeps 18.2 dB as it is, 21.1 with the best powers, and 23.3 so). Where dividing leaves much, as in front of the second
+ * product of a feed-forward layer, whose one huge channel meets huge weights, the largest few channels c are multiplied
+ * by themselves in float. Needs a `channels` report.
  * For integers that are taken anew in each run: the Mul, a hundredth of the time of the products, stands in float in front
  * of their codes, whatever made x and whoever else reads it; a normalization that makes x for them alone has 1 / s in its
  * factors instead. Products of tied weights, and all that read what these read, share their scales, so that the weights
  * stay tied.
  * Illegal: weights that somebody else reads, values whose channels nobody looked at.
- * Source: after G. Xiao et al., SmoothQuant, ICML 2023, section 4; X. Wei et al., Outlier Suppression+, EMNLP 2023.
+ * Source: after G. Xiao et al., SmoothQuant, ICML 2023, section 4; X. Wei et al., Outlier Suppression+, EMNLP 2023;
+ * T. Dettmers et al., LLM.int8(), NeurIPS 2022, section 3.2.
  */
 import { inferTypes, makeNode, type Node, nodeLabel, tensorOf } from '../../../ir/index.ts'
 import { exactly, type Refusal } from '../../../report/index.ts'
@@ -18,26 +22,40 @@ import { edited } from '../drop-unread.ts'
 import { KEEP_FLOAT, keptAsAsked } from '../kept-as-asked.ts'
 import { channelsFrom } from '../static/evidence.ts'
 import { type ObservedChannels, peaksOf } from '../units/observed.ts'
-import { type ProductNode, weightedProducts, weightsKey } from '../weighted-product.ts'
+import {
+  FEWEST_WEIGHTS,
+  type ProductNode,
+  type WeightedProduct,
+  weightedProducts,
+  weightsKey,
+} from '../weighted-product.ts'
 import type { Around } from '../weights/channels-of-parts.ts'
 import { readingWeights, scaledWeights } from '../weights/input-scales.ts'
 import { noiseLeft } from '../weights/noise-left.ts'
 import { isNormalization, scaleTaker } from '../weights/scale-taker.ts'
+import { multipliedApart } from './multiplied-apart.ts'
 
 export interface DivideOutliersOptions {
   /** Node names, first outputs or operator names that stay as they are. */
   readonly keepFloat?: readonly string[] | undefined
 }
 
-/** Ranks of the channel that none shall stand above. */
-const RANKS = [2, 4, 8, 16, 32, 64]
+/** Ranks of the channel that none shall stand above, among those that are coded. */
+const RANKS = [1, 2, 4, 8, 16, 32, 64]
 /** How much of the noise of the products must be left at the most to be worth a Mul. */
 const WORTH_A_MUL = 0.7
+/** How many of the largest channels may be multiplied apart. */
+const APART = [0, 1, 2, 4, 8]
+/**
+ * What an Add of an output and what a multiplication in float take, in multiplications of integers (EPYC with VNNI), and
+ * the share of the time of products that ten decibels less of their own noise are worth.
+ */
+const [ADDED, IN_FLOAT, TEN_DECIBELS] = [32, 4, 0.2]
 
 export const divideOutliers: Pass<DivideOutliersOptions> = {
   id: 'divideOutliers',
   summary:
-    'divides channels of outliers in front of products, and multiplies the weights, for integers taken in each run',
+    'divides channels of outliers in front of products, or multiplies them apart in float, for integers taken in each run',
   options: exactly<DivideOutliersOptions>({ keepFloat: KEEP_FLOAT }),
   run(model, options, evidence): PassResult {
     const editor = new GraphEditor(model.graph)
@@ -84,19 +102,38 @@ function scalesFor(
     return 'its channels were not looked at'
   const other = group.flatMap(({ node }) => editor.consumers(node.inputs[1]!)).find((reader) => !nodes.has(reader))
   if (other) return `its weights are also read by ${nodeLabel(other)}`
-  const channels = together(known as readonly ObservedChannels[])
+  const weights = [...new Map(group.map(({ product }) => [weightsKey(product), product])).values()]
+  return quietestScales(together(known as readonly ObservedChannels[]), weights) ?? NO_OUTLIERS
+}
+
+const NO_OUTLIERS = 'no channels stand out so far that a Mul would pay'
+
+/** The scales of least noise, infinite for channels that are multiplied apart; undefined where none are worth it. */
+function quietestScales(
+  channels: Pick<ObservedChannels, 'min' | 'max' | 'mean'>,
+  weights: readonly WeightedProduct[],
+): Float32Array | undefined {
   const peaks = peaksOf(channels)
   const sorted = peaks.toSorted((a, b) => b - a)
-  const weights = [...new Map(group.map(({ product }) => [weightsKey(product), product])).values()]
-  let [best, least]: [Float32Array | null, number] = [null, WORTH_A_MUL]
-  for (const rank of RANKS) {
-    const level = sorted[rank - 1] ?? 0
-    if (!(level > 0 && level < sorted[0]!)) continue
-    const scales = Float32Array.from(peaks, (peak) => Math.max(1, peak / level))
-    const left = noiseLeft(channels, weights, scales)
-    if (left < least) [best, least] = [scales, left]
+  const leftWith = noiseLeft(channels, weights)
+  let best: { readonly scales: Float32Array; readonly left: number } | undefined
+  for (const apart of APART) {
+    // So few that they stay in float.
+    if (weights.some(({ columns }) => apart * columns >= FEWEST_WEIGHTS)) break
+    const above = sorted[apart - 1] ?? Number.POSITIVE_INFINITY
+    const share = (ADDED + IN_FLOAT * apart) / peaks.length
+    let least = apart === 0 ? WORTH_A_MUL : 10 ** (-share / TEN_DECIBELS) * (best?.left ?? 1)
+    for (const rank of RANKS) {
+      const level = sorted[apart + rank - 1] ?? 0
+      if (!(level > 0 && level < above)) continue
+      const scales = Float32Array.from(peaks, (peak) =>
+        peak >= above ? Number.POSITIVE_INFINITY : Math.max(1, peak / level),
+      )
+      const left = leftWith(scales)
+      if (left < least) [best, least] = [{ scales, left }, left]
+    }
   }
-  return best ?? 'no channels stand out so far that a Mul would pay'
+  return best?.scales
 }
 
 /** What was seen of several values, as if they were one. */
@@ -112,6 +149,7 @@ function divide(group: readonly ProductNode[], scales: Float32Array, around: Aro
   const { editor } = around
   const nodes = new Set(group.map(({ node }) => node))
   const [values, weights] = [new Map<string, string>(), new Map<string, string>()]
+  const apart = multipliedApart(scales, editor)
   let factors: string | undefined
   for (const { node, product } of group) {
     const [value] = node.inputs as [string]
@@ -125,7 +163,8 @@ function divide(group: readonly ProductNode[], scales: Float32Array, around: Aro
     }
     const weight = weights.get(weightsKey(product)) ?? scaledWeights({ node, product }, scales, editor)
     weights.set(weightsKey(product), weight)
-    editor.replace(node, ...before, readingWeights(node, values.get(value)!, weight))
+    const coded = readingWeights(node, values.get(value)!, weight)
+    editor.replace(node, ...before, ...(apart?.({ node, product }, coded) ?? [coded]))
   }
   return values.size
 }
@@ -140,6 +179,8 @@ const reciprocals = (scales: Float32Array) =>
 /** Divides a value in the factors of the normalization that makes it for nobody but these products; false where none does. */
 function isDividedInFront(value: string, scales: Float32Array, products: ReadonlySet<Node>, around: Around): boolean {
   const { editor } = around
+  // What is multiplied apart reads it as it was.
+  if (scales.includes(Number.POSITIVE_INFINITY)) return false
   const maker = editor.producer(value)
   const readers = editor.consumers(value)
   if (!maker || !isNormalization(maker) || editor.isOutput(value)) return false

@@ -74,7 +74,7 @@ function smooth(
   if (!scales) return 'its channels are not those of the weights'
   const other = readers.find(({ node }) => !taking.some((reader) => reader.node === node))
   const apart = other !== undefined || editor.isOutput(name)
-  if (apart && noiseLeft(seen, products, scales) > WORTH_A_MUL) {
+  if (apart && noiseLeft(seen, products)(scales) > WORTH_A_MUL) {
     const by = other ? `read by ${nodeLabel(other.node)} as well` : 'an output of the graph as well'
     return `its input is ${by}, and the noise would not fall by half, which a Mul for that must be worth`
   }

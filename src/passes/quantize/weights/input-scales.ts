@@ -34,10 +34,13 @@ export function scaleWeights(node: Node, input: string, scales: Float32Array, ed
   if (before) editor.removeUnused(before)
 }
 
+/** What the weights of an input are multiplied by; those of one that is not coded, whose scale is infinite, by 0. */
+export const weightScale = (scale: number): number => (Number.isFinite(scale) ? scale : 0)
+
 /** The name of a constant [K, N]: the weights of a product, row k multiplied by the scale of input k. */
 export function scaledWeights({ node, product }: ProductNode, scales: Float32Array, editor: GraphEditor): string {
   const { values, rows, columns } = product
-  const scaled = values.map((value, i) => value * scales[Math.floor(i / columns)]!)
+  const scaled = values.map((value, i) => value * weightScale(scales[Math.floor(i / columns)]!))
   return editor.addConstant(tensorOf('float32', [rows, columns], scaled), `${node.inputs[1]}_scaled`)
 }
 
