@@ -63,7 +63,7 @@ export async function proveEqualTo(
   const opening = openIsolated(after, LEAN)
   try {
     const [base, candidate] = await together(before, orBlamed(opening, before))
-    return await proveSame(expectedOf(base, options), candidate, original)
+    return await proveSame(expectedOf(base, { ...options, model: original }), candidate, original)
   } finally {
     await closeOpened(opening)
   }

@@ -1,6 +1,7 @@
 import { type Dataset, isCacheFlag, spreadRows } from '../data/index.ts'
 import { type Feeds, type Session, shapesOf } from '../engine/index.ts'
 import { feasibleFeeds, feedsFrom, randomFeeds } from '../evaluate/index.ts'
+import type { Model } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 
 export interface SampleOptions {
@@ -13,6 +14,8 @@ export interface SampleOptions {
   readonly real?: number | undefined
   /** Sizes for open dimensions of random inputs, by input name. */
   readonly shapes?: Readonly<Record<string, readonly number[]>> | undefined
+  /** The model of the session: what its weights settle of open sizes is known to random inputs then. */
+  readonly model?: Model | undefined
   /** Hears of each row of the data as soon as it is read, before random inputs are tried. */
   readonly onReal?: ((feeds: Feeds) => void) | undefined
 }
@@ -49,14 +52,14 @@ export async function randomSamples(
   options: SampleOptions,
   rows: readonly Feeds[],
 ): Promise<readonly Feeds[]> {
-  const { data, seed = 0, random = session.inputs.some(isCacheFlag) ? 3 : 2, shapes } = options
+  const { data, seed = 0, random = session.inputs.some(isCacheFlag) ? 3 : 2, shapes, model } = options
   if (random === 0) return []
   // Where rows are there, their shapes are the ones that matter, and are known to be accepted.
   const like = rows[0] && shapesOf(rows[0])
   const domains = { ...integersOf(rows), ...data?.domains }
   const wanted = { seed, domains, shapes: { ...like, ...shapes } }
   try {
-    const { feeds: first, settings } = await feasibleFeeds(session, wanted)
+    const { feeds: first, settings } = await feasibleFeeds(session, wanted, model)
     return Array.from({ length: random }, (_, i) =>
       i === 0 ? first : randomFeeds(session.inputs, { ...settings, ...wanted, seed: seed + i }),
     )

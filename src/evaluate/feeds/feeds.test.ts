@@ -204,6 +204,34 @@ test.each([
   }
 })
 
+test('sizes that are open in the inputs are those of the weights, and stay so for other seeds', async () => {
+  const model = parseModel(`<ir_version: 8, opset_import: ["" : 17]>
+    g (float[n,d] x) => (float[n,2] y) <float[3,2] w = {1, 2, 3, 4, 5, 6}> { y = MatMul(x, w) }`)
+  const session = await ortNode.open(model)
+  try {
+    const { feeds, settings } = await feasibleFeeds(session, {}, model)
+    expect(feeds.x!.dims).toEqual([2, 3])
+    expect(randomFeeds(session.inputs, { ...settings, seed: 1 }).x!.dims).toEqual([2, 3])
+    await expect(feasibleFeeds(session)).rejects.toMatchObject({ code: 'bad-argument' })
+  } finally {
+    await session.close()
+  }
+})
+
+test('where the weights of a branch that is not taken settle another size, usual ones are tried', async () => {
+  const model = parseModel(`<ir_version: 8, opset_import: ["" : 17]>
+    g (float[n,d] x) => (float[n,e] y) <bool no = {0}, float[3,1] w = {1, 2, 3}>
+    { y = If(no) <then_branch = t () => (float[n,e] a) { a = MatMul(x, w) },
+                  else_branch = f () => (float[n,e] b) <float[16,1] v = {1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16}>
+                                { b = MatMul(x, v) }> }`)
+  const session = await ortNode.open(model)
+  try {
+    expect((await feasibleFeeds(session, {}, model)).feeds.x!.dims).toEqual([2, 16])
+  } finally {
+    await session.close()
+  }
+})
+
 test('where the graph itself can never run, no rows are to be checked and no shapes to be named', async () => {
   // The runtime takes dilations beside auto_pad, and has no kernel for them.
   const model = parseModel(`<ir_version: 8, opset_import: ["" : 17]>

@@ -7,7 +7,7 @@ import {
   type Session,
   type TensorValue,
 } from '../../engine/index.ts'
-import { elementCount, encodeNumbers, INTEGER_RANGES, isFloating } from '../../ir/index.ts'
+import { elementCount, encodeNumbers, INTEGER_RANGES, isFloating, type Model, settledSizes } from '../../ir/index.ts'
 import { UserError } from '../../platform/index.ts'
 import { type RandomSource, randomSource, standardNormal } from '../../statistics/index.ts'
 import { besideFeed, cacheAxis, ROWS } from './decoder-feeds.ts'
@@ -78,8 +78,9 @@ const RANDOM = {
 }
 
 /** Rows, sizes and index ranges that a session accepts, found by trial; spread into `randomFeeds` with other seeds. */
-export type FeasibleFeeds = Required<Pick<RandomFeedsOptions, 'rows' | 'size' | 'largestIndex'>> &
-  Pick<RandomFeedsOptions, 'channels'>
+export type FeasibleFeeds = {
+  readonly [K in 'rows' | 'size' | 'sizes' | 'largestIndex']-?: NonNullable<RandomFeedsOptions[K]>
+} & Pick<RandomFeedsOptions, 'channels'>
 
 /** Common input sizes: images first where an input looks like one, sequence lengths first elsewhere. */
 const IMAGE_SIZES = [224, 320, 32, 48, 640, 256, 64, 416, 512, 28]
@@ -91,38 +92,29 @@ const CHANNELS = [{ channels: [1, 3] }, { channels: [1, 1] }, { channels: [3, 3]
 /**
  * Finds inputs that the session runs on: tries sizes for the dimensions that are free, and smaller indices where it
  * refuses larger ones. Indices are tried at their largest, too, so that those of every other seed are accepted as well.
+ * Sizes that the weights of its `model` settle are not left to trial where the model is at hand.
  *
  * @throws UserError `bad-argument` with the runtime's own complaint where nothing fits: the user must name shapes.
  */
 export async function feasibleFeeds(
   session: Session,
   options: RandomFeedsOptions = {},
+  model?: Model,
 ): Promise<{ readonly feeds: Feeds; readonly settings: FeasibleFeeds }> {
-  const free = session.inputs.some((input) => freeAxes(input, options))
-  const images = session.inputs.some((input) => isImage(input))
-  const forms = session.inputs.some((input) => isOpenPicture(input, options)) && !options.channels ? CHANNELS : [{}]
   const indexed = session.inputs.some((input) => /^u?int(32|64)$/.test(input.dtype))
   let complaint: UserError | null = null
-  for (const rows of options.rows === undefined ? [2, 1] : [options.rows])
-    for (const largestIndex of options.largestIndex === undefined && indexed ? INDICES : [options.largestIndex ?? 15])
-      for (const size of options.size === undefined && free
-        ? images
-          ? IMAGE_SIZES
-          : SEQUENCE_SIZES
-        : [options.size ?? 1])
-        for (const form of forms) {
-          const settings = { rows, largestIndex, size, ...form }
-          const feeds = randomFeeds(session.inputs, { ...options, ...settings })
-          try {
-            if (indexed && largestIndex > 0)
-              await session.run(randomFeeds(session.inputs, { ...options, ...settings, largestOnly: true }))
-            await session.run(feeds)
-            return { feeds, settings }
-          } catch (error) {
-            if (!(error instanceof UserError) || error.code !== 'bad-data') throw error
-            complaint ??= error
-          }
-        }
+  for (const settings of settingsToTry(session.inputs, options, model)) {
+    const feeds = randomFeeds(session.inputs, { ...options, ...settings })
+    try {
+      if (indexed && settings.largestIndex > 0)
+        await session.run(randomFeeds(session.inputs, { ...options, ...settings, largestOnly: true }))
+      await session.run(feeds)
+      return { feeds, settings }
+    } catch (error) {
+      if (!(error instanceof UserError) || error.code !== 'bad-data') throw error
+      complaint ??= error
+    }
+  }
   throw new UserError(
     'bad-argument',
     `No random inputs were found that the model accepts. ${complaint?.message ?? ''}`.trim(),
@@ -135,6 +127,33 @@ export async function feasibleFeeds(
       cause: complaint,
     },
   )
+}
+
+/** What random inputs are tried with, the likeliest first. */
+function* settingsToTry(
+  inputs: readonly PortValue[],
+  options: RandomFeedsOptions,
+  model: Model | undefined,
+): Generator<FeasibleFeeds> {
+  const images = inputs.some((input) => isImage(input))
+  const indexed = inputs.some((input) => /^u?int(32|64)$/.test(input.dtype))
+  const open = inputs.some((input) => freeAxes(input, options))
+  const settled = open && model ? settledSizes(model) : {}
+  // A size of a branch that is not taken may be another one: all sizes are tried behind those.
+  for (const known of Object.keys(settled).length > 0 ? [settled, {}] : [{}]) {
+    const sizes = { ...known, ...options.sizes }
+    const left = { ...options, sizes }
+    const free = inputs.some((input) => freeAxes(input, left))
+    const forms = inputs.some((input) => isOpenPicture(input, left)) && !options.channels ? CHANNELS : [{}]
+    for (const rows of options.rows === undefined ? [2, 1] : [options.rows])
+      for (const largestIndex of options.largestIndex === undefined && indexed ? INDICES : [options.largestIndex ?? 15])
+        for (const size of options.size === undefined && free
+          ? images
+            ? IMAGE_SIZES
+            : SEQUENCE_SIZES
+          : [options.size ?? 1])
+          for (const form of forms) yield { rows, largestIndex, size, sizes, ...form }
+  }
 }
 
 /**

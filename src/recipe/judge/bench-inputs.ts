@@ -1,12 +1,15 @@
 import type { Dataset } from '../../data/index.ts'
 import type { Feeds, PortValue, Session } from '../../engine/index.ts'
 import { feasibleFeeds, feedsOf, isRowAxis, randomFeeds } from '../../evaluate/index.ts'
+import type { Model } from '../../ir/index.ts'
 import { UserError } from '../../platform/index.ts'
 
 export interface BenchInputsOptions {
   readonly data?: Dataset | undefined
   readonly shapes?: Readonly<Record<string, readonly number[]>> | undefined
   readonly seed?: number | undefined
+  /** Reads the model of the session, where no usual sizes fit: its weights may settle what its inputs leave open. */
+  readonly model?: (() => Promise<Model>) | undefined
 }
 
 /** Inputs of a run by the rows in it. `base` is what the model takes where nothing is asked for: one row, if it can. */
@@ -90,10 +93,11 @@ async function fromData(session: Session, data: Dataset, shapes: BenchInputsOpti
   return { first, at }
 }
 
-async function fromRandom(session: Session, { shapes, seed = 0 }: BenchInputsOptions): Promise<Source> {
+async function fromRandom(session: Session, { shapes, seed = 0, model }: BenchInputsOptions): Promise<Source> {
   const wanted = { seed, shapes }
   const found =
-    (await attempt(() => feasibleFeeds(session, { ...wanted, rows: 1 }))) ?? (await feasibleFeeds(session, wanted))
+    (await attempt(() => feasibleFeeds(session, { ...wanted, rows: 1 }))) ??
+    (await feasibleFeeds(session, wanted, await model?.()))
   return {
     first: found.feeds,
     async at(rows) {

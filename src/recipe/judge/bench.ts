@@ -260,7 +260,11 @@ async function inputsFor(
     const session = opened.length > 1 ? jointly(opened) : opened[0]!
     const asked = askedRows(session.inputs, options)
     const rows = asked ?? SCENARIOS[options.scenario ?? 'single-stream'].queryRows
-    const inputs = await benchInputs(session, options.sweep ? [...SWEPT, rows] : [rows], options)
+    const first = models[0]!.model
+    const inputs = await benchInputs(session, options.sweep ? [...SWEPT, rows] : [rows], {
+      ...options,
+      model: async () => (typeof first === 'string' ? readModel(first) : first),
+    })
     return { ...inputs, ports: session.inputs, asked }
   } finally {
     for (const session of opened) await session.close()

@@ -129,7 +129,7 @@ export async function measureDamage(
   const candidate = await sessions.start(place.open(after, LEAN, { processes, readKernels: target !== 'web' }))
   const rows = Math.min(data?.rows ?? 0, LOOKED_AT)
   const random = rows === LOOKED_AT ? 0 : rows > 1 ? 1 : rows === 1 ? 2 : undefined
-  const { feeds } = await samplesFor(candidate, { data, seed, random })
+  const { feeds } = await samplesFor(candidate, { model: after, data, seed, random })
   const few = feeds.slice(0, LOOKED_AT)
   const rowsTogether = few.slice(0, neighboursAmong(evidence))
   const more = data && random === 0 ? await moreRows(candidate, data, rowsForNoise(before, few[0]), few.length) : []

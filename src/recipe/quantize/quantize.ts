@@ -57,7 +57,7 @@ async function quantizeProven(model: Model, options: QuantizeOptions): Promise<Q
     (await quantizeMeasured(model, left.passes.size === 0 ? options : others, left)) ??
     (await quantizeMeasured(model, others, left, true))!
   const provable = async (without: LeftOut) => (await floatStart(model, options, without)).provable
-  return leavingOut(model, work, provable, samplesOf(options))
+  return leavingOut(model, work, provable, samplesOf(model, options))
 }
 
 /** Models that run at a time: two that are compared, or one that answers and the pair of it and another. */
@@ -176,7 +176,8 @@ interface Original {
   readonly expected: Promise<Expected>
 }
 
-const samplesOf = ({ data, seed }: QuantizeOptions): SampleOptions => ({
+const samplesOf = (model: Model, { data, seed }: QuantizeOptions): SampleOptions => ({
+  model,
   data,
   seed,
   ...(data && data.rows > 1 ? FEW_SAMPLES : {}),
@@ -185,7 +186,7 @@ const samplesOf = ({ data, seed }: QuantizeOptions): SampleOptions => ({
 function askOriginal(sessions: OpenSessions, model: Model, options: QuantizeOptions): Original {
   const { file } = options
   const opening = sessions.open(model, file === undefined ? {} : { file })
-  const expected = opening.then((session) => expectedOf(session, samplesOf(options)))
+  const expected = opening.then((session) => expectedOf(session, samplesOf(model, options)))
   expected.catch(() => {})
   return { opening, expected }
 }
