@@ -168,11 +168,21 @@ function requireInputs(table: Table, wishes: RoleWishes): LooseArray[] {
         where: table.path,
         hint:
           `It has ${listNames(names)}.${didYouMean(input.name, unclaimed)} ` +
-          `Rename a field to "${input.name}" (${input.dtype}${input.shape ? ` ${shapeText(input.shape)}` : ''}), or use a dataset.json with "rename", or with "constants" for what is the same in every row (a weight, a rate).`,
+          `Rename a field to "${input.name}" (${input.dtype}${input.shape ? ` ${shapeText(input.shape)}` : ''})${inColumns(table, input)}, or use a dataset.json with "rename", or with "constants" for what is the same in every row (a weight, a rate).`,
       })
     }
   }
   return constants
+}
+
+/** That columns of single values may make up an input of several numbers a row, where a table has as many of them. */
+function inColumns({ path, columns }: Table, { name, dtype, shape }: InputWish): string {
+  const [width, ...more] = shape?.slice(1) ?? []
+  if (typeof width !== 'number' || width < 2 || more.length > 0 || path.toLowerCase().endsWith('.npz')) return ''
+  const parts = columns.filter(
+    (column) => column.rowShape.length === 0 && (column.dtype === 'string') === (dtype === 'string'),
+  )
+  return parts.length < width ? '' : `, or the ${width} columns that make it up to "${name}0" … "${name}${width - 1}"`
 }
 
 function checkInput(table: Table, column: TableColumn, input: InputWish): void {

@@ -124,6 +124,16 @@ describe('csv', () => {
     expect(wide.columns.x).toEqual({ dtype: 'float32', dims: [2, 2], data: Float32Array.of(0.5, 7, 1.5, 8) })
   })
 
+  test('columns that may make up one input of several are told to be numbered', async () => {
+    const file = await write('mixed.csv', 'age,income,colour\n30,2.5,red\n40,3.5,blue\n')
+    const colour = { name: 'colour', dtype: 'string', shape: [null, 1] } as const
+    const wanting = (width: number) =>
+      openDataset(file, { inputs: [{ name: 'num', dtype: 'float32', shape: ['n', width] }, colour] })
+    const hint = expect.stringContaining('or the 2 columns that make it up to "num0" … "num1", or use a dataset.json')
+    await expect(wanting(2)).rejects.toMatchObject({ hint })
+    await expect(wanting(3)).rejects.not.toMatchObject({ hint: expect.stringContaining('make it up') })
+  })
+
   test('small and large whole numbers in columns of their own fill an input of whole numbers', async () => {
     const file = await write('ids-wide.csv', 'n0,n1,label\n1,9007199254740991,1\n2,8,0\n')
     const inputs = [{ name: 'n', dtype: 'int64', shape: ['rows', 2] }] as const
