@@ -87,6 +87,25 @@ test.each(Object.values(reports).flatMap((report) => [60, 80].map((width) => [re
   },
 )
 
+const side = { version: 'v1', digest: `sha256:${'0'.repeat(64)}`, signatures: ['a key of somebody', 'another key'] }
+test.each([
+  {
+    ...{ kind: 'doctor', version: 1, whetstone: '0.1.0', int8: LONG, web: null },
+    machine: { cpu: LONG, cores: 2, runtime: 'r', node: 'n', os: 'o', memoryBytes: 1 },
+  },
+  {
+    ...{ kind: 'rollout', version: 1, name: 'm', state: 'promoted', base: side, candidate: side, reason: LONG },
+    ...{ started: '2026-05-01T12:30', ended: '2026-05-02T12:30', verdict: 'pass', path: [], alarms: {}, pairs: 1 },
+    ...{ discordant: {}, failures: {}, proofs: {}, incident: `i-${'1'.repeat(40)}`, eValue: 1, labelled: 0 },
+    settings: { mode: 'canary', share: 0.1, maxSlowdown: null },
+  },
+])('facts of a report of kind $kind end with a word where a terminal of 60 columns ends', (report) => {
+  const lines = renderTerminal(report as unknown as Report, { color: false, width: 60 }).split('\n')
+  expect(lines.filter((line) => line.length > 60)).toEqual([])
+  const flat = lines.map((line) => line.trim()).join(' ')
+  expect(flat.split(LONG)).toHaveLength(JSON.stringify(report).split(LONG).length)
+})
+
 test('a verdict keeps its colour and its sentence the weight where it goes on', () => {
   const [first, second] = headline(LONG, { color: true, width: 60 }, { verdict: 'pass', grade: 'proven' })
   const esc = String.fromCharCode(27)

@@ -2,7 +2,7 @@ import type { DriftReport, DrillReport, IncidentReport, IncidentsReport, Rollout
 import { ALARM_WORDS, evidenceLines, evidenceNumber, sideText, stepsLeft } from '../incident-text.ts'
 import { count, minute, namedShare, percent, plural } from '../words.ts'
 import { section } from './section.ts'
-import { headline, paint, type Style, textTable, verdictWord, wrap } from './table.ts'
+import { fact, headline, paint, type Style, textTable, verdictWord, wrap } from './table.ts'
 
 /** How a rollout stands, on what evidence, and by which rules. */
 export function rollout(report: RolloutReport, style: Style): string {
@@ -19,10 +19,14 @@ export function rollout(report: RolloutReport, style: Style): string {
     ...wrap(report.reason, style.width),
     '',
     `verdict    ${verdictWord(report.verdict, null, style)}`,
-    `state      ${state}, started ${minute(report.started)}${report.ended ? `, ended ${minute(report.ended)}` : ''}`,
-    `baseline   ${sideText(base)}`,
-    `candidate  ${sideText(candidate)}`,
-    ...(report.incident ? [`incident   ${report.incident}`] : []),
+    ...fact(
+      'state',
+      `${state}, started ${minute(report.started)}${report.ended ? `, ended ${minute(report.ended)}` : ''}`,
+      style,
+    ),
+    ...fact('baseline', sideText(base), style),
+    ...fact('candidate', sideText(candidate), style),
+    ...(report.incident ? fact('incident', report.incident, style) : []),
     ...section('seen', evidenceLines(report), style),
     ...section(
       'rules',
@@ -46,12 +50,15 @@ export function incident(report: IncidentReport, style: Style): string {
       style,
     ),
     ...wrap(report.what, style.width),
-    acknowledged
-      ? `acknowledged by ${acknowledged.by}, ${minute(acknowledged.at)}${acknowledged.note ? `: ${acknowledged.note}` : ''}`
-      : paint('yellow', 'not acknowledged', style),
+    ...(acknowledged
+      ? wrap(
+          `acknowledged by ${acknowledged.by}, ${minute(acknowledged.at)}${acknowledged.note ? `: ${acknowledged.note}` : ''}`,
+          style.width,
+        )
+      : [paint('yellow', 'not acknowledged', style)]),
     '',
-    `baseline   ${sideText(report.base)}`,
-    `candidate  ${sideText(report.candidate)}`,
+    ...fact('baseline', sideText(report.base), style),
+    ...fact('candidate', sideText(report.candidate), style),
     ...section('seen', evidenceLines(report), style),
     ...section(
       'answered',

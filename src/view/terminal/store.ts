@@ -1,7 +1,7 @@
 import type { CollectionReport, HistoryReport, VerificationReport, VersionReport } from '../../report/index.ts'
 import { bytes, count, minute, plural, shortDigest } from '../words.ts'
 import { whole } from './section.ts'
-import { paint, type Style, textTable, verdictWord } from './table.ts'
+import { fact, paint, type Style, textTable, verdictWord } from './table.ts'
 
 const pushedAt = (iso: string | null) => (iso === null ? '–' : minute(iso))
 
@@ -18,8 +18,14 @@ export function version(report: VersionReport, style: Style): string {
     ...(report.pushed ? [`pushed     ${pushedAt(report.pushed)}`] : []),
     ...(report.wroteTo ? [`written to ${report.wroteTo}`] : []),
     `verdict    ${report.verdict === null ? 'none: no report judges it' : verdictWord(report.verdict, report.grade, style)}`,
-    `from       ${report.lineage ? lineageText(report.lineage) : 'nothing is known of its parent'}`,
-    `signed     ${report.signatures.length === 0 ? 'no' : report.signatures.map(({ what, key }) => `${what} by key ${key.slice(0, 12)}`).join(', ')}`,
+    ...fact('from', report.lineage ? lineageText(report.lineage) : 'nothing is known of its parent', style),
+    ...fact(
+      'signed',
+      report.signatures.length === 0
+        ? 'no'
+        : report.signatures.map(({ what, key }) => `${what} by key ${key.slice(0, 12)}`).join(', '),
+      style,
+    ),
     ...whole(
       'evidence',
       report.evidence.map(({ path, sentence, verdict }) => `${path}: ${sentence ?? verdict ?? 'no verdict'}`),

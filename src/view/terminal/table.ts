@@ -91,6 +91,13 @@ export function wrap(text: string, width: number): readonly string[] {
   return lines
 }
 
+/** Where the facts of a list begin that have a name each. */
+const NAMES = 11
+
+/** A fact behind its name, broken between words where the terminal ends; what goes on stays beside the names. */
+export const fact = (name: string, text: string, { width }: Style): readonly string[] =>
+  wrap(text, width - NAMES).map((line, i) => `${(i === 0 ? name : '').padEnd(NAMES)}${line}`.trimEnd())
+
 const CODES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, blue: 34 } as const
 
 /** Text in a colour or weight, where the terminal has them. */
