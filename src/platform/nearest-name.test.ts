@@ -6,6 +6,14 @@ test('names that share no letter are no slips of one another', () => {
   expect(nearestName('x', ['a', 'X'])).toBe('X')
 })
 
+test('words that have half of their letters in common by chance are no slips of one another', () => {
+  expect(nearestName('features', ['faults', 'rows'])).toBeUndefined()
+  expect(nearestName('comparison', ['compare', 'compile'])).toBe('compare')
+  expect(nearestName('benchmark', ['bench', 'batch'])).toBe('bench')
+  expect(nearestName('labels', ['latency', 'label'])).toBe('label')
+  expect(nearestName('quick', ['quiet'])).toBeUndefined()
+})
+
 test.each([
   ['jsn', 'json'],
   ['time-budget', 'time'],

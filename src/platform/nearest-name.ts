@@ -12,21 +12,31 @@ export function editDistance<T>(from: readonly T[], to: readonly T[]): number {
   return previous[to.length]!
 }
 
+/** Letters at the beginning that are no chance. */
+const LONG = 4
+
 /**
  * The name among `known` that is fewest edits away from `asked`, letter case aside, where it is near enough to be a
- * slip: one letter, or at most half of them after the same first one, since slips seldom begin a word; else the longest
- * that begins with the words asked for, or that they begin with, as `time` for `time-budget`.
+ * slip: one letter, or a third of them after the same first one, since slips seldom begin a word, or half of them
+ * where a long first half is the same, as `compare` for `comparison`; else the longest that begins with the words asked for, or
+ * that they begin with, as `time` for `time-budget`.
  */
 export function nearestName(asked: string, known: readonly string[]): string | undefined {
   const wanted = [...asked.toLowerCase()]
   let nearest: string | undefined
-  let least = Math.max(1, Math.floor(wanted.length / 2)) + 1
+  let least = Number.POSITIVE_INFINITY
+  const half = Math.ceil(wanted.length / 2)
   for (const name of known) {
     const letters = [...name.toLowerCase()]
-    const edits = editDistance(wanted, letters)
+    const edits = Math.min(
+      editDistance(wanted, letters),
+      sorted(wanted) === sorted(letters) ? 1 : Number.POSITIVE_INFINITY,
+    )
+    const sameHalf = half >= LONG && wanted.slice(0, half).join('') === letters.slice(0, half).join('')
+    const limit = letters[0] === wanted[0] ? Math.max(1, Math.floor(wanted.length / (sameHalf ? 2 : 3))) : 1
     // Names of one letter have nothing in common that a slip could have left.
     const alike = edits < Math.max(wanted.length, letters.length)
-    if (alike && edits < least && (edits <= 1 || letters[0] === wanted[0])) [nearest, least] = [name, edits]
+    if (alike && edits <= limit && edits < least) [nearest, least] = [name, edits]
   }
   if (nearest !== undefined) return nearest
   const begins = (long: string, short: string) => long.toLowerCase().startsWith(`${short.toLowerCase()}-`)
@@ -34,6 +44,9 @@ export function nearestName(asked: string, known: readonly string[]): string | u
     .filter((name) => name !== '' && (begins(asked, name) || begins(name, asked)))
     .reduce<string | undefined>((best, name) => (best && best.length >= name.length ? best : name), undefined)
 }
+
+/** Letters in another order are one slip. */
+const sorted = (letters: readonly string[]) => [...letters].sort().join('')
 
 /** `did you mean "x"? `, the beginning of a hint; empty where no name is near. */
 export function didYouMean(asked: string, known: readonly string[]): string {
