@@ -11,7 +11,7 @@ const learnedModel = object({
   /** Multiply-accumulates of one row; null where a size is open. */
   macs: nullable(integer),
   bytes: integer,
-  /** Median of a run of one row, the two models by turns; null where it was not timed. */
+  /** Median of a run of one row, the two models by turns; of a run that holds exactly several, its share; null where it was not timed. */
   p50Ms: nullable(number),
   /** On the rows of the proof; null where they have no labels. */
   metric: nullable(number),
@@ -35,7 +35,7 @@ const learningCost = object({
   /** Seconds of training, all runs of it together. */
   seconds: number,
   steps: integer,
-  /** Runs of the trained model after which the time that it saves makes up for the training; null where it saves none that can be told. */
+  /** Rows answered by the trained model after which the time that it saves makes up for the training; null where it saves none that can be told. */
   breakEvenAnswers: nullable(integer),
   /** Seconds of one core that a million answers save. */
   savedSecondsPerMillion: nullable(number),

@@ -1,10 +1,11 @@
+import type { Dataset } from '../../data/index.ts'
 import type { CompareOptions } from '../../evaluate/index.ts'
 import { countParameters, type Model } from '../../ir/index.ts'
 import { modelBytes, modelDigest, oldestRuntime } from '../../onnx/index.ts'
 import type { ComparisonReport, LearnedModel } from '../../report/index.ts'
 import { bench } from '../judge/bench.ts'
 import { compareModels } from '../judge/compare.ts'
-import { type LearningRows, type ProofOptions, rowMacs } from './proof-rows.ts'
+import { type LearningRows, type ProofOptions, rowMacs, rowsOfRun } from './proof-rows.ts'
 
 /** The largest accepted loss, in units of the metric, unless said: one point. */
 export const DEFAULT_MARGIN = 0.01
@@ -14,7 +15,7 @@ export interface LearningProof {
   readonly comparison: ComparisonReport
   readonly sides: readonly [LearnedModel, LearnedModel]
   readonly speedup: number | null
-  /** Milliseconds that a run is shorter; null where none was timed or the interval of the ratio holds 1. */
+  /** Milliseconds that a row takes less; null where none was timed or the interval of the ratio holds 1. */
   readonly savedMs: number | null
 }
 
@@ -50,19 +51,8 @@ export async function learningProof(
           ],
           { data: rows.prove, maxSeconds: SECONDS, seed: options.seed ?? 0, signal: options.signal },
         )
-  const side = (i: 0 | 1, metric: number | null): LearnedModel => {
-    const { path, model } = models[i]
-    return {
-      path,
-      digest: modelDigest(model),
-      parameters: countParameters(model).count,
-      macs: rowMacs(model, rows.prove),
-      bytes: modelBytes(model),
-      p50Ms: latency?.models[i]?.p50Ms ?? null,
-      metric,
-      runtime: oldestRuntime(model),
-    }
-  }
+  const side = (i: 0 | 1, metric: number | null) =>
+    learnedModel(models[i], rows.prove, latency?.models[i]?.p50Ms ?? null, metric)
   const [ratio] = latency?.ratios ?? []
   const sides = [side(0, comparison.base.value), side(1, comparison.candidate.value)] as const
   const [before, after] = sides.map(({ p50Ms }) => p50Ms)
@@ -72,5 +62,28 @@ export async function learningProof(
     sides,
     speedup: ratio ? 1 / ratio.median : null,
     savedMs: told && before && after ? before - after : null,
+  }
+}
+
+/**
+ * What a report on learning says of one of its models.
+ *
+ * @param runMs Milliseconds of a run, which may hold several rows; null where it was not timed.
+ */
+export function learnedModel(
+  { path, model }: { readonly path: string; readonly model: Model },
+  rows: Dataset,
+  runMs: number | null,
+  metric: number | null,
+): LearnedModel {
+  return {
+    path,
+    digest: modelDigest(model),
+    parameters: countParameters(model).count,
+    macs: rowMacs(model, rows),
+    bytes: modelBytes(model),
+    p50Ms: runMs === null ? null : runMs / rowsOfRun(model, rows),
+    metric,
+    runtime: oldestRuntime(model),
   }
 }

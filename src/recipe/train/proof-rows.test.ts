@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
 import { memoryDataset } from '../../data/index.ts'
+import { parseModel } from '../../ir/index.ts'
+import { learnedModel } from './learning-proof.ts'
 import { rowsToProve } from './proof-rows.ts'
 
 const rows = (from: number, count: number) =>
@@ -25,4 +27,20 @@ test('copies of a row are learned from or prove, not both', async () => {
   expect([train.length, select.length, prove.rows]).toEqual([24, 4, 12])
   for (const row of [...train, ...select]) expect([...train, ...select]).toContain((row + 20) % 40)
   expect(notes.join()).toMatch(/^20 of 40 rows hold the inputs of an earlier row/)
+})
+
+test('figures of a model that takes exactly several rows are of one of them', async () => {
+  const model = (rows: string) =>
+    parseModel(
+      `<ir_version: 8, opset_import: ["" : 13]> g (float[${rows},1] x) => (float[${rows},2] y)
+       <float[1,2] w = {1, 2}> { y = MatMul(x, w) }`,
+    )
+  const data = await memoryDataset(
+    { x: { dtype: 'float32', dims: [8, 1], data: new Float32Array(8) } },
+    { inputs: [{ name: 'x', dtype: 'float32', shape: [4, 1] }] },
+  )
+  const of = (rows: string) => learnedModel({ path: 'm', model: model(rows) }, data, 6, null)
+  expect(of('4')).toMatchObject({ p50Ms: 1.5, macs: 2 })
+  expect(of('N')).toMatchObject({ p50Ms: 6, macs: 2 })
+  expect(of('1')).toMatchObject({ p50Ms: 6, macs: 2 })
 })

@@ -90,10 +90,15 @@ export function rowTypes(model: Model, data: Dataset): ReadonlyMap<string, Value
 
 /** Multiplications of one row: of a run that holds exactly several, its share. Null where shapes are unknown. */
 export function rowMacs(model: Model, data: Dataset): number | null {
+  const macs = countMacs(model, rowTypes(model, data))
+  return macs === null ? null : Math.round(macs / rowsOfRun(model, data))
+}
+
+/** How many rows a run of one holds: several where the model takes exactly so many. */
+export function rowsOfRun(model: Model, data: Dataset): number {
   const types = rowTypes(model, data)
   const inputs = model.graph.inputs.map(({ name }) => ({ name, shape: tensorShape(types.get(name)) ?? null }))
-  const macs = countMacs(model, types)
-  return macs === null ? null : Math.round(macs / (fixedRows(inputs, data) ?? 1))
+  return fixedRows(inputs, data) ?? 1
 }
 
 /**
