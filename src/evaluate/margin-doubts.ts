@@ -1,4 +1,4 @@
-import type { ComparisonReport } from '../report/index.ts'
+import { type ComparisonReport, grouped } from '../report/index.ts'
 
 /** Share of the baseline's error below which hardly any change keeps a margin. */
 const HARDLY_ANYTHING = 0.01
@@ -8,7 +8,7 @@ const HARDLY_ANYTHING = 0.01
  * nothing. Said where it may be what keeps a candidate from passing.
  */
 export function marginDoubts(
-  { verdict, labelled, higherIsBetter, base, metric }: Omit<ComparisonReport, 'sentence' | 'story'>,
+  { verdict, labelled, higherIsBetter, base, metric, n }: Omit<ComparisonReport, 'sentence' | 'story'>,
   margin: number,
 ): readonly string[] {
   const { value } = base
@@ -16,6 +16,6 @@ export function marginDoubts(
     return []
   const digits = (number: number, count: number) => String(Number(number.toPrecision(count)))
   return [
-    `The margin of ${digits(margin, 3)} is in the units of ${metric}, of which the baseline has ${digits(value, 3)}: ${digits((100 * margin) / value, 2)} % more would be too much. Say what you would accept, such as --margin ${digits(HARDLY_ANYTHING * value, 2)} for 1 %.`,
+    `The margin of ${digits(margin, 3)} is in the units of ${metric}, of which the baseline has ${digits(value, 3)} on ${n === 1 ? 'the row' : `the ${grouped(n)} rows`} judged: ${digits((100 * margin) / value, 2)} % more would be too much. Say what you would accept, such as --margin ${digits(HARDLY_ANYTHING * value, 2)} for 1 %.`,
   ]
 }

@@ -9,7 +9,12 @@ import {
   provePortable,
   saturationOf,
 } from '../recipe/index.ts'
-import { type CandidateResult, type OptimizationReport, runtimeInWords } from '../report/index.ts'
+import {
+  type CandidateResult,
+  type ComparisonReport,
+  type OptimizationReport,
+  runtimeInWords,
+} from '../report/index.ts'
 import type { Choice } from './choose.ts'
 import { roughSpeed } from './disturbed.ts'
 import { frontOf } from './front.ts'
@@ -140,13 +145,22 @@ async function reportFrom(findings: Findings, chosen: Built | null): Promise<Opt
   }
 }
 
-/** Whether labels or margin may be meant otherwise, as the largest of the comparisons shows, and any that did not pass. */
-function doubtsOf({ choice, pool, data, options }: Findings): readonly string[] {
+/** Whether labels or margin may be meant otherwise, as the largest of the comparisons shows, and of those that did not pass. */
+export function doubtsOf({
+  choice,
+  pool,
+  data,
+  options,
+}: Pick<Findings, 'choice' | 'pool' | 'data' | 'options'>): readonly string[] {
   const { select, prove } = pool.bench.rows
   const judged = [choice.proof, ...pool.trials.map(({ comparison }) => comparison)].filter((one) => one !== null)
   if (judged.length === 0) return []
-  const largest = judged.reduce((most, one) => (one.n > most.n ? one : most))
-  const failed = judged.find(({ verdict }) => verdict !== 'pass')
+  const largestOf = (some: readonly ComparisonReport[]) => some.reduce((most, one) => (one.n > most.n ? one : most))
+  const failed = judged.filter(({ verdict }) => verdict !== 'pass')
   const all = Math.min(select.indices.length, prove.indices.length)
-  return [...labelDoubts(largest, data.classNames, all), ...(failed ? marginDoubts(failed, options.margin) : [])]
+  return [
+    ...labelDoubts(largestOf(judged), data.classNames, all),
+    // Of the most rows, as the score of the baseline beside it is.
+    ...(failed.length > 0 ? marginDoubts(largestOf(failed), options.margin) : []),
+  ]
 }
