@@ -165,7 +165,7 @@ export function withNoise(spec: CandidateSpec, noiseBudget: number, measuredCost
   return {
     ...spec,
     id: `${spec.id}-quiet${decibels}`,
-    words: `${spec.words}, float where that keeps roundings ${decibels} dB below the signal at the least cost`,
+    words: `${spec.words}, float where it costs least, until the roundings, each foretold alone, add up to ${decibels} dB`,
     measuredCosts,
     // Few digits: the budget is part of the recipe, and nothing hangs on more.
     noiseBudget: Number(noiseBudget.toPrecision(4)),

@@ -36,7 +36,7 @@ export async function leaveOutSpare(pool: Pool, budget: Budget): Promise<void> {
     if (spared.gone === before) continue
     before = spared.gone
     const { spec } = best.built
-    const words = `${spec.words}, without ${spared.gone} of ${spared.of} channels, which the others stand in for up to noise ${decibels} dB below the signal`
+    const words = `${spec.words}, without ${spared.gone} of ${spared.of} channels, which the others stand in for: foretold at ${decibels} dB or more`
     const trial = await granted(budget, what, () => pool.build({ ...spec, id: `${spec.id}-${base}`, words, base }))
     if (!trial) return
     if (spared.whole.length > 0) trial.result = { ...trial.result, whole: [...spared.whole] }
