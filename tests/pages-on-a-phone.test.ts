@@ -18,6 +18,17 @@ const report = {
   rows: { calibrate: 1, select: 1, prove: 2 },
   candidates: [
     {
+      id: 'a',
+      recipe: 'r',
+      bytes: 3,
+      p50Ms: 1,
+      speedup: 1,
+      ratio: null,
+      verdict: 'inconclusive',
+      metric: 1,
+      sqnrDb: 4,
+    },
+    {
       ...{
         id: 'int8',
         recipe: 'lossless, then static int8 where integers pay here, full ranges',
@@ -64,13 +75,19 @@ describe.skipIf(findChromium() === null)('in a browser', () => {
         const { documentElement } = frame.contentDocument
         const cells = [...frame.contentDocument.querySelectorAll('tr.chosen td')].map((cell) => cell.getBoundingClientRect())
         const right = Math.max(...cells.map((cell) => cell.right))
-        resolve({ page: documentElement.scrollWidth, first: cells[0].width, right })
+        const badge = [...frame.contentDocument.querySelectorAll('td .badge')].find((one) => one.innerText === 'inconclusive')
+        resolve({ page: documentElement.scrollWidth, first: cells[0].width, right, lines: Math.round(badge.clientHeight / parseFloat(getComputedStyle(badge).lineHeight)) })
       }
       document.body.append(frame)
     })`
-    const found = (await tab.evaluate(measure, 'measuring a page')) as Record<'page' | 'first' | 'right', number>
+    const found = (await tab.evaluate(measure, 'measuring a page')) as Record<
+      'page' | 'first' | 'right' | 'lines',
+      number
+    >
     await tab.close()
     expect(found.page).toBeLessThanOrEqual(width)
+    // A verdict is one word, on one line.
+    expect(found.lines).toBe(1)
     // Speed and size of a candidate are seen without moving its table.
     expect(found.right).toBeLessThanOrEqual(width)
     // What was done to a candidate is read as sentences, not as a column of words.
