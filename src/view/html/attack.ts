@@ -58,7 +58,7 @@ ${alarms(stands)}
 <div class="tiles">
 <div class="tile"><b>${right}</b><span>right untouched: ${count(clean.correct)} of ${plural(clean.n, 'row')}</span></div>
 <div class="tile"><b>${stood}</b><span>still right after every attack: ${count(robust.correct)}</span></div>
-<div class="tile"><b>${report.norm === 'linf' ? 'L∞' : 'L2'} ${report.eps}</b><span>${report.norm === 'linf' ? 'the most that each value may change' : 'the most that the row may change in length'}, within ${report.range[0]} to ${report.range[1]}</span></div>
+<div class="tile"><b>${report.norm === 'linf' ? 'L∞' : 'L2'} ${report.eps}</b><span>${report.norm === 'linf' ? 'the most that each value may change' : 'the most that the row may change in length'}, within ${report.range.join(' to ').replaceAll('-', '−')}</span></div>
 </div>
 <h2>Attack by attack</h2>
 <p class="soft">Each attack ran alone on every row that is right untouched. Fewer rows left is a stronger attack; what counts is the last line.</p>

@@ -40,7 +40,7 @@ export function comparisonPage(report: ComparisonReport, { pictures, saliency }:
 <div class="story">${story.length > 0 ? story.map((paragraph) => html`<p>${paragraph}</p>`) : html`<p>${report.sentence}</p>`}</div>
 ${tiles(report)}
 ${gate && html`<h2>The gate</h2><p>${gateSentence(gate)}</p>${gateTable(gate)}`}
-${forest(allLines(report), `Difference in ${report.metric}, new minus old, with its interval: the whole set first, then groups. The dashed line is the loss that is still acceptable; a line wholly right of it is proven to lose less, one in the shaded zone loses more, one that crosses it is undecided.`, unitOf(report))}
+${forest(allLines(report), `Difference in ${report.metric}, new minus old, with its interval: the whole set first, then groups. The dashed line is the loss that is still acceptable; a line wholly right of it is proven to lose less, one in the shaded zone loses more, one that crosses it is undecided, or red where the loss seen reaches the margin and is no chance.`, unitOf(report))}
 ${(report.flipRates || report.flips) && html`<h2>Answers that changed</h2>${flipBars(report)}${flippedRows(report, pictures, saliency)}`}
 ${classes.length > 0 && !repeats(classes, report.slices) && html`<h2>By class</h2>${forest(classes.flatMap(lineOf), 'The same for the rows of each class of the labels.', unitOf(report))}<details><summary>The classes as a table</summary>${sliceTable(classes, 'Class')}</details>`}
 ${report.slices.length > 0 && html`<h2>By group</h2>${sliceTable(report.slices, 'Group')}${everySlice(report)}`}
