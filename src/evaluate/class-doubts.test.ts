@@ -11,9 +11,11 @@ test('classes without rows and with few are named; (1/2)^4 is more than 0.05, (1
   const classes = [classOf('a', 200), classOf('b', 5), classOf('c', 4), classOf('d', 0)]
   expect(classDoubts({ classes, alpha: 0.05 })).toEqual([
     'One class has no row here, so nothing is known of it: d.',
-    'One class has at most 4 rows, which would hardly show it if half of the answers to it were lost: c (4).',
+    'One class has at most 4 rows, which would hardly show it if half of the answers to it were lost: c (4 rows).',
   ])
-  expect(classDoubts({ classes, alpha: 0.01 })[1]).toMatch(/2 classes have at most 6 rows, .*: b \(5\), c \(4\)\.$/)
+  expect(classDoubts({ classes, alpha: 0.01 })[1]).toMatch(
+    /2 classes have at most 6 rows, .*: b \(5 rows\), c \(4 rows\)\.$/,
+  )
 })
 
 test('many are counted; rows of one class alone are told elsewhere, and without classes there is nothing to say', () => {

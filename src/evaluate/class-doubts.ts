@@ -24,7 +24,7 @@ export function classDoubts({ classes = [], alpha }: Pick<ComparisonReport, 'cla
     ...(few.length === 0
       ? []
       : [
-          `${few.length === 1 ? 'One class has' : `${grouped(few.length)} classes have`} at most ${grouped(most)} rows, which would hardly show it if half of the answers to ${few.length === 1 ? 'it' : 'one'} were lost: ${listed(few.map(({ name, n }) => `${name} (${grouped(n)})`))}.`,
+          `${few.length === 1 ? 'One class has' : `${grouped(few.length)} classes have`} at most ${grouped(most)} rows, which would hardly show it if half of the answers to ${few.length === 1 ? 'it' : 'one'} were lost: ${listed(few.map(({ name, n }) => `${name} (${n === 1 ? '1 row' : `${grouped(n)} rows`})`))}.`,
         ]),
   ]
 }

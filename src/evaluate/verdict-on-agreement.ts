@@ -79,7 +79,11 @@ function clustersAmong(rows: readonly number[], scored: ScoredRows): AgreeingClu
 
 function warningsOf(verdict: Verdict, { changed, different }: AgreementCounts, scores: readonly string[]): string[] {
   const undirected =
-    verdict === 'pass' ? [] : ['Without labels a changed answer has no direction: it may be better or worse.']
+    verdict === 'pass'
+      ? []
+      : [
+          'Without labels a changed answer has no direction: it may be better or worse. A column of right answers, if there is one, is named with --label NAME.',
+        ]
   if (changed === null || different === 0 || scores.length === 0) return undirected
   return [
     ...undirected,

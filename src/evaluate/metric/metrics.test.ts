@@ -244,6 +244,13 @@ test('metrics by name, and a user’s own', () => {
   } catch (error) {
     expect((error as UserError).hint).toMatch(/did you mean "exact-match"/)
   }
+  for (const name of ['accuracy', 'acuracy', 'Acc'])
+    try {
+      metricNamed(name)
+      expect.unreachable()
+    } catch (error) {
+      expect((error as UserError).hint, name).toMatch(/^the name here is "top1"/)
+    }
   expect(() => metricNamed('toString')).toThrow(UserError)
   const own = { name: 'mine', higherIsBetter: true, score: () => 1 }
   expect(asMetric(own, 'metric.mjs')).toBe(own)

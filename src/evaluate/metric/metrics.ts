@@ -1,4 +1,4 @@
-import { didYouMean, UserError } from '../../platform/index.ts'
+import { didYouMean, nearestName, UserError } from '../../platform/index.ts'
 import { outputTexts } from '../outputs/row-outputs.ts'
 import { balancedAccuracy, type ClassOptions, classOutputName, macroF1, topK } from './classification.ts'
 import { detectionNamed } from './detection.ts'
@@ -76,7 +76,9 @@ export function metricNamed(name: string, options: MetricOptions = {}): Metric {
   if (name.startsWith('detection:')) return detectionNamed(name.slice('detection:'.length))
   const known = Object.keys(metrics)
   const spelled = name.toLowerCase().replaceAll(/[_ ]/g, '-')
-  const meant = Object.hasOwn(OTHER_NAMES, spelled) ? OTHER_NAMES[spelled] : undefined
+  // `accuraccy` is nearer to what others call it than to any name here.
+  const elsewhere = nearestName(spelled, [...known, ...Object.keys(OTHER_NAMES)])
+  const meant = elsewhere !== undefined && Object.hasOwn(OTHER_NAMES, elsewhere) ? OTHER_NAMES[elsewhere] : undefined
   throw new UserError('bad-argument', `there is no metric "${name}"`, {
     where: '--metric',
     hint: `${meant ? `the name here is "${meant}"; ` : didYouMean(name, known)}known: ${known.join(', ')}, detection:yolox and other decoders, or the path of a metric.mjs`,
