@@ -54,6 +54,11 @@ describe('a model that takes exactly so many rows at a time', () => {
     return { model, report, weights }
   }
 
+  test('without residual blocks, a student is told of by its channels alone', async () => {
+    const { report } = await distil(network('N'), await labelled(), { ...settings, width: 0.5, epochs: 1 })
+    expect(report.recipe).toBe('2 of 4 channels, the most important by taylor')
+  })
+
   test('learns in the steps of the same model with an open batch, and takes as many rows still', async () => {
     const open = await taught('N')
     for (const rows of ['1', '5']) {

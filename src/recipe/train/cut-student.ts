@@ -55,14 +55,14 @@ export async function cutStudent(
       options: { blocks: dropped.map(({ add }) => add.outputs[0]!) },
     })
   }
-  const words = [`${blocks.length - dropped.length} of ${blocks.length} residual blocks`]
+  const words = blocks.length === 0 ? [] : [`${blocks.length - dropped.length} of ${blocks.length} residual blocks`]
   if (resolution < 1) {
     const times = Math.log2(1 / resolution)
     checkGrid(trail.model, times, data)
     trail = await advance(trail, { pass: 'halveGrid', options: { times } })
     words.push(`${resolution} of the resolution behind the first convolution`)
   }
-  if (width === 1) return { trail, recipe: words.join(', ') }
+  if (width === 1) return { trail, recipe: words.join(', ') || 'all of the teacher' }
   const channels = channelGroups(trail.model, rowTypes(trail.model, data))
   if (channels.groups.length === 0)
     throw new UserError('unsupported', 'no channel of this model can be removed', {
