@@ -48,6 +48,30 @@ test('every format holds the same answers, one a row', async () => {
   expect(table.map(({ y }) => y)).toEqual(answers)
 })
 
+test('a class that the data know by name is answered by name, where there are texts', async () => {
+  bench.model(
+    'three.onnx',
+    'g (float[N,3] x) => (float[N,3] scores, float[N,1] other) <int64[1] axes = {1}> { scores = Identity(x)  other = ReduceSum(x, axes) }',
+  )
+  mkdirSync(bench.path('named'))
+  writeFileSync(bench.path('named/rows.jsonl'), '{"x":[0,2,1]}\n{"x":[5,2,1]}\n')
+  const names = ['ant', 'bee', 'cow']
+  writeFileSync(bench.path('named/dataset.json'), JSON.stringify({ files: 'rows.jsonl', classNames: names }))
+  const outputs = []
+  for (const format of ['jsonl', 'parquet', 'npz']) {
+    const { stdout } = await bench.whet('predict', 'three.onnx', '--data', 'named', '-o', `named.${format}`, '--json')
+    outputs.push(JSON.parse(stdout).outputs.map(({ name }: { name: string }) => name))
+  }
+  const [scores, named] = [
+    ['scores', 'other'],
+    ['scores', 'other', 'answer'],
+  ]
+  expect(outputs).toEqual([named, named, scores])
+  expect(lines('named.jsonl').map(({ answer }) => answer)).toEqual(['bee', 'ant'])
+  const table = await parquetReadObjects({ file: await asyncBufferFromFile(bench.path('named.parquet')) })
+  expect(table.map(({ answer }) => answer)).toEqual(['bee', 'ant'])
+})
+
 test('rows that were left out are named, and every format says which rows the answers are of', async () => {
   const broken = 7
   const images = bench.path('images')

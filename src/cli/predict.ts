@@ -22,7 +22,7 @@ import { wrongCall } from './wrong-call.ts'
 const SAFE_MS = 1000
 
 /** Raised when the files of a spool change: what an older version left is not gone on with. */
-const LAYOUT = 2
+const LAYOUT = 3
 
 export const predictVerb: Verb = {
   name: 'predict',
@@ -105,7 +105,10 @@ async function writeAnswers(
     const resumed = spool.rows
     const start = performance.now()
     let safe = start
-    for await (const rows of predictRows(session, data, { batch, from: spool.next, signal: context.signal })) {
+    // Arrays of NumPy hold no texts here, and the numbers beside them are there all the same.
+    const classNames = path.endsWith('.npz') ? undefined : data.classNames
+    const reading = { batch, from: spool.next, classNames, signal: context.signal }
+    for await (const rows of predictRows(session, data, reading)) {
       if (spool.rows === 0) spool.outputs = spooledOutputs(rows)
       format.add(spool, rows)
       spool.rows += rows.indices.length

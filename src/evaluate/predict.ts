@@ -1,9 +1,12 @@
 import type { Column, Dataset } from '../data/index.ts'
 import type { Feeds, Session } from '../engine/index.ts'
+import { isFloating } from '../ir/index.ts'
 import { measureBatchInvariance, sharedRunObstacle } from './batch-invariance.ts'
 import { feedsFrom, feedsOf, rowsPerRun } from './feeds/feeds.ts'
 import { rowsInRun } from './feeds/fixed-rows.ts'
-import { outputsByRow, type RowOutputs } from './outputs/row-outputs.ts'
+import { answerText } from './metric/classification.ts'
+import { isClassLike } from './outputs/class-like.ts'
+import { numbersOf, outputsByRow, type RowOutputs } from './outputs/row-outputs.ts'
 import { requireOwnAnswers } from './rows-in-company.ts'
 
 /** Answers to consecutive rows of a data set. */
@@ -15,16 +18,43 @@ export interface PredictedRows {
   readonly ids: Readonly<Record<string, Column>>
 }
 
+/** What the name of the class that a row was answered with is called, where class names are known. */
+const ANSWER = 'answer'
+
+/**
+ * A row's outputs, with the name of its top class behind them where one output alone has a score for each name, and
+ * nothing else is called so.
+ */
+function withAnswer(outputs: RowOutputs, names: readonly string[]): RowOutputs {
+  if (Object.hasOwn(outputs, ANSWER)) return outputs
+  const scores = Object.entries(outputs).filter(
+    ([name, value]) =>
+      isClassLike(name, outputs) && isFloating(value.dtype) && numbersOf(value).length === names.length,
+  )
+  if (scores.length !== 1) return outputs
+  return { ...outputs, [ANSWER]: { dtype: 'string', dims: [], data: [answerText(scores[0]![1], names)] } }
+}
+
 /**
  * The model's answers row by row, from row `from` on, in the order of the set; `batch` rows share a run. Nothing is
- * held but one batch.
+ * held but one batch. With `classNames`, by place, the outputs of a row may hold an `answer` besides.
  *
  * @throws UserError for rows that do not fit the model; the signal's reason where it is aborted.
  */
 export async function* predictRows(
   session: Session,
   data: Dataset,
-  { batch, from = 0, signal }: { readonly batch: number; readonly from?: number; readonly signal?: AbortSignal },
+  {
+    batch,
+    from = 0,
+    classNames,
+    signal,
+  }: {
+    readonly batch: number
+    readonly from?: number
+    readonly classNames?: readonly string[] | undefined
+    readonly signal?: AbortSignal
+  },
 ): AsyncGenerator<PredictedRows> {
   const indices = from === 0 ? {} : { indices: Array.from({ length: data.rows - from }, (_, i) => from + i) }
   const names = data.fields.filter(({ role, rowShape }) => role === 'id' && rowShape.length === 0)
@@ -32,9 +62,11 @@ export async function* predictRows(
     signal?.throwIfAborted()
     const fetched = await session.run(feedsOf(rows, session.inputs, data))
     const ids = names.flatMap(({ name }) => (rows.columns[name] ? [[name, rows.columns[name]] as const] : []))
+    const outputs = outputsByRow(fetched, rows.indices.length, rowsInRun(session.inputs, data, rows.indices.length))
+    const taken = names.some(({ name }) => name === ANSWER)
     yield {
       indices: rows.indices,
-      outputs: outputsByRow(fetched, rows.indices.length, rowsInRun(session.inputs, data, rows.indices.length)),
+      outputs: classNames && !taken ? outputs.map((row) => withAnswer(row, classNames)) : outputs,
       ids: Object.fromEntries(ids),
     }
   }
