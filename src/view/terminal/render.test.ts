@@ -37,6 +37,16 @@ test.each([
   expect(text).not.toContain('applied')
 })
 
+test('a recipe without steps is not said to have given the bytes of every step', () => {
+  const size = { nodes: 3, bytes: 10, digest: 'a' }
+  const report: RewriteReport = {
+    ...{ kind: 'rewrite', version: 1, passes: [], before: size, after: size, equivalence: null, replayed: true },
+  }
+  const text = renderTerminal(report, { color: false, width: 80 })
+  expect(text).toContain('the recipe has no steps: the model is as it came')
+  expect(text).not.toMatch(/every step|no pass/)
+})
+
 const LONG =
   'the outputs keep 15.7 dB on the 4 samples that were looked at, and 25 dB are what a model that stays close keeps'
 const reports = {

@@ -125,7 +125,8 @@ const isOpen = ({ shape }: Port) => shape?.some((size) => typeof size !== 'numbe
 const closed = ({ name, shape }: Port) =>
   `--shape ${name}=${shape!.map((size) => (typeof size === 'number' ? size : 1)).join()}`
 
-function answersKept({ equivalence, replayed }: RewriteReport): string {
+function answersKept({ equivalence, passes, replayed }: RewriteReport): string {
+  if (replayed && passes.length === 0) return 'the recipe has no steps: the model is as it came'
   if (replayed) return 'replayed: every step gave the bytes that the recipe names'
   if (!equivalence) return 'not verified: nothing was run'
   const { samples, maxAbs, sqnrDb, equal = true } = equivalence
@@ -148,14 +149,18 @@ function rewrite(report: RewriteReport, style: Style): string {
     ),
     answersKept(report),
     ...runsIn(after, style),
-    '',
-    worked.every(changesOpsetAlone)
-      ? 'no pass found anything to simplify'
-      : textTable(
-          [{ head: 'pass' }, { head: 'applied', right: true }, { head: 'refused', right: true }],
-          worked.map((pass) => [pass.id, count(pass.applied), count(pass.refused.length)]),
-          style,
-        ),
+    ...(report.passes.length === 0
+      ? []
+      : [
+          '',
+          worked.every(changesOpsetAlone)
+            ? 'no pass found anything to simplify'
+            : textTable(
+                [{ head: 'pass' }, { head: 'applied', right: true }, { head: 'refused', right: true }],
+                worked.map((pass) => [pass.id, count(pass.applied), count(pass.refused.length)]),
+                style,
+              ),
+        ]),
     ...section(
       'notes',
       report.passes.flatMap((pass) => pass.notes ?? []),
