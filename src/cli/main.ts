@@ -35,7 +35,9 @@ async function main(words: readonly string[]): Promise<number> {
     const { positionals, options } = parse(verb, rest)
     given = options
     if (options.flag('help')) {
-      await terminal.print(await said(terminal.context.json, helpOf(verb)))
+      await terminal.print(
+        await said(terminal.context.json, helpOf(verb, terminal.context.json ? undefined : process.stdout.columns)),
+      )
       return EXIT.done
     }
     const graceMs = graceOf(verb)

@@ -14,8 +14,9 @@ export function overview(): string {
     'Start here:  whet optimize model.onnx --data eval.npz -o out',
     ...groups,
     '',
-    'whet VERB --help lists the options. --json prints the report as one JSON document.',
-    'Exit codes: 0 done or pass, 1 regressed or a gate failed, 2 you can fix it, 3 inconclusive,',
-    '            70 a bug in Whetstone, 130 interrupted (nothing is half-written).',
+    'whet VERB --help lists the options. --json prints the report as one document.',
+    'Exit codes: 0 done or pass, 1 regressed or a gate failed, 2 you can fix it,',
+    '            3 inconclusive, 70 a bug in Whetstone,',
+    '            130 interrupted (nothing is half-written).',
   ].join('\n')
 }

@@ -6,6 +6,7 @@ import { parseModel } from '../ir/index.ts'
 import { GROUPS } from '../passes/index.ts'
 import { quantize } from '../recipe/index.ts'
 import { helpOf } from './help.ts'
+import { overview } from './overview.ts'
 import { parse } from './parse.ts'
 import { Arguments, COMMON, type Verb } from './verb.ts'
 import { VERBS } from './verbs.ts'
@@ -37,6 +38,18 @@ describe.each(verbs.map((verb) => [verb.name, verb] as const))('whet %s', (name,
       expect(() => parse(verb, words), example).not.toThrow()
     }
   })
+
+  test.each([60, 80])(
+    'its page ends lines of a terminal of %i columns with a word, and leaves examples whole',
+    (width) => {
+      const page = helpOf(verb, width)
+      const broken = page.split('\n').filter((line) => line.length > width && line.trim().includes(' '))
+      const examples = (verb.examples ?? []).map((example) => `  ${example}`)
+      expect(broken.filter((line) => !examples.includes(line))).toEqual([])
+      const flat = (text: string) => text.replace(/\s+/g, ' ')
+      expect(flat(page)).toBe(flat(helpOf(verb)))
+    },
+  )
 
   test('says of every option what it is, and names its value where it has one', () => {
     for (const [option, { type, value, help }] of Object.entries(verb.options)) {
@@ -128,4 +141,12 @@ test('sizes: with a unit or without, within their limits', () => {
   expect(() => options.givenSize('wrong')).toThrow('--wrong 5 MBit: not a size from 0 up')
   expect(() => options.givenSize('small', { min: 1e6 })).toThrow('--small 64k: not a size from 1000000 up')
   expect(() => options.givenSize('mib', { max: 1e6 })).toThrow('--mib 200MiB: not a size from 0 to 1000000 bytes')
+})
+
+test('the page of all verbs fits a terminal of 80 columns', () => {
+  expect(
+    overview()
+      .split('\n')
+      .filter((line) => line.length > 80),
+  ).toEqual([])
 })

@@ -46,7 +46,7 @@ export const GROUPS: Readonly<Record<string, Readonly<Record<string, Entry>>>> =
   },
   Evidence: {
     compare: {
-      summary: 'is the candidate as good as the base? pass, regressed or inconclusive',
+      summary: 'is the candidate as good as the base, within a margin?',
       load: async () => (await import('./compare.ts')).compareVerb,
     },
     select: {
@@ -90,7 +90,7 @@ export const GROUPS: Readonly<Record<string, Readonly<Record<string, Entry>>>> =
       load: async () => (await import('./serve.ts')).serveVerb,
     },
     rollout: {
-      summary: 'try a new version on real requests: rolled back when worse, live when proven',
+      summary: 'try a version on real requests: undone if worse, live if proven',
       load: async () => (await import('./rollout.ts')).rolloutVerb,
     },
     incident: {

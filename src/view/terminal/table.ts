@@ -1,3 +1,7 @@
+import { wrap } from '../../report/index.ts'
+
+export { wrap }
+
 export interface Style {
   readonly color: boolean
   readonly width: number
@@ -78,17 +82,6 @@ function fittingColumns(widths: readonly number[], width: number): number {
   let used = -2
   const over = widths.findIndex((own) => (used += own + 2) > width)
   return over < 0 ? widths.length : Math.max(2, over)
-}
-
-/** Words onto lines of at most this width; a number keeps its per cent sign. */
-export function wrap(text: string, width: number): readonly string[] {
-  const lines = ['']
-  for (const word of text.split(/ (?!%)/)) {
-    const line = lines.at(-1)!
-    if (line !== '' && line.length + 1 + word.length > width) lines.push(word)
-    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`
-  }
-  return lines
 }
 
 /** Where the facts of a list begin that have a name each. */
