@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
 import { fromNumbers, type Model, operatorName } from '../src/ir/index.ts'
-import { passes } from '../src/passes/index.ts'
-import { kernelsOf, modelWith, randomValue, rangesOf } from './quantize-kit.ts'
+import { inIntegers, kernelsOf, modelWith, randomValue } from './quantize-kit.ts'
 
 const SIZE = 64
 const feeds = { x: randomValue([1, 8, SIZE], 3) }
@@ -20,16 +19,11 @@ function withCodes(body: string, weights: Readonly<Record<string, readonly numbe
   return { ...base, graph: { ...base.graph, initializers } }
 }
 
-async function quantized(model: Model) {
-  const options = { placement: 'everywhere' } as never
-  return passes.quantizeStaticInt8!.run(model, options, [{ report: await rangesOf(model, feeds) }])
-}
-
 test('products whose weights are codes keep them: nothing is rounded again in each run', async () => {
   const model = withCodes(`w = DequantizeLinear<axis = 1>(wc, ws) p = MatMul(x, w) r = Relu(p) y = MatMul(r, v)`, {
     v: [SIZE, SIZE],
   })
-  const { model: after, report } = await quantized(model)
+  const { model: after, report } = await inIntegers(model, feeds)
   expect(report.refused).toContainEqual({ node: 'p', reason: 'its constant w is codes already' })
   const [coded, float] = after.graph.nodes.filter((node) => operatorName(node) === 'MatMul')
   expect(coded!.inputs[1]).toBe('w')
@@ -42,7 +36,7 @@ test('what stands between codes is left there', async () => {
      p = MatMul(d, w) pq = QuantizeLinear(p, ps, pz) pd = DequantizeLinear(pq, ps, pz)
      t = Transpose<perm = [0, 2, 1]>(pd) tq = QuantizeLinear(t, ps, pz) td = DequantizeLinear(tq, ps, pz) y = MatMul(pd, td)`,
   )
-  const { model: after, report } = await quantized(model)
+  const { model: after, report } = await inIntegers(model, feeds)
   expect(report.applied).toBe(0)
   expect(after).toBe(model)
   expect(report.refused).toContainEqual({ node: 'y', reason: 'it stands between codes already' })

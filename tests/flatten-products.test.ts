@@ -1,11 +1,10 @@
 import { expect, test } from 'vitest'
 import { passes } from '../src/passes/index.ts'
 import type { Pass } from '../src/rewrite/index.ts'
-import { decibels, kernelsOf, modelWith, randomValue, rangesOf, runOnce } from './quantize-kit.ts'
+import { decibels, inIntegers, kernelsOf, modelWith, randomValue, runOnce } from './quantize-kit.ts'
 import { expectEqualModels, rewriteWith } from './rewrite-kit.ts'
 
 const [flattenProducts, shareSizes] = [passes.flattenProducts, passes.shareSizes] as unknown as [Pass, Pass]
-const quantizeStaticInt8 = passes.quantizeStaticInt8 as unknown as Pass<{ placement: string }>
 
 const model = (body: string, input = 'float[N,L,16] x', opset?: number) =>
   modelWith(`g (${input}) => (float y) { ${body} }`, { w: [16, 24], b: [24], v: [24, 16], c: [16] }, opset)
@@ -46,8 +45,7 @@ test('products that read one value read the same rows, and sizes are asked for o
 test('integer products take their bias in where sizes are free, codes staying codes', async () => {
   const before = model(FEED_FORWARD)
   const feeds = { x: randomValue([2, 3, 16], 3) }
-  const evidence = [{ report: await rangesOf(before, feeds) }]
-  const quantized = await quantizeStaticInt8.run(before, { placement: 'everywhere' }, evidence)
+  const quantized = await inIntegers(before, feeds)
   expect(quantized.report.planned).toMatchObject({ QGemm: 2 })
   expect(await kernelsOf(quantized.model)).not.toHaveProperty('QGemm')
   const { model: after, report } = await flattenProducts.run(quantized.model, {}, [])

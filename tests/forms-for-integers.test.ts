@@ -1,13 +1,12 @@
 import { expect, test } from 'vitest'
 import { passes } from '../src/passes/index.ts'
-import { kernelsOf, modelWith, randomValue, rangesOf } from './quantize-kit.ts'
+import { inIntegers, kernelsOf, modelWith, randomValue } from './quantize-kit.ts'
 
 /** What runs of a model that goes through this pass, static integers and the repair of averages. */
 async function integerKernels(pass: string, body: string, weights: Readonly<Record<string, readonly number[]>>) {
   const text = `g (float[1,8,6,5] x) => (float y) <int64[1] axes = {3}> { ${body} }`
   let { model } = await passes[pass]!.run(modelWith(text, weights), {} as never, [])
-  const report = await rangesOf(model, { x: randomValue([1, 8, 6, 5], 3) })
-  model = (await passes.quantizeStaticInt8!.run(model, { placement: 'everywhere' } as never, [{ report }])).model
+  model = (await inIntegers(model, { x: randomValue([1, 8, 6, 5], 3) })).model
   return kernelsOf((await passes.convolveAverages!.run(model, {} as never, [])).model)
 }
 

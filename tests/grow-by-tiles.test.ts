@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { tensorOf } from '../src/ir/index.ts'
 import { KERNEL_REPAIRS, passes } from '../src/passes/index.ts'
-import { kernelsOf, modelWith, randomValue, rangesOf, runOnce } from './quantize-kit.ts'
+import { inIntegers, kernelsOf, modelWith, randomValue, runOnce } from './quantize-kit.ts'
 
 /** A convolution of 32 channels over a doubled picture, with something behind it. */
 function doubled(behind: string) {
@@ -23,8 +23,7 @@ test.each([
   const { model: grown, report } = await passes.growByTiles!.run(model, { integers: true } as never, [])
   expect(report.applied).toBe(1)
   const feeds = { x: randomValue([2, 32, 24, 24], 3) }
-  const evidence = [{ report: await rangesOf(grown, feeds) }]
-  let after = (await passes.quantizeStaticInt8!.run(grown, { placement: 'everywhere' } as never, evidence)).model
+  let after = (await inIntegers(grown, feeds)).model
   for (const id of KERNEL_REPAIRS) after = (await passes[id]!.run(after, {} as never, [])).model
   const kernels = await kernelsOf(after)
   expect(kernels).toMatchObject({ QLinearConv: 2 })

@@ -6,7 +6,8 @@ import { InferenceSession } from 'onnxruntime-node'
 import { countOperators, type Feeds, ortNode, reference, type TensorValue } from '../src/engine/index.ts'
 import { type Model, parseModel, type Tensor, tensorOf } from '../src/ir/index.ts'
 import { decodeModel, encodeModel } from '../src/onnx/index.ts'
-import { calibrationValues, productSafety } from '../src/passes/index.ts'
+import { calibrationValues, productSafety, type StaticInt8Options } from '../src/passes/index.ts'
+import { quantizeStaticInt8 } from '../src/passes/quantize/index.ts'
 import type { CalibrationReport } from '../src/report/index.ts'
 import { saturatesHere } from './products-here.ts'
 
@@ -78,6 +79,10 @@ export async function rangesOf(model: Model, feeds: Feeds): Promise<CalibrationR
   }
   return { kind: 'calibration', version: 1, method: 'minmax', samples: 1, dataDigest: 'none', ranges, unseen: [] }
 }
+
+/** Static int8 wherever it can be, under the ranges that these feeds give. */
+export const inIntegers = async (model: Model, feeds: Feeds, options: StaticInt8Options = {}) =>
+  quantizeStaticInt8.run(model, { placement: 'everywhere', ...options }, [{ report: await rangesOf(model, feeds) }])
 
 /** The runtime's own answer on this processor. */
 export async function runHere(model: Model, feeds: Feeds, optimization: 'disabled' | 'all' = 'all') {

@@ -3,7 +3,7 @@ import { ortNode } from '../src/engine/index.ts'
 import { checkModel, operatorName, tensorOf, tensorValues } from '../src/ir/index.ts'
 import { compareKernels, passes, productSafety } from '../src/passes/index.ts'
 import type { PassRun } from '../src/report/index.ts'
-import { decibels, kernelsOf, modelWith, randomValue, rangesOf, runOnce } from './quantize-kit.ts'
+import { decibels, inIntegers, kernelsOf, modelWith, randomValue, rangesOf, runOnce } from './quantize-kit.ts'
 
 interface Pattern {
   readonly graph: string
@@ -293,9 +293,7 @@ test('a weight axis is never mistaken, where shapes are square and nothing would
     }
     const before = { ...model, graph: { ...model.graph, initializers: new Map([['w', tensor]]) } }
     const feeds = { x: randomValue([8, 32], 5) }
-    const { model: after } = await passes.quantizeStaticInt8!.run(before, everywhere as never, [
-      { report: await rangesOf(before, feeds) },
-    ])
+    const { model: after } = await inIntegers(before, feeds)
     const [truth, result] = [await runOnce(before, feeds), await runOnce(after, feeds)]
     for (let column = 0; column < 32; column++) {
       const pick = (data: ArrayLike<number>) => ({
@@ -322,9 +320,7 @@ test('small probabilities stay told apart', async () => {
   const w = before.graph.initializers.get('w')!
   ;(x.data as Float32Array).set((tensorValues(w) as Float32Array).map((value) => 9 * Math.sign(value)))
   const feeds = { x }
-  const { model: after } = await passes.quantizeStaticInt8!.run(before, everywhere as never, [
-    { report: await rangesOf(before, feeds) },
-  ])
+  const { model: after } = await inIntegers(before, feeds)
   const [truth, coded] = [(await runOnce(before, feeds)).y!, (await runOnce(after, feeds)).y!]
   expect((truth.data as Float32Array)[0]).toBeGreaterThan(0.9)
   const others = ({ dtype, data }: typeof truth) => ({ dtype, dims: [63], data: (data as Float32Array).subarray(1) })
@@ -411,8 +407,7 @@ test('four branches that are added up become integers', async () => {
     weights,
   )
   const integers = async (of: typeof model) => {
-    const report = await rangesOf(of, { x: randomValue([1, 8, 6, 6], 3) })
-    return kernelsOf((await passes.quantizeStaticInt8!.run(of, everywhere as never, [{ report }])).model)
+    return kernelsOf((await inIntegers(of, { x: randomValue([1, 8, 6, 6], 3) })).model)
   }
   expect(await integers(model)).toMatchObject({ Sum: 1 })
   const kernels = await integers((await passes.recogniseAdd!.run(model, {} as never, [])).model)
@@ -428,8 +423,7 @@ test('means that differ too little for a sum of codes to tell are taken in float
     { w: [8, 8, 1, 1] },
   )
   const feeds = { x: randomValue([1, 8, 6, 6], 3) }
-  const report = await rangesOf(model, feeds)
-  const { model: after, report: run } = await passes.quantizeStaticInt8!.run(model, everywhere as never, [{ report }])
+  const { model: after, report: run } = await inIntegers(model, feeds)
   expect(run.refused).toContainEqual({ node: 'p', reason: expect.stringContaining('its means differ so much less') })
   expect(run.planned).not.toHaveProperty('QLinearGlobalAveragePool')
   expect(decibels((await runOnce(model, feeds)).y!, (await runOnce(after, feeds)).y!)).toBeGreaterThan(30)

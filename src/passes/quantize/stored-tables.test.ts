@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { decibels, modelWith, rangesOf, runOnce } from '../../../tests/quantize-kit.ts'
+import { decibels, inIntegers, modelWith, runOnce } from '../../../tests/quantize-kit.ts'
 import { checkModel } from '../../ir/index.ts'
-import { quantizeStaticInt8, type StaticInt8Options } from './static/quantize-static-int8.ts'
+import type { StaticInt8Options } from './static/quantize-static-int8.ts'
 
 const LOOKUPS = modelWith(
   'g (int64[2] i) => (float y, float z) { [words] e = Gather(t, i) y = MatMul(e, w) [few] z = Gather(f, i) }',
@@ -10,8 +10,7 @@ const LOOKUPS = modelWith(
 const FEEDS = { i: { dtype: 'int64', dims: [2], data: BigInt64Array.of(3n, 1n) } } as const
 
 async function quantized(options: StaticInt8Options, model = LOOKUPS) {
-  const evidence = [{ report: await rangesOf(model, FEEDS) }]
-  const after = await quantizeStaticInt8.run(model, { placement: 'everywhere', ...options }, evidence)
+  const after = await inIntegers(model, FEEDS, options)
   expect(checkModel(after.model)).toEqual([])
   const floats = [...after.model.graph.initializers.values()].filter(({ dtype }) => dtype === 'float32')
   const lookups = after.report.refused.filter(({ node }) => ['words', 'few'].includes(node))

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { decibels, kernelsOf, modelWith, rangesOf, runOnce } from '../../../tests/quantize-kit.ts'
+import { decibels, inIntegers, kernelsOf, modelWith, runOnce } from '../../../tests/quantize-kit.ts'
 import { opsOf, rewriteWith } from '../../../tests/rewrite-kit.ts'
 import { checkModel, type Model, tensorOf } from '../../ir/index.ts'
 import { modelBytes } from '../../onnx/index.ts'
-import { quantizeDynamicInt8, quantizeStaticInt8, turnTables } from './index.ts'
+import { quantizeDynamicInt8, turnTables } from './index.ts'
 import { productSafety } from './portable.ts'
 import { tieTurned } from './tie-turned.ts'
 
@@ -61,12 +61,7 @@ test('what stays in float has the table once, as before', async () => {
 
 test('static integers have an integer product there, too', async () => {
   const before = await turnedOf(tied())
-  const evidence = [{ report: await rangesOf(before, { i }) }]
-  const { model, report } = await quantizeStaticInt8.run(
-    before,
-    { placement: 'products', tables: 'stored' } as never,
-    evidence,
-  )
+  const { model, report } = await inIntegers(before, { i }, { placement: 'products', tables: 'stored' } as never)
   expect(checkModel(model)).toEqual([])
   expect(report.refused.filter(({ node }) => node === 'y' || node === 'e')).toEqual([])
   expect((await kernelsOf(model)).MatMul ?? 0).toBe(0)

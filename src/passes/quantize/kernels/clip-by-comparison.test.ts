@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
-import { decibels, kernelsOf, modelWith, randomValue, rangesOf, runOnce } from '../../../../tests/quantize-kit.ts'
-import { quantizeStaticInt8 } from '../static/quantize-static-int8.ts'
+import { decibels, inIntegers, kernelsOf, modelWith, randomValue, runOnce } from '../../../../tests/quantize-kit.ts'
 import { clipByComparison } from './clip-by-comparison.ts'
 import { repairKernels } from './kernel-repairs.ts'
 
@@ -10,8 +9,7 @@ const BOUNDS = '<float lo = {-0.2}, float hi = {0.5}>'
 async function quantized(body: string, keepFloat: readonly string[]) {
   const model = modelWith(`g (float[N,64] x) => (float y) ${BOUNDS} { ${body} }`, WEIGHTS)
   const feeds = { x: randomValue([3, 64], 3) }
-  const evidence = [{ report: await rangesOf(model, feeds) }]
-  const run = await quantizeStaticInt8.run(model, { placement: 'everywhere', keepFloat }, evidence)
+  const run = await inIntegers(model, feeds, { keepFloat })
   return { before: run.model, after: repairKernels(run.model), feeds }
 }
 

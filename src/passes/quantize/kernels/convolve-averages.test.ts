@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest'
-import { decibels, kernelsOf, modelWith, randomValue, rangesOf, runOnce } from '../../../../tests/quantize-kit.ts'
+import { decibels, inIntegers, kernelsOf, modelWith, randomValue, runOnce } from '../../../../tests/quantize-kit.ts'
 import { expectEqualModels } from '../../../../tests/rewrite-kit.ts'
 import { checkModel } from '../../../ir/index.ts'
 import { productSafety } from '../portable.ts'
-import { quantizeStaticInt8 } from '../static/quantize-static-int8.ts'
 import { convolveAverages } from './convolve-averages.ts'
 
 async function convolved(attributes: string, channels = 16, input = 'x') {
@@ -12,8 +11,7 @@ async function convolved(attributes: string, channels = 16, input = 'x') {
     { u: [channels, 3, 1, 1], w: [8, channels, 1, 1] },
   )
   const feeds = { [input]: randomValue([2, 3, 12, 13], 3) }
-  const evidence = [{ report: await rangesOf(model, feeds) }]
-  const before = (await quantizeStaticInt8.run(model, { placement: 'everywhere' }, evidence)).model
+  const before = (await inIntegers(model, feeds)).model
   const { model: after, report } = await convolveAverages.run(before, {}, [])
   return { model, before, after, report, feeds }
 }

@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest'
-import { kernelsOf, modelWith, optimizedBy, randomValue, rangesOf, runOnce } from '../../../../tests/quantize-kit.ts'
+import { inIntegers, kernelsOf, modelWith, optimizedBy, randomValue, runOnce } from '../../../../tests/quantize-kit.ts'
 import { intsAttribute, type Model } from '../../../ir/index.ts'
 import { productSafety } from '../portable.ts'
-import { quantizeStaticInt8 } from '../static/quantize-static-int8.ts'
 import { convolveRows } from './convolve-rows.ts'
 import { convolveTiles } from './convolve-tiles.ts'
 import { depthInTiles } from './depth-in-tiles.ts'
@@ -23,9 +22,7 @@ async function inRows(
     u: [16, channels, 1, 1],
   })
   const feeds = { x: randomValue([input === UNKNOWN ? 2 : 1, 16, 6, 5], 3) }
-  const evidence = [{ report: await rangesOf(model, feeds) }]
-  const options = { placement: 'everywhere', target: portable ? 'portable' : 'native' } as const
-  let before = (await quantizeStaticInt8.run(model, options, evidence)).model
+  let before = (await inIntegers(model, feeds, { target: portable ? 'portable' : 'native' })).model
   for (const pass of [depthInTiles, convolveTiles]) before = (await pass.run(before, {}, [])).model
   const { model: after, report } = await convolveRows.run(before, {}, [])
   return { before, after, report, feeds }

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
-import { decibels, kernelsOf, modelWith, randomValue, rangesOf, runOnce } from '../../../../tests/quantize-kit.ts'
+import { decibels, inIntegers, kernelsOf, modelWith, randomValue, runOnce } from '../../../../tests/quantize-kit.ts'
 import { productSafety } from '../portable.ts'
-import { quantizeStaticInt8 } from '../static/quantize-static-int8.ts'
 import { convolveTiles } from './convolve-tiles.ts'
 
 async function quantized(attributes: string, kernel: readonly [number, number], batch = 1, channels = 8) {
@@ -17,8 +16,7 @@ async function quantized(attributes: string, kernel: readonly [number, number], 
     },
   )
   const feeds = { x: randomValue([batch, 16, 6, 5], 3) }
-  const evidence = [{ report: await rangesOf(model, feeds) }]
-  const { model: before, report: plan } = await quantizeStaticInt8.run(model, { placement: 'everywhere' }, evidence)
+  const { model: before, report: plan } = await inIntegers(model, feeds)
   const { model: after, report } = await convolveTiles.run(before, {}, [])
   return { model, before, after, plan, report, feeds }
 }
@@ -100,8 +98,7 @@ test('groups of several channels stay in float', async () => {
     'g (float[1,16,6,5] x) => (float y) { h = Conv(x, w) [t] t = ConvTranspose<group = 4, strides = [2, 2]>(h, v) y = Conv(t, u) }',
     { w: [16, 16, 1, 1], v: [16, 2, 2, 2], u: [16, 8, 1, 1] },
   )
-  const evidence = [{ report: await rangesOf(model, { x: randomValue([1, 16, 6, 5], 3) }) }]
-  const { report } = await quantizeStaticInt8.run(model, { placement: 'everywhere' }, evidence)
+  const { report } = await inIntegers(model, { x: randomValue([1, 16, 6, 5], 3) })
   expect(report.refused.find(({ node }) => node === 't')?.reason).toMatch(/no integer kernel that pays/)
 })
 
@@ -130,9 +127,7 @@ test.each([
       ? { w: [16, 16, 1, 1], v: [16, 1, size, size], u: [16, 16, 1, 1] }
       : { w: [16, 16, 1, 1], v: [16, 8, size, size], u: [16, 8, 1, 1] },
   )
-  const evidence = [{ report: await rangesOf(model, { x: randomValue([1, 16, 6, 5], 3) }) }]
-  const portable = { placement: 'everywhere', target: 'portable' } as const
-  const before = await quantizeStaticInt8.run(model, portable, evidence)
+  const before = await inIntegers(model, { x: randomValue([1, 16, 6, 5], 3) }, { target: 'portable' })
   const { model: after, report } = await convolveTiles.run(before.model, {}, [])
   expect(report.applied).toBe(1)
   const products = productSafety(after)

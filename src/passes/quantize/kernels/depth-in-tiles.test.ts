@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
-import { kernelsOf, modelWith, randomValue, rangesOf, runOnce } from '../../../../tests/quantize-kit.ts'
-import { quantizeStaticInt8 } from '../static/quantize-static-int8.ts'
+import { inIntegers, kernelsOf, modelWith, randomValue, runOnce } from '../../../../tests/quantize-kit.ts'
 import { convolveTiles } from './convolve-tiles.ts'
 import { depthInTiles } from './depth-in-tiles.ts'
 
@@ -9,8 +8,7 @@ const WEIGHTS = { w: [72, 16, 3, 3], b: [72], v: [16, 8, 1, 1], g: [72, 8, 3, 3]
 async function quantized(body: string, keepFloat: readonly string[] = []) {
   const model = modelWith(`g (float[N,16,H,W] x) => (float y) { ${body} }`, WEIGHTS)
   const feeds = { x: randomValue([2, 16, 5, 7], 3) }
-  const evidence = [{ report: await rangesOf(model, feeds) }]
-  const run = await quantizeStaticInt8.run(model, { placement: 'everywhere', keepFloat }, evidence)
+  const run = await inIntegers(model, feeds, { keepFloat })
   return { before: run.model, feeds }
 }
 

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
-import { modelWith, optimizedBy, randomValue, rangesOf, runOnce } from '../../../../tests/quantize-kit.ts'
+import { inIntegers, modelWith, optimizedBy, randomValue, runOnce } from '../../../../tests/quantize-kit.ts'
 import { opsOf } from '../../../../tests/rewrite-kit.ts'
-import { quantizeStaticInt8 } from '../static/quantize-static-int8.ts'
 import { enterByConvolution } from './enter-by-convolution.ts'
 
 const STEM = 'c = Conv(x, w) s = Elu(c)'
@@ -17,9 +16,7 @@ async function entered(body: string, weights: Readonly<Record<string, readonly n
     },
   )
   const feeds = { x: randomValue([1, 3, 12, 12], 3) }
-  const evidence = [{ report: await rangesOf(model, feeds) }]
-  const options = { placement: 'everywhere' as const, keepFloat: ['c', 's'] }
-  const before = (await quantizeStaticInt8.run(model, options, evidence)).model
+  const before = (await inIntegers(model, feeds, { keepFloat: ['c', 's'] })).model
   const { model: after, report } = await enterByConvolution.run(before, {}, [])
   expect((await runOnce(after, feeds)).y!.data).toEqual((await runOnce(before, feeds)).y!.data)
   const transposes = async (of: typeof before) =>

@@ -1,5 +1,13 @@
 import { expect, test } from 'vitest'
-import { decibels, kernelsOf, modelWith, randomValue, rangesOf, runOnce } from '../../../../tests/quantize-kit.ts'
+import {
+  decibels,
+  inIntegers,
+  kernelsOf,
+  modelWith,
+  randomValue,
+  rangesOf,
+  runOnce,
+} from '../../../../tests/quantize-kit.ts'
 import { quantizeStaticInt8 } from '../static/quantize-static-int8.ts'
 import { fuseDecodedSilu } from './fuse-decoded-silu.ts'
 
@@ -24,8 +32,7 @@ test('a SiLU left in float behind an integer convolution is one kernel', async (
 
 test('a SiLU in integers keeps its two kernels', async () => {
   const feeds = { x: randomValue([1, 16, 12, 12], 3) }
-  const evidence = [{ report: await rangesOf(model, feeds) }]
-  const before = (await quantizeStaticInt8.run(model, { placement: 'everywhere' }, evidence)).model
+  const before = (await inIntegers(model, feeds)).model
   const { report } = await fuseDecodedSilu.run(before, {}, [])
   expect(report.applied).toBe(0)
   expect(await kernelsOf(before)).toMatchObject({ QLinearSigmoid: 1, QLinearMul: 1 })

@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest'
-import { kernelsOf, modelWith, randomValue, rangesOf, runOnce } from '../../../../tests/quantize-kit.ts'
+import { inIntegers, kernelsOf, modelWith, randomValue, runOnce } from '../../../../tests/quantize-kit.ts'
 import { checkModel, intAttribute } from '../../../ir/index.ts'
 import { productSafety } from '../portable.ts'
-import { quantizeStaticInt8 } from '../static/quantize-static-int8.ts'
 import { mergeGroups } from './merge-groups.ts'
 
 async function quantized(inputs: number, outputs: number, group: number, options: object = {}) {
@@ -16,8 +15,7 @@ async function quantized(inputs: number, outputs: number, group: number, options
     },
   )
   const feeds = { x: randomValue([2, inputs, 9, 8], 3) }
-  const evidence = [{ report: await rangesOf(model, feeds) }]
-  const before = (await quantizeStaticInt8.run(model, { placement: 'everywhere', ...options }, evidence)).model
+  const before = (await inIntegers(model, feeds, options)).model
   const { model: after, report } = await mergeGroups.run(before, {}, [])
   const groups = after.graph.nodes.map((node) => (node.opType === 'Conv' ? intAttribute(node, 'group', 1) : 1))
   return { before, after, report, feeds, groups: Math.max(...groups) }

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
-import { decibels, kernelsOf, modelWith, randomValue, rangesOf, runOnce } from '../../../../tests/quantize-kit.ts'
+import { decibels, inIntegers, kernelsOf, modelWith, randomValue, runOnce } from '../../../../tests/quantize-kit.ts'
 import { checkModel } from '../../../ir/index.ts'
-import { quantizeStaticInt8 } from '../static/quantize-static-int8.ts'
 
 async function quantized(pad: string, behind = 'y = Conv(q, v)') {
   const model = modelWith(
@@ -9,8 +8,7 @@ async function quantized(pad: string, behind = 'y = Conv(q, v)') {
     { w: [16, 16, 1, 1], v: [16, 16, 3, 3] },
   )
   const feeds = { x: randomValue([1, 16, 9, 8], 3) }
-  const evidence = [{ report: await rangesOf(model, feeds) }]
-  const { model: after, report } = await quantizeStaticInt8.run(model, { placement: 'everywhere' }, evidence)
+  const { model: after, report } = await inIntegers(model, feeds)
   return { model, after, report, feeds }
 }
 

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
-import { kernelsOf, modelWith, randomValue, rangesOf, runOnce } from '../../../../tests/quantize-kit.ts'
-import { quantizeStaticInt8 } from '../static/quantize-static-int8.ts'
+import { inIntegers, kernelsOf, modelWith, randomValue, runOnce } from '../../../../tests/quantize-kit.ts'
 import { poolBeforeTables } from './pool-before-tables.ts'
 
 const POOL = 'MaxPool<kernel_shape = [3, 3], strides = [2, 2], pads = [1, 1, 1, 1]>'
@@ -10,8 +9,7 @@ async function quantized(body: string) {
     w: [16, 16, 1, 1],
   })
   const feeds = { x: randomValue([1, 16, 12, 12], 3) }
-  const evidence = [{ report: await rangesOf(model, feeds) }]
-  const before = (await quantizeStaticInt8.run(model, { placement: 'everywhere' }, evidence)).model
+  const before = (await inIntegers(model, feeds)).model
   const { model: after, report } = await poolBeforeTables.run(before, {}, [])
   return { before, after, report, feeds }
 }

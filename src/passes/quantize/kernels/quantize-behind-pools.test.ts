@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { modelWith, optimizedBy, randomValue, rangesOf, runOnce } from '../../../../tests/quantize-kit.ts'
+import { inIntegers, modelWith, optimizedBy, randomValue, rangesOf, runOnce } from '../../../../tests/quantize-kit.ts'
 import type { Model } from '../../../ir/index.ts'
 import { quantizeStaticInt8 } from '../static/quantize-static-int8.ts'
 import { quantizeBehindPools } from './quantize-behind-pools.ts'
@@ -10,8 +10,7 @@ async function quantized(keepFloat: readonly string[]) {
     { w: [16, 3, 3, 3], v: [16, 16, 1, 1] },
   )
   const feeds = { x: randomValue([1, 3, 12, 12], 3) }
-  const evidence = [{ report: await rangesOf(model, feeds) }]
-  const before = (await quantizeStaticInt8.run(model, { placement: 'everywhere', keepFloat }, evidence)).model
+  const before = (await inIntegers(model, feeds, { keepFloat })).model
   const { model: after, report } = await quantizeBehindPools.run(before, {}, [])
   return { before, after, report, feeds }
 }
@@ -69,9 +68,7 @@ test.each([
     { w: [16, 16, 1, 1], v: [16, 48, 1, 1] },
   )
   const feeds = { x: randomValue([1, 16, 12, 12], 3) }
-  const evidence = [{ report: await rangesOf(model, feeds) }]
-  const options = { placement: 'everywhere', keepFloat: ['c', 's'] } as const
-  const before = (await quantizeStaticInt8.run(model, options, evidence)).model
+  const before = (await inIntegers(model, feeds, { keepFloat: ['c', 's'] })).model
   const { model: after, report } = await quantizeBehindPools.run(before, {}, [])
   expect(report.applied).toBe(2)
   const { nodes } = (await optimizedBy(after, 'all')).graph

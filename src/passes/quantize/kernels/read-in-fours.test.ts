@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
-import { kernelsOf, modelWith, randomValue, rangesOf, runOnce } from '../../../../tests/quantize-kit.ts'
+import { inIntegers, kernelsOf, modelWith, randomValue, runOnce } from '../../../../tests/quantize-kit.ts'
 import { checkModel, type Model } from '../../../ir/index.ts'
-import { quantizeStaticInt8 } from '../static/quantize-static-int8.ts'
 import { IN_FOURS, readInFours } from './read-in-fours.ts'
 
 interface Case {
@@ -23,8 +22,7 @@ async function inFours({ channels, size, kernel, outputs = 16, attributes = '', 
     v: [8, outputs, 1, 1],
   })
   const feeds = { x: randomValue(dims, 3) }
-  const evidence = [{ report: await rangesOf(model, feeds) }]
-  const made = await quantizeStaticInt8.run(model, { placement: 'everywhere', ...options }, evidence)
+  const made = await inIntegers(model, feeds, options)
   const { model: after, report } = await readInFours.run(made.model, {}, [])
   return { before: made.model, after, report, feeds }
 }
@@ -160,8 +158,7 @@ test.each([
     `g (float${dims} x) => (float y) { t = ${turned} h = Conv(t, w, b) r = Relu(h) y = Conv(r, v) }`,
     { w: [32, 3, 3, 3], b: [32], v: [8, 32, 1, 1] },
   )
-  const evidence = [{ report: await rangesOf(model, { x: randomValue(shape, 3) }) }]
-  const made = await quantizeStaticInt8.run(model, { placement: 'everywhere' }, evidence)
+  const made = await inIntegers(model, { x: randomValue(shape, 3) })
   const { model: after } = await readInFours.run(made.model, {}, [])
   const counts: Record<string, number> = {}
   for (const name of operators(after)) counts[name] = (counts[name] ?? 0) + 1

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
-import { kernelsOf, modelWith, randomValue, rangesOf, runOnce } from '../../../../tests/quantize-kit.ts'
+import { inIntegers, kernelsOf, modelWith, randomValue, runOnce } from '../../../../tests/quantize-kit.ts'
 import { tensorOf } from '../../../ir/index.ts'
-import { quantizeStaticInt8 } from '../static/quantize-static-int8.ts'
 import { repeatCodes } from './repeat-codes.ts'
 
 async function quantized(factor: number) {
@@ -15,8 +14,7 @@ async function quantized(factor: number) {
   const initializers = new Map([...built.graph.initializers, ['s', scales]])
   const model = { ...built, graph: { ...built.graph, initializers } }
   const feeds = { x: randomValue([1, 16, 6, 5], 3) }
-  const evidence = [{ report: await rangesOf(model, feeds) }]
-  const before = (await quantizeStaticInt8.run(model, { placement: 'everywhere' }, evidence)).model
+  const before = (await inIntegers(model, feeds)).model
   const { model: after, report } = await repeatCodes.run(before, {}, [])
   return { before, after, report, feeds }
 }

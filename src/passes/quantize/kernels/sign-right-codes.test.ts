@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest'
-import { modelWith, optimizedBy, randomValue, rangesOf, runOnce } from '../../../../tests/quantize-kit.ts'
+import { inIntegers, modelWith, optimizedBy, randomValue, runOnce } from '../../../../tests/quantize-kit.ts'
 import { inferTypes, type Model, tensorDtype } from '../../../ir/index.ts'
 import { productSafety } from '../portable.ts'
-import { quantizeStaticInt8 } from '../static/quantize-static-int8.ts'
 import { signRightCodes } from './sign-right-codes.ts'
 
 /** Two heads of 32 features over so many tokens, whose values are split, moved and multiplied as exporters spell it. */
@@ -21,8 +20,7 @@ const attention = (tokens: number) =>
 
 async function quantized(model: Model, tokens: number) {
   const feeds = { x: randomValue([1, tokens, 64], 3) }
-  const evidence = [{ report: await rangesOf(model, feeds) }]
-  return { feeds, before: (await quantizeStaticInt8.run(model, { placement: 'everywhere' }, evidence)).model }
+  return { feeds, before: (await inIntegers(model, feeds)).model }
 }
 
 /** The types of the codes on the right of products of two activations, as the runtime multiplies them. */

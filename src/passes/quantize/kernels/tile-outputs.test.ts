@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest'
-import { kernelsOf, modelWith, randomValue, rangesOf, runOnce } from '../../../../tests/quantize-kit.ts'
+import { inIntegers, kernelsOf, modelWith, randomValue, runOnce } from '../../../../tests/quantize-kit.ts'
 import { checkModel, intsAttribute } from '../../../ir/index.ts'
 import { productSafety } from '../portable.ts'
-import { quantizeStaticInt8 } from '../static/quantize-static-int8.ts'
 import { convolveTiles } from './convolve-tiles.ts'
 import { tileOutputs } from './tile-outputs.ts'
 
@@ -20,8 +19,7 @@ async function tiled({ outputs, size, kernel, attributes = '', options = {} }: C
     { u: [16, 16, 1, 1], w: [outputs, 16, ...kernel], b: [outputs] },
   )
   const feeds = { x: randomValue([2, 16, ...size], 3) }
-  const evidence = [{ report: await rangesOf(model, feeds) }]
-  const before = (await quantizeStaticInt8.run(model, { placement: 'everywhere', ...options }, evidence)).model
+  const before = (await inIntegers(model, feeds, options)).model
   const { model: after, report } = await tileOutputs.run(before, {}, [])
   return { before, after, report, feeds }
 }
@@ -69,8 +67,7 @@ test('tiles of tiles: a transposed convolution to one channel', async () => {
     { u: [16, 16, 1, 1], w: [16, 1, 9, 9] },
   )
   const feeds = { x: randomValue([1, 16, 48, 48], 3) }
-  const evidence = [{ report: await rangesOf(model, feeds) }]
-  const codes = (await quantizeStaticInt8.run(model, { placement: 'everywhere' }, evidence)).model
+  const codes = (await inIntegers(model, feeds)).model
   const before = (await convolveTiles.run(codes, {}, [])).model
   const { model: after, report } = await tileOutputs.run(before, {}, [])
   expect(report.applied).toBe(1)

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
-import { kernelsOf, modelWith, randomValue, rangesOf, runOnce } from '../../../../tests/quantize-kit.ts'
+import { inIntegers, kernelsOf, modelWith, randomValue, runOnce } from '../../../../tests/quantize-kit.ts'
 import { checkModel } from '../../../ir/index.ts'
-import { quantizeStaticInt8 } from '../static/quantize-static-int8.ts'
 import { widenConvolutions } from './widen-convolutions.ts'
 
 const network = (channels: number, body: string, size = 40) =>
@@ -14,8 +13,7 @@ const network = (channels: number, body: string, size = 40) =>
 async function quantized(channels: number, body: string, size?: number, weightBits: 4 | 8 = 8) {
   const model = network(channels, body, size)
   const feeds = { x: randomValue([1, 32, size ?? 40, size ?? 40], 3) }
-  const evidence = [{ report: await rangesOf(model, feeds) }]
-  const before = (await quantizeStaticInt8.run(model, { placement: 'everywhere', weightBits }, evidence)).model
+  const before = (await inIntegers(model, feeds, { weightBits })).model
   const { model: after, report } = await widenConvolutions.run(before, {}, [])
   return { before, after, report, feeds }
 }

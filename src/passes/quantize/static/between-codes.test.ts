@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
-import { decibels, kernelsOf, modelWith, randomValue, rangesOf, runOnce } from '../../../../tests/quantize-kit.ts'
+import { decibels, inIntegers, kernelsOf, modelWith, randomValue, runOnce } from '../../../../tests/quantize-kit.ts'
 import { tensorOf, tensorValues } from '../../../ir/index.ts'
-import { quantizeStaticInt8 } from './quantize-static-int8.ts'
 
 const GRAPHS = {
   Add: 'h = Conv(x, w) g = Conv(x, v) m = Add(h, g) y = Conv(m, w)',
@@ -13,9 +12,7 @@ const GRAPHS = {
 test.each(Object.entries(GRAPHS))('%s kept in float between codes runs in float', async (name, body) => {
   const model = modelWith(`g (float[1,8,6,6] x) => (float y) { ${body} }`, { w: [8, 8, 1, 1], v: [8, 8, 1, 1] })
   const feeds = { x: randomValue([1, 8, 6, 6], 3) }
-  const evidence = [{ report: await rangesOf(model, feeds) }]
-  const quantized = async (keepFloat: readonly string[]) =>
-    (await quantizeStaticInt8.run(model, { placement: 'everywhere', keepFloat }, evidence)).model
+  const quantized = async (keepFloat: readonly string[]) => (await inIntegers(model, feeds, { keepFloat })).model
   const integer = `QLinear${name}`
   expect(await kernelsOf(await quantized([]))).toHaveProperty(integer)
   const kept = await quantized([name])
@@ -54,9 +51,7 @@ async function withProductKept({ body, x, weights }: (typeof PRODUCTS)[string]) 
   const initializers = new Map(model.graph.initializers).set('d', tensorOf('float32', product.dims, values, 'd'))
   const unlike = { ...model, graph: { ...model.graph, initializers } }
   const feeds = { x: randomValue(x, 3) }
-  const evidence = [{ report: await rangesOf(unlike, feeds) }]
-  const options = { placement: 'everywhere', keepFloat: ['kept'] } as const
-  return { kept: (await quantizeStaticInt8.run(unlike, options, evidence)).model, feeds }
+  return { kept: (await inIntegers(unlike, feeds, { keepFloat: ['kept'] })).model, feeds }
 }
 
 test.each(Object.entries(PRODUCTS))(
@@ -73,9 +68,7 @@ test('a float convolution reads codes under scales of channels, whatever stands 
   const body = 'h = Conv(x, w) [kept] m = Conv<group = 8>(h, d) [other] n = Conv<group = 8>(h, d) y = Add(m, n)'
   const { x, weights } = PRODUCTS.Conv!
   const model = modelWith(`g (float[${x}] x) => (float y) { ${body} }`, weights)
-  const evidence = [{ report: await rangesOf(model, { x: randomValue(x, 3) }) }]
-  const options = { placement: 'everywhere', keepFloat: ['kept', 'other', 'Add'] } as const
-  const { graph } = (await quantizeStaticInt8.run(model, options, evidence)).model
+  const { graph } = (await inIntegers(model, { x: randomValue(x, 3) }, { keepFloat: ['kept', 'other', 'Add'] })).model
   const named = (name: string) => graph.nodes.find((node) => node.name === name)!
   const makers = ['kept', 'other'].map((name) => graph.nodes.find((n) => n.outputs[0] === named(name).inputs[0])!)
   expect(makers[0]).toBe(makers[1])

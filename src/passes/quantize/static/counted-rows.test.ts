@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
-import { kernelsOf, modelWith, randomValue, rangesOf, runOnce } from '../../../../tests/quantize-kit.ts'
-import { quantizeStaticInt8 } from './quantize-static-int8.ts'
+import { inIntegers, kernelsOf, modelWith, randomValue, runOnce } from '../../../../tests/quantize-kit.ts'
 
 /** Rows of which the first number is above `level` go through a product, a gate and a Softmax. */
 const routed = () =>
@@ -16,9 +15,7 @@ const routed = () =>
 test('what may have no rows is multiplied, and made shares of, in float: the integer kernels would end the process', async () => {
   const model = routed()
   const x = randomValue([32, 8], 3, 4)
-  const { model: after, report } = await quantizeStaticInt8.run(model, { placement: 'everywhere' }, [
-    { report: await rangesOf(model, { x }) },
-  ])
+  const { model: after, report } = await inIntegers(model, { x })
   const kernels = await kernelsOf(after)
   expect(kernels).not.toHaveProperty('QLinearSoftmax')
   expect(kernels).not.toHaveProperty('QLinearMul')

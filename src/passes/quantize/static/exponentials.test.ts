@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
-import { decibels, modelWith, randomValue, rangesOf, runOnce } from '../../../../tests/quantize-kit.ts'
-import { quantizeStaticInt8 } from './quantize-static-int8.ts'
+import { decibels, inIntegers, modelWith, randomValue, runOnce } from '../../../../tests/quantize-kit.ts'
 
 /** Attention without a Softmax: features of keys, what they sum, and what that is divided by. */
 const attention = (features: string, wide = 40) => `g (float[16,64] x) => (float y) <
@@ -14,9 +13,7 @@ const attention = (features: string, wide = 40) => `g (float[16,64] x) => (float
 async function quantized(text: string) {
   const model = modelWith(text, { w: [64, 64], u: [64, 64] })
   const feeds = { x: randomValue([16, 64], 5) }
-  const result = await quantizeStaticInt8.run(model, { placement: 'everywhere' }, [
-    { report: await rangesOf(model, feeds) },
-  ])
+  const result = await inIntegers(model, feeds)
   const [expected, actual] = [await runOnce(model, feeds), await runOnce(result.model, feeds)]
   return {
     reason: result.report.refused.find(({ node }) => node === 'context')?.reason ?? '',

@@ -1,13 +1,11 @@
 import { expect, test } from 'vitest'
-import { decibels, kernelsOf, modelWith, randomValue, rangesOf, runOnce } from '../../../../tests/quantize-kit.ts'
-import { quantizeStaticInt8 } from './quantize-static-int8.ts'
+import { decibels, inIntegers, kernelsOf, modelWith, randomValue, runOnce } from '../../../../tests/quantize-kit.ts'
 
 async function quantized(body: string, input = '2,16,12,10') {
   const text = `g (float[${input}] x) => (float y) <int64[1] h = {1}, int64[2] a = {2, 3}> { ${body} }`
   const model = modelWith(text, { w: [16, 16, 3, 3], v: [16, 16, 1, 1], u: [8, 1, 3, 3], b: [16] })
   const feeds = { x: randomValue([2, 16, 12, 10], 3) }
-  const evidence = [{ report: await rangesOf(model, feeds) }]
-  const { model: after, report } = await quantizeStaticInt8.run(model, { placement: 'everywhere' }, evidence)
+  const { model: after, report } = await inIntegers(model, feeds)
   const [exact, fused] = [await runOnce(model, feeds), await runOnce(after, feeds)]
   return { report, kernels: await kernelsOf(after), noise: decibels(exact.y!, fused.y!) }
 }

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
-import { decibels, kernelsOf, modelWith, rangesOf, runOnce } from '../../../../tests/quantize-kit.ts'
+import { decibels, inIntegers, kernelsOf, modelWith, runOnce } from '../../../../tests/quantize-kit.ts'
 import { type Model, tensorOf } from '../../../ir/index.ts'
-import { quantizeStaticInt8 } from './quantize-static-int8.ts'
 
 /** Rows of a spectrum: bins over five orders of size, of both signs. */
 const bins = {
@@ -24,8 +23,7 @@ const withBanks = (text: string): Model => {
 }
 
 async function quantized(model: Model) {
-  const options = { placement: 'everywhere' } as const
-  const result = await quantizeStaticInt8.run(model, options, [{ report: await rangesOf(model, { x: bins }) }])
+  const result = await inIntegers(model, { x: bins })
   const [expected, actual] = [await runOnce(model, { x: bins }), await runOnce(result.model, { x: bins })]
   const reasons = Object.fromEntries(result.report.refused.map(({ node, reason }) => [node, reason]))
   return { ...result, reasons, db: decibels(expected.y!, actual.y!) }

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
-import { decibels, kernelsOf, modelWith, randomValue, rangesOf, runOnce } from '../../../../tests/quantize-kit.ts'
-import { quantizeStaticInt8 } from './quantize-static-int8.ts'
+import { decibels, inIntegers, kernelsOf, modelWith, randomValue, runOnce } from '../../../../tests/quantize-kit.ts'
 
 const weights = { w: [16, 8, 1, 1], v: [16, 16, 3, 3], u: [16, 16, 1, 1], b: [16] }
 
@@ -8,8 +7,7 @@ const weights = { w: [16, 8, 1, 1], v: [16, 16, 3, 3], u: [16, 16, 1, 1], b: [16
 async function quantized(body: string, c: string, keepFloat: readonly string[] = []) {
   const model = modelWith(`g (float[1,8,12,10] x) => (float y) <float${c}> { ${body} }`, weights)
   const feeds = { x: randomValue([1, 8, 12, 10], 3) }
-  const options = { placement: 'everywhere', keepFloat } as const
-  const { model: after } = await quantizeStaticInt8.run(model, options, [{ report: await rangesOf(model, feeds) }])
+  const { model: after } = await inIntegers(model, feeds, { keepFloat })
   const [exact, integers] = [await runOnce(model, feeds), await runOnce(after, feeds)]
   expect(integers.y!.dims).toEqual(exact.y!.dims)
   return { kernels: await kernelsOf(after), noise: decibels(exact.y!, integers.y!) }

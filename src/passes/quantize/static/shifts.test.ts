@@ -1,5 +1,13 @@
 import { expect, test } from 'vitest'
-import { decibels, kernelsOf, modelWith, randomValue, rangesOf, runOnce } from '../../../../tests/quantize-kit.ts'
+import {
+  decibels,
+  inIntegers,
+  kernelsOf,
+  modelWith,
+  randomValue,
+  rangesOf,
+  runOnce,
+} from '../../../../tests/quantize-kit.ts'
 import { randomSource } from '../../../statistics/index.ts'
 import { planOf, quantizeStaticInt8 } from './quantize-static-int8.ts'
 import { shiftedCodes } from './shifts.ts'
@@ -54,8 +62,7 @@ test('a number of more axes than the value gives it more, and is added', async (
     { w: [4, 1, 1, 1] },
   )
   const feeds = { x: randomValue([1, 8, 12], 3) }
-  const evidence = [{ report: await rangesOf(model, feeds) }]
-  const { model: after } = await quantizeStaticInt8.run(model, everywhere, evidence)
+  const { model: after } = await inIntegers(model, feeds)
   const [exact, integers] = [await runOnce(model, feeds), await runOnce(after, feeds)]
   expect(integers.y!.dims).toEqual([1, 4, 8, 12])
   expect(decibels(exact.y!, integers.y!)).toBeGreaterThan(30)

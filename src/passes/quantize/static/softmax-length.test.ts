@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
-import { kernelsOf, modelWith, randomValue, rangesOf, runOnce } from '../../../../tests/quantize-kit.ts'
-import { quantizeStaticInt8 } from './quantize-static-int8.ts'
+import { inIntegers, kernelsOf, modelWith, randomValue, runOnce } from '../../../../tests/quantize-kit.ts'
 
 /** Attention over `length` tokens, calibrated on `seen` of them, some of which take all of it. */
 async function quantized(length: string, seen: number) {
@@ -10,8 +9,7 @@ async function quantized(length: string, seen: number) {
     }`,
     { w: [16, 16], half: [1] },
   )
-  const evidence = [{ report: await rangesOf(model, { x: randomValue([1, seen, 16], 3, 6) }) }]
-  const after = await quantizeStaticInt8.run(model, { placement: 'everywhere' }, evidence)
+  const after = await inIntegers(model, { x: randomValue([1, seen, 16], 3, 6) })
   return { model, after: after.model, report: after.report }
 }
 
