@@ -1,62 +1,36 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { type Dataset, memoryDataset, randomNumbers } from '../src/data/index.ts'
+import { type Dataset, memoryDataset } from '../src/data/index.ts'
 import { ortNode } from '../src/engine/index.ts'
-import { checkModel, elementCount, type Model, parseModel, tensorOf } from '../src/ir/index.ts'
+import { checkModel, type Model } from '../src/ir/index.ts'
 import { modelDigest } from '../src/onnx/index.ts'
 import { applyRecipe, distil, type QuantizeOptions, quantize } from '../src/recipe/index.ts'
 import type { LearnedWeightsReport } from '../src/report/index.ts'
 import { renderTerminal } from '../src/view/index.ts'
 import { reportIn } from './schema.ts'
+import { bandedPictures, seeded } from './seeded-network.ts'
 
 const ROWS = 256
 const LEARNED = 160
-const SIDE = 6
-const random = randomNumbers(11)
-/** Pictures with one bright band or two, across or down: four classes. */
-const labels = BigInt64Array.from({ length: ROWS }, (_, row) => BigInt(row % 4))
-const pictures = Float32Array.from({ length: ROWS * SIDE * SIDE }, (_, i) => {
-  const [row, place] = [Math.floor(i / (SIDE * SIDE)), i % (SIDE * SIDE)]
-  const [y, x] = [Math.floor(place / SIDE), place % SIDE]
-  const [kind, at] = [row % 4, Math.floor(row / 4) % 3]
-  const line = kind < 2 ? y : x
-  const lit = line === at || (kind % 2 === 1 && line === at + 3)
-  return (lit ? 1 : 0) + (random() - 0.5) * 0.6
-})
+const { x, labels } = bandedPictures(ROWS)
 const shown = (rows: number) =>
-  ({ dtype: 'float32', dims: [rows, 1, SIDE, SIDE], data: pictures.subarray(0, rows * SIDE * SIDE) }) as const
-const inputs = [{ name: 'x', dtype: 'float32', shape: ['N', 1, SIDE, SIDE] }] as const
+  ({ ...x, dims: [rows, ...x.dims.slice(1)], data: x.data.subarray(0, rows * 36) }) as const
+const inputs = [{ name: 'x', dtype: 'float32', shape: ['N', 1, 6, 6] }] as const
 
-/** A residual network, its weights from a seed. */
-function network(): Model {
-  const weights = {
-    w0: [16, 1, 3, 3],
-    w1: [16, 16, 3, 3],
-    w2: [16, 16, 3, 3],
-    w3: [16, 16, 3, 3],
-    w4: [4, 16],
-    b4: [4],
-  }
-  const zeros = (dims: readonly number[]) => `{${Array(elementCount(dims)).fill(0).join(', ')}}`
-  const declared = Object.entries(weights).map(([name, dims]) => `float[${dims.join(',')}] ${name} = ${zeros(dims)}`)
-  const model = parseModel(`<ir_version: 10, opset_import: ["" : 21]>
-    g (float[N,1,6,6] x) => (float[N,4] logits) <${declared.join(', ')}>
+/** A residual network. */
+const network = () =>
+  seeded(
+    `g (float[N,1,6,6] x) => (float[N,4] logits) <WEIGHTS>
     { a = Conv<pads: ints = [1,1,1,1]>(x, w0)  r = Relu(a)  b = Conv<pads: ints = [1,1,1,1]>(r, w1)  s = Relu(b)
       c = Conv<pads: ints = [1,1,1,1]>(s, w2)  d = Add(c, r)  e = Relu(d)  f = Conv<pads: ints = [1,1,1,1]>(e, w3)
-      h = Relu(f)  p = GlobalAveragePool(h)  q = Flatten(p)  logits = Gemm<transB: int = 1>(q, w4, b4) }`)
-  const seeded = randomNumbers(5)
-  const initializers = new Map(model.graph.initializers)
-  for (const [name, dims] of Object.entries(weights)) {
-    const fan = elementCount(dims.slice(1)) || 1
-    const values = Float32Array.from({ length: elementCount(dims) }, () => ((seeded() - 0.5) * 3) / Math.sqrt(fan))
-    initializers.set(name, tensorOf('float32', dims, values, name))
-  }
-  return { ...model, graph: { ...model.graph, initializers } }
-}
+      h = Relu(f)  p = GlobalAveragePool(h)  q = Flatten(p)  logits = Gemm<transB: int = 1>(q, w4, b4) }`,
+    { w0: [16, 1, 3, 3], w1: [16, 16, 3, 3], w2: [16, 16, 3, 3], w3: [16, 16, 3, 3], w4: [4, 16], b4: [4] },
+    { opset: 21 },
+  )
 
 async function logits(model: Model): Promise<Float32Array> {
   const session = await ortNode.open(model)
   try {
-    return (await session.run({ x: shown(ROWS) })).logits!.data as Float32Array
+    return (await session.run({ x })).logits!.data as Float32Array
   } finally {
     await session.close()
   }
@@ -69,10 +43,7 @@ describe('roundings learned part by part, on a network that is trained here', ()
   let data: Dataset
   let exact: Float32Array
   beforeAll(async () => {
-    const labelled = await memoryDataset(
-      { x: shown(ROWS), labels: { dtype: 'int64', dims: [ROWS], data: labels } },
-      { inputs, label: 'labels' },
-    )
+    const labelled = await memoryDataset({ x, labels }, { inputs, label: 'labels' })
     const open = (one: Model) => ortNode.open(one)
     const settings = { open, timed: false, seed: 1, batch: 16, rate: 0.01, teacherShare: 0, epochs: 20 } as const
     const trained = await distil(network(), labelled, { ...settings, student: network() })

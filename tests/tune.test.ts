@@ -2,58 +2,33 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { type Dataset, memoryDataset, randomNumbers } from '../src/data/index.ts'
+import { type Dataset, memoryDataset } from '../src/data/index.ts'
 import { ortNode } from '../src/engine/index.ts'
-import { checkModel, elementCount, type Model, parseModel, tensorOf, tensorValues } from '../src/ir/index.ts'
+import { checkModel, type Model, tensorOf, tensorValues } from '../src/ir/index.ts'
 import { modelDigest } from '../src/onnx/index.ts'
 import { applyRecipe, distil, quantize, tune } from '../src/recipe/index.ts'
 import { renderTerminal } from '../src/view/index.ts'
 import { reportIn } from './schema.ts'
+import { bandedPictures, seeded } from './seeded-network.ts'
 
 const ROWS = 256
-const SIDE = 6
 const CHANNELS = 16
-const random = randomNumbers(11)
-/** Pictures with one bright band or two, across or down: four classes. */
-const labels = BigInt64Array.from({ length: ROWS }, (_, row) => BigInt(row % 4))
-const pictures = Float32Array.from({ length: ROWS * SIDE * SIDE }, (_, i) => {
-  const [row, place] = [Math.floor(i / (SIDE * SIDE)), i % (SIDE * SIDE)]
-  const [kind, at] = [row % 4, Math.floor(row / 4) % 3]
-  const line = kind < 2 ? Math.floor(place / SIDE) : place % SIDE
-  return (line === at || (kind % 2 === 1 && line === at + 3) ? 1 : 0) + (random() - 0.5) * 0.6
-})
-const shown = { dtype: 'float32', dims: [ROWS, 1, SIDE, SIDE], data: pictures } as const
-const inputs = [{ name: 'x', dtype: 'float32', shape: ['N', 1, SIDE, SIDE] }] as const
+const { x: shown, labels } = bandedPictures(ROWS)
+const inputs = [{ name: 'x', dtype: 'float32', shape: ['N', 1, 6, 6] }] as const
 
-/** A depthwise network, its weights from a seed. */
-function network(): Model {
-  const C = CHANNELS
-  const weights = {
-    w0: [C, 1, 3, 3],
-    b0: [C],
-    d1: [C, 1, 3, 3],
-    b1: [C],
-    p1: [C, C, 1, 1],
-    b2: [C],
-    w3: [4, C],
-    b3: [4],
-  }
-  const zeros = (dims: readonly number[]) => `{${Array(elementCount(dims)).fill(0).join(', ')}}`
-  const declared = Object.entries(weights).map(([name, dims]) => `float[${dims.join(',')}] ${name} = ${zeros(dims)}`)
-  const model = parseModel(`<ir_version: 10, opset_import: ["" : 21]>
-    g (float[N,1,6,6] x) => (float[N,4] logits) <${declared.join(', ')}>
+/** A depthwise network. */
+const network = () =>
+  seeded(
+    `g (float[N,1,6,6] x) => (float[N,4] logits) <WEIGHTS>
     { a = Conv<pads: ints = [1,1,1,1]>(x, w0, b0)  r = Relu(a)
       b = Conv<pads: ints = [1,1,1,1], group: int = 16>(r, d1, b1)  s = Relu(b)  c = Conv(s, p1, b2)  t = Relu(c)
-      p = GlobalAveragePool(t)  q = Flatten(p)  logits = Gemm<transB: int = 1>(q, w3, b3) }`)
-  const seeded = randomNumbers(5)
-  const initializers = new Map(model.graph.initializers)
-  for (const [name, dims] of Object.entries(weights)) {
-    const fan = elementCount(dims.slice(1)) || 100
-    const values = Float32Array.from({ length: elementCount(dims) }, () => ((seeded() - 0.5) * 4) / Math.sqrt(fan))
-    initializers.set(name, tensorOf('float32', dims, values, name))
-  }
-  return { ...model, graph: { ...model.graph, initializers } }
-}
+      p = GlobalAveragePool(t)  q = Flatten(p)  logits = Gemm<transB: int = 1>(q, w3, b3) }`,
+    {
+      ...{ w0: [CHANNELS, 1, 3, 3], b0: [CHANNELS], d1: [CHANNELS, 1, 3, 3], b1: [CHANNELS] },
+      ...{ p1: [CHANNELS, CHANNELS, 1, 1], b2: [CHANNELS], w3: [4, CHANNELS], b3: [4] },
+    },
+    { opset: 21, spread: 4 },
+  )
 
 /** The same answers from channels whose ranges differ by up to 128, as folded normalisations leave them. */
 function unequal(model: Model): Model {
@@ -91,8 +66,7 @@ describe('tuning for static int8, on a depthwise network that is trained here', 
   let model: Model
   let data: Dataset
   beforeAll(async () => {
-    const columns = { x: shown, labels: { dtype: 'int64', dims: [ROWS], data: labels } } as const
-    const labelled = await memoryDataset(columns, { inputs, label: 'labels' })
+    const labelled = await memoryDataset({ x: shown, labels }, { inputs, label: 'labels' })
     const student = network()
     const settings = { ...shared, rate: 0.02, teacherShare: 0, epochs: 25, margin: 0.2 }
     const trained = await distil(network(), labelled, { ...settings, student })
@@ -122,13 +96,13 @@ describe('tuning for static int8, on a depthwise network that is trained here', 
     expect(modelDigest(again.model)).toBe(modelDigest(tuned.model))
   })
   test('rows that give no ranges are what is wrong, not the model', async () => {
-    const values = pictures.slice().fill(Number.NaN, 0, SIDE * SIDE * ROWS)
+    const values = new Float32Array(36 * ROWS).fill(Number.NaN)
     const same = await memoryDataset({ x: { ...shown, data: values.slice() } }, { inputs })
     await expect(tune(model, same, { ...shared, epochs: 1, pass })).rejects.toThrow(
       `"memory" has ${ROWS} rows, of which ${ROWS - 1} repeat others: too few to learn`,
     )
     for (let row = 0; row < ROWS; row++)
-      for (let bit = 0; bit < 8; bit++) if ((row >> bit) & 1) values[row * SIDE * SIDE + bit] = Number.POSITIVE_INFINITY
+      for (let bit = 0; bit < 8; bit++) if ((row >> bit) & 1) values[row * 36 + bit] = Number.POSITIVE_INFINITY
     const none = await memoryDataset({ x: { ...shown, data: values } }, { inputs })
     await expect(tune(model, none, { ...shared, epochs: 1, pass })).rejects.toMatchObject({
       code: 'bad-data',
