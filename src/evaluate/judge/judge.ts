@@ -3,6 +3,7 @@ import {
   type BootstrapResult,
   bootstrap,
   mcnemar,
+  meanAt,
   normalCdf,
   normalQuantile,
   normalSurvival,
@@ -294,7 +295,7 @@ type Aggregate = NonNullable<PairedScores['aggregate']>
 
 /** The metric of either model over some rows: their mean score unless the scores say how they become one figure. */
 function metricOver({ base, candidate, aggregate }: PairedScores): Aggregate {
-  return aggregate ?? ((who, rows) => meanOf(who === 'base' ? base : candidate, rows))
+  return aggregate ?? ((who, rows) => meanAt(who === 'base' ? base : candidate, rows))
 }
 
 /** Bootstraps how much better the candidate is, against the margin. */
@@ -378,10 +379,4 @@ function zOfUnseen(
     else fails = z
   }
   return passes
-}
-
-function meanOf(values: ArrayLike<number>, rows: Int32Array): number {
-  let sum = 0
-  for (let i = 0; i < rows.length; i++) sum += values[rows[i]!]!
-  return sum / rows.length
 }

@@ -1,5 +1,5 @@
 import type { CalibrationOf, RobustnessChange } from '../../report/index.ts'
-import { bootstrap, mean } from '../../statistics/index.ts'
+import { bootstrap, mean, meanAt } from '../../statistics/index.ts'
 import {
   bestTemperature,
   confidencesOf,
@@ -65,7 +65,7 @@ function lossChange(
   const differences = Float64Array.from(base, (value, i) => value - other[i]!)
   const drawn = bootstrap({
     rows: differences.length,
-    statistic: (rows) => rows.reduce((sum, row) => sum + differences[row]!, 0) / rows.length,
+    statistic: (rows) => meanAt(differences, rows),
     seed,
     resamples: 2000,
     alpha,

@@ -1,4 +1,5 @@
 import type { RobustnessChange, RowScores } from '../../report/index.ts'
+import { meanAt } from '../../statistics/index.ts'
 import { judge } from '../judge/judge.ts'
 import { type Addition, pairedScores, type ScoredModel } from '../judge/paired-scores.ts'
 import type { Metric } from '../metric/metric.ts'
@@ -68,10 +69,7 @@ export function scoresOf(cell: RowScores, clean: RowScores, yardstick: Yardstick
 export function metricOver({ scores, summaries }: ModelScores, { aggregate }: Yardstick): number | null {
   const rows = Array.from(scores.keys()).filter((row) => !Number.isNaN(scores[row]!))
   if (rows.length === 0) return null
-  const value =
-    aggregate && summaries
-      ? aggregate(rows.map((row) => summaries[row]!))
-      : rows.reduce((sum, row) => sum + scores[row]!, 0) / rows.length
+  const value = aggregate && summaries ? aggregate(rows.map((row) => summaries[row]!)) : meanAt(scores, rows)
   return Number.isFinite(value) ? value : null
 }
 

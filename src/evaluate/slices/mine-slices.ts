@@ -1,5 +1,5 @@
 import type { MinedSlices } from '../../report/index.ts'
-import { holm, randomSource } from '../../statistics/index.ts'
+import { holm, meanAt, randomSource } from '../../statistics/index.ts'
 import { judge } from '../judge/judge.ts'
 import type { PairedScores } from '../judge/paired-scores.ts'
 import { judgeSlices } from './slice-verdicts.ts'
@@ -80,7 +80,7 @@ function searched(
   inDiscovery: readonly boolean[],
   discovery: readonly number[],
 ): { readonly found: readonly Found[]; readonly count: number } {
-  const mean = discovery.reduce((sum, row) => sum + gains[row]!, 0) / discovery.length
+  const mean = meanAt(gains, discovery)
   const variance = discovery.reduce((sum, row) => sum + (gains[row]! - mean) ** 2, 0) / discovery.length
   if (variance === 0) return { found: [], count: 0 }
   const found: Found[] = []
