@@ -1,4 +1,4 @@
-import { randomSource } from '../statistics/index.ts'
+import { randomSource, scattered } from '../statistics/index.ts'
 import { type Bands, bandsFor } from './similar-bands.ts'
 
 export interface DuplicateOptions {
@@ -78,7 +78,7 @@ function bucketsOf(
     const least = new Uint32Array(keys.length).fill(2 ** 32 - 1)
     for (const sequence of set) {
       const value = hashOf(sequence)
-      for (let k = 0; k < keys.length; k++) least[k] = Math.min(least[k]!, mixed(value ^ keys[k]!))
+      for (let k = 0; k < keys.length; k++) least[k] = Math.min(least[k]!, scattered(value ^ keys[k]!) >>> 0)
     }
     for (let band = 0; band < bands; band++) {
       const name = `${band}:${least.subarray(band * rows, (band + 1) * rows).join(',')}`
@@ -95,12 +95,4 @@ function hashOf(text: string): number {
   let hash = 0x811c9dc5
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
   return hash >>> 0
-}
-
-/** The finaliser of MurmurHash3: a permutation of 32-bit numbers. */
-function mixed(value: number): number {
-  let hash = value
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-  return (hash ^ (hash >>> 16)) >>> 0
 }

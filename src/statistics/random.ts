@@ -28,11 +28,12 @@ export function randomSource(seed: number): RandomSource {
 const WARMING_UP = 20
 
 /**
- * A seed far from those of its neighbours: the generator takes seeds as they are, so that the first draws of all small ones
- * were close to 1, and those of neighbours alike. Source: the last step of MurmurHash3, A. Appleby (public domain).
+ * A permutation of the numbers of 32 bits (signed) that leads neighbours far apart. The generator takes seeds as they are:
+ * the first draws of all small ones were close to 1, and those of neighbours alike. Source: the last step of MurmurHash3,
+ * A. Appleby (public domain).
  */
-function scattered(seed: number): number {
-  let hash = seed | 0
+export function scattered(value: number): number {
+  let hash = value | 0
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
   return hash ^ (hash >>> 16)
