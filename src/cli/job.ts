@@ -61,16 +61,14 @@ export const jobVerb: Verb = {
       }
       if (act === 'cancel') found = await find()
       const { job, report } = found
+      const itself: JobsReport = { kind: 'jobs', version: 1, jobs: [job] }
       // A script keeps what it is given: the id alone.
-      if (act === 'submit') return { report: { kind: 'jobs', version: 1, jobs: [job] }, text: id }
-      if (act === 'cancel') return { report: { kind: 'jobs', version: 1, jobs: [job] } }
+      if (act === 'submit') return { report: itself, text: id }
+      if (act === 'cancel') return { report: itself }
       // As if the verb had run here.
       if (job.message !== null) context.say(job.message)
-      if (act === 'show' && report === null) return { report: { kind: 'jobs', version: 1, jobs: [job] } }
-      return {
-        report: (report as Report | null) ?? { kind: 'jobs', version: 1, jobs: [job] },
-        exitCode: exitOf(job),
-      }
+      if (act === 'show' && report === null) return { report: itself }
+      return { report: (report as Report | null) ?? itself, exitCode: exitOf(job) }
     })
   },
 }
