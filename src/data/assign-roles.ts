@@ -13,6 +13,7 @@ export interface InputWish {
   readonly shape: Shape | null
 }
 
+/** What decides the role of a field, besides its name. */
 export interface RoleWishes {
   readonly inputs?: readonly InputWish[] | undefined
   readonly label?: string | undefined

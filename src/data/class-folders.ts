@@ -3,6 +3,7 @@ import type { FileRow } from './file-table.ts'
 import type { FoundFile } from './folder-files.ts'
 import { didYouMean, listNames } from './list-names.ts'
 
+/** Files in folders of one class each, as rows. */
 export interface ClassedFiles {
   readonly rows: readonly FileRow[]
   readonly classNames?: readonly string[]

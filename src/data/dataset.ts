@@ -10,6 +10,7 @@ export interface Column {
 /** What a field is for. `input` feeds the model, `label` is the truth, `slice` names groups, `id` names the row. */
 export type FieldRole = 'input' | 'label' | 'slice' | 'id'
 
+/** One column of a data set: what it holds, and what it is for. */
 export interface Field {
   readonly name: string
   readonly role: FieldRole

@@ -2,6 +2,7 @@
 export type Size = readonly [height: number, width: number]
 
 export const KERNELS = ['nearest', 'box', 'linear', 'hamming', 'cubic', 'lanczos'] as const
+/** How pixels between others are made when a picture changes its size. */
 export type Kernel = (typeof KERNELS)[number]
 
 /** Decoded pixels, row-major, channels last, 8 bits each. */

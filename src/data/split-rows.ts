@@ -17,6 +17,7 @@ export function sampleRows(rows: number, count: number, seed = 0): readonly numb
   return order.slice(0, taken).sort((a, b) => a - b)
 }
 
+/** Places of the rows by what they are spent on; no row stands in two lists. */
 export interface RowSplit {
   readonly calibrate: readonly number[]
   readonly select: readonly number[]

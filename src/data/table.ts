@@ -7,6 +7,7 @@ export interface Cell {
   readonly data: NumericArray | readonly string[]
 }
 
+/** One row of a table: its place and its cells, by column. */
 export interface Row {
   readonly index: number
   readonly cells: Readonly<Record<string, Cell>>

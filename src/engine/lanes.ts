@@ -13,6 +13,7 @@ export interface ByteTensor {
   readonly pieces: readonly Uint8Array[]
 }
 
+/** The answer to one run on a lane. */
 export interface LaneAnswer {
   readonly outputs: readonly ByteTensor[]
   /** Nanoseconds of the runtime's own call. */

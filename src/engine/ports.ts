@@ -4,6 +4,7 @@ import { classNamesOf } from './class-names.ts'
 import { typeText } from './feeds.ts'
 import type { OmittedOutput, PortValue } from './session.ts'
 
+/** What a session takes and gives, and the outputs that it had to leave out. */
 export interface Ports {
   readonly inputs: readonly PortValue[]
   readonly outputs: readonly PortValue[]

@@ -9,9 +9,12 @@ export interface TensorValue {
   readonly data: NumericArray | readonly string[]
 }
 
+/** What a run is given, by the name of the input. */
 export type Feeds = Readonly<Record<string, TensorValue>>
+/** What a run gave, by the name of the value. */
 export type Fetched = Readonly<Record<string, TensorValue>>
 
+/** An input or output of a session; `shape` is null where even its rank is open. */
 export interface PortValue {
   readonly name: string
   readonly dtype: DType
@@ -78,6 +81,7 @@ export interface Session {
   close(): Promise<void>
 }
 
+/** How far the runtime rewrites a model while it loads; each level holds the one before. */
 export type Optimization = 'disabled' | 'basic' | 'extended' | 'all'
 
 export interface SessionOptions {

@@ -20,6 +20,7 @@ export interface AgreementCounts {
   readonly clusters?: AgreeingClusters | undefined
 }
 
+/** Rows that belong together, counted as one each. */
 export interface AgreeingClusters {
   readonly n: number
   /** Those with any changed answer; null where there are no answers. */

@@ -117,6 +117,7 @@ export const ints = (value: readonly number[]): Attribute => ({ type: 'ints', va
 /** `{ type: 'string', … }` for a text. */
 export const string = (value: string): Attribute => ({ type: 'string', value })
 
+/** What a node has besides operator, inputs and outputs. */
 export interface NodeOptions {
   readonly domain?: string
   readonly name?: string

@@ -32,6 +32,7 @@ export const DTYPES = {
   int2: { code: 26, bits: 2 },
 } as const
 
+/** The type of an element, as ONNX calls it. */
 export type DType = keyof typeof DTYPES
 
 const byCode = new Map<number, DType>(Object.entries(DTYPES).map(([name, { code }]) => [code, name as DType]))

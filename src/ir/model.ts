@@ -3,6 +3,7 @@ import type { Kept, SparseTensor, Tensor } from './tensor.ts'
 
 /** A dimension: a size, a symbol shared by every value that names it, or null where nothing is known. */
 export type Dim = number | string | null
+/** Dimensions from the outermost in; a scalar has none. */
 export type Shape = readonly Dim[]
 
 /** The type of a value. A tensor's `shape` is null when even its rank is unknown. */
@@ -24,6 +25,7 @@ export interface ValueInfo {
   readonly kept?: Kept
 }
 
+/** Entries of `metadata_props`, in the order of the file. */
 export type Metadata = readonly (readonly [key: string, value: string])[]
 
 /** An attribute's value. `ref` stands inside functions for an attribute of the caller. */

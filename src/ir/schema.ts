@@ -23,6 +23,7 @@ const KINDS = {
   Y: 'typeProtos',
 } as const satisfies Record<string, Attribute['type']>
 
+/** An attribute as the operator declares it. */
 export interface AttributeSchema {
   readonly type: Attribute['type']
   readonly required: boolean

@@ -34,6 +34,7 @@ export interface Tensor {
   readonly kept?: Kept
 }
 
+/** The elements that are not zero, and where they are: flat places, or a row of coordinates each. */
 export interface SparseTensor {
   readonly values: Tensor
   readonly indices: Tensor
@@ -41,6 +42,7 @@ export interface SparseTensor {
   readonly kept?: Kept
 }
 
+/** Elements of a tensor of numbers; float16 and bfloat16 are held as their bits. */
 export type NumericArray =
   | Float32Array
   | Float64Array

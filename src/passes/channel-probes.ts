@@ -44,6 +44,7 @@ interface WholeProbe {
   readonly size: string
 }
 
+/** A model that gives what channels hold in place of its outputs, and how to read what it gives. */
 export interface ProbedModel {
   readonly model: Model
   readonly probes: ReadonlyMap<string, ChannelProbe>

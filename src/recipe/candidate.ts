@@ -41,6 +41,7 @@ export interface CandidateSpec {
   readonly base?: string
 }
 
+/** A candidate as it was made, before anything of it was measured. */
 export interface Built {
   readonly spec: CandidateSpec
   readonly model: Model

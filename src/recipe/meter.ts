@@ -24,6 +24,7 @@ export interface Watched {
   readonly onProgress?: ((text: string) => void) | undefined
 }
 
+/** Options of work whose pace is watched. */
 export interface Metered extends Watched {
   readonly meter?: Meter | undefined
 }

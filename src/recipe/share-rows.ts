@@ -6,6 +6,7 @@ export interface RowsOf {
   readonly indices: readonly number[]
 }
 
+/** What rows are spent on: each row on one of them. */
 export type Phase = 'calibrate' | 'select' | 'prove'
 
 /** Ranges seen on fewer rows than this are guesses. */

@@ -34,6 +34,7 @@ export interface TrainStudentOptions extends Watched {
   readonly asked?: Map<string, TeacherAnswers>
 }
 
+/** A student of the search, with the steps that make it. */
 export interface Trained extends TrainedTrail {
   /** What was done, as a person reads it. */
   readonly words: string

@@ -33,6 +33,7 @@ export type Pass<O = Record<string, never>> = Transformation<O> &
   // What takes options says what they may be: recipes are written by hand as well.
   ([O] extends [Record<string, never>] ? unknown : { readonly options: Schema<O> })
 
+/** What makes a model of a model without running it. */
 export interface Transformation<O> {
   /** Equal to the file's name in camel case; stands in recipes and reports. */
   readonly id: string

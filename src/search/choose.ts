@@ -12,6 +12,7 @@ import {
 import type { Contender, Finalists } from './finalists.ts'
 import { byPreference } from './preference.ts'
 
+/** What is handed out, and why; `proof` is null where nothing was held against the proof rows. */
 export interface Choice {
   readonly id: string
   readonly proof: ComparisonReport | null

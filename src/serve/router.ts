@@ -16,6 +16,7 @@ export interface RouteRequest {
   readonly warm: readonly string[]
 }
 
+/** Which version answers a request, and which only run it. */
 export interface Route {
   readonly version: string
   /** Versions that run the same request without anybody waiting for them; dropped first where there is not room. */

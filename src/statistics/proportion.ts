@@ -1,6 +1,7 @@
 import { requireCounts, requireProbability } from './counts.ts'
 import { betaQuantile, normalQuantile } from './distributions.ts'
 
+/** So many of `n`, and the level of what is said of their share. */
 export interface Proportion {
   readonly successes: number
   readonly n: number

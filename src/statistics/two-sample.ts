@@ -2,6 +2,7 @@ import { requireProbability } from './counts.ts'
 import { chiSquareSurvival, lnBeta } from './distributions.ts'
 import { randomSource } from './random.ts'
 
+/** How far two samples are apart. */
 export interface TwoSampleResult {
   readonly statistic: number
   /** Probability of a statistic as large where both samples come from the same source. */

@@ -15,6 +15,7 @@ export interface Lineage {
   readonly edits: readonly string[]
 }
 
+/** The version that another was made from. */
 export interface Parent {
   /** Its digest in a store; null where it never was in one, and only the model's own digest is known. */
   readonly version: string | null

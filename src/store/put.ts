@@ -19,6 +19,7 @@ import { isSafePath, type Version } from './version.ts'
 /** What may be pushed although it is suspicious; each by its name. */
 export type Allowance = 'unexplained' | 'size-bomb' | 'endless-loop'
 
+/** What goes into a version. */
 export interface PutInput {
   /** Path of the .onnx file; external data beside it comes along. */
   readonly model: string
@@ -33,6 +34,7 @@ export interface PutInput {
   readonly allow?: readonly Allowance[] | undefined
 }
 
+/** How a version is published. */
 export interface PutOptions {
   readonly tag?: string | undefined
   /** Signs the model and, where there is any, its evaluation. */

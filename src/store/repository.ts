@@ -7,6 +7,7 @@ export interface Blob {
   chunks(): Iterable<Uint8Array> | AsyncIterable<Uint8Array>
 }
 
+/** A manifest as it is stored: its bytes, and the digest that they have. */
 export interface StoredManifest {
   readonly digest: string
   readonly bytes: Uint8Array

@@ -16,6 +16,7 @@ export interface Bundle {
   }
 }
 
+/** An in-toto statement: who is meant, by digest, and what is said of them. */
 export interface Statement {
   readonly _type: string
   readonly subject: readonly { readonly name: string; readonly digest: Readonly<Record<string, string>> }[]
@@ -26,6 +27,7 @@ export interface Statement {
 export const STATEMENT = 'https://in-toto.io/Statement/v1'
 const PAYLOAD = 'application/vnd.in-toto+json'
 
+/** A key that signatures are checked with. */
 export interface PublicKey {
   readonly path: string
   /** SHA-256 of the key as PEM, which is what bundles call it by. */
@@ -33,6 +35,7 @@ export interface PublicKey {
   readonly key: KeyObject
 }
 
+/** A key that signs. */
 export interface PrivateKey extends PublicKey {
   readonly secret: KeyObject
 }

@@ -27,6 +27,7 @@ import type { Repository } from './repository.ts'
 import { type Bundle, parseBundle, type Statement } from './sign.ts'
 import { coveredBy, EVALUATION_PREDICATE, MODEL_PREDICATE } from './statements.ts'
 
+/** What a file of a version is. */
 export type Role = 'model' | 'data' | 'recipe' | 'tensor' | 'report' | 'card' | 'bom' | 'lineage' | 'other'
 
 /** A file of a version: its place in the folder that `pull` makes, and the blob that holds it. */
@@ -36,6 +37,7 @@ export interface VersionFile {
   readonly descriptor: Descriptor
 }
 
+/** A signature of a version, and what it vouches for. */
 export interface Signature {
   readonly what: 'model' | 'evaluation' | 'other'
   readonly bundle: Bundle

@@ -1,3 +1,4 @@
+/** How the learning rate goes over the steps of a training. */
 export interface Schedule {
   /** The highest learning rate. */
   readonly rate: number

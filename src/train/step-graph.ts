@@ -47,6 +47,7 @@ export const STEP = {
 
 export const nextOf = (name: string): string => `${name}/next`
 
+/** The model of one training step, and how the weights lie in it. */
 export interface StepGraph {
   readonly model: Model
   readonly weights: WeightLayout

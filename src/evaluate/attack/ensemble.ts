@@ -33,6 +33,7 @@ export type AttackName = keyof typeof ATTACKS
 /** AutoAttack's standard ensemble. */
 export const STANDARD: readonly AttackName[] = ['apgd-ce', 'apgd-t', 'fab-t', 'square']
 
+/** Which attacks run, one after the other, and within which budget. */
 export interface AttackPlan {
   readonly attacks: readonly AttackName[]
   readonly norm: Norm
@@ -45,6 +46,7 @@ export interface AttackPlan {
   readonly signal?: AbortSignal | undefined
 }
 
+/** Rows as one array, [rows, …rowShape], and the class of each. */
 export interface AttackedRows {
   readonly x: Float32Array
   readonly labels: Int32Array

@@ -2,6 +2,7 @@ import { type RandomSource, standardNormal } from '../../statistics/index.ts'
 import { argmax } from '../outputs/row-outputs.ts'
 import type { Target } from './target.ts'
 
+/** How the size of a change is measured: by its largest element, or by its length. */
 export type Norm = 'linf' | 'l2'
 
 /** Rows to be turned into rows that the model gets wrong, within ε of where they are and within the valid range. */

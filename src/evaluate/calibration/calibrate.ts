@@ -26,6 +26,7 @@ export interface CalibrateOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** The ranges of one pass over the rows, by method. */
 export type CalibrationReports<M extends CalibrationMethod = CalibrationMethod> = Readonly<Record<M, CalibrationReport>>
 
 /**

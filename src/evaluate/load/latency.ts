@@ -48,6 +48,7 @@ export interface LatencyOptions extends OrtSessionOptions {
 /** Half-width of the interval, relative to the ratio, that is precise enough. */
 const PRECISION = 0.01
 
+/** What timing models by turns gave: the report and what it was made of. */
 export interface LatencyMeasurement {
   readonly report: LatencyReport
   /** Rounds that the ratios come from. */

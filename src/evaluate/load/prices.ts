@@ -1,5 +1,6 @@
 import { UserError } from '../../platform/index.ts'
 
+/** A machine that can be rented, and what it costs by the hour. */
 export interface PricedMachine {
   readonly name: string
   /** Machines of another kind of processor than this one are left out; any where it is not said. */
@@ -13,6 +14,7 @@ export interface PricedMachine {
   readonly asOf: string
 }
 
+/** What machines cost, and what a thread draws. */
 export interface PriceTable {
   readonly currency: string
   readonly machines: readonly PricedMachine[]

@@ -16,6 +16,7 @@ export const SCENARIOS = {
   offline: { percentile: 0.99, queryRows: 32 },
 } as const
 
+/** How queries come; the names of MLPerf Inference. */
 export type Scenario = keyof typeof SCENARIOS
 
 /**

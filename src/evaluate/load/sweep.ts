@@ -16,6 +16,7 @@ export interface SweepOptions {
   readonly onProgress?: ((line: string) => void) | undefined
 }
 
+/** Speeds over rows at once × threads × processes. */
 export interface Sweep {
   readonly points: readonly SweepPoint[]
   /** By model: the point with the most rows a second within the bound; null where none is. */

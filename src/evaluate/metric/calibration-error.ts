@@ -6,6 +6,7 @@ export interface Confidences {
   readonly right: ArrayLike<boolean>
 }
 
+/** Rows whose confidence lies in (from, to], with their means; null where there are none. */
 export interface ReliabilityBin {
   readonly from: number
   readonly to: number

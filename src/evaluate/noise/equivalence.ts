@@ -5,6 +5,7 @@ import { floatsOf, largestOf } from '../outputs/floats.ts'
 import { decibelsOrNull } from './sqnr.ts'
 import { type IsTie, type Leeway, LOSSLESS, type Tolerance, tieOf } from './tolerance.ts'
 
+/** How far apart two models are at one output. */
 export interface OutputEquivalence {
   readonly name: string
   readonly maxAbs: number
@@ -16,6 +17,7 @@ export interface OutputEquivalence {
   readonly mismatch: string | null
 }
 
+/** Whether two models give the same, and how far apart they are at each output. */
 export interface EquivalenceResult {
   readonly equivalence: Equivalence
   readonly equal: boolean

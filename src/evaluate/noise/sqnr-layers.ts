@@ -3,6 +3,7 @@ import { type Model, type Node, nodeLabel } from '../../ir/index.ts'
 import { fewGroups } from '../feeds/few-groups.ts'
 import { NoiseTally } from './sqnr.ts'
 
+/** How far a value of one node is from that of the other model, in decibels; null where both are identical. */
 export interface LayerNoise {
   /** The node of the original model that makes the value, as reports name it. */
   readonly name: string

@@ -3,6 +3,7 @@ import { elementCount, isFloating, type NumericArray } from '../../ir/index.ts'
 import { UserError } from '../../platform/index.ts'
 import { floatsOf } from './floats.ts'
 
+/** What a model gave for one row, by output, without the axis of rows. */
 export type RowOutputs = Readonly<Record<string, TensorValue>>
 
 /** Names and shapes of a row's outputs, `scores [10]`, as messages list them. */

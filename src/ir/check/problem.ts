@@ -7,6 +7,7 @@ export interface Problem {
   readonly what: string
 }
 
+/** Takes what is wrong, and where. */
 export type Report = (where: string, what: string) => void
 
 /** What the checks of one graph need to know of the model around it. */

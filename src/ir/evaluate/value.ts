@@ -32,6 +32,7 @@ export interface MapValue {
   readonly entries: ReadonlyMap<string | number, number>
 }
 
+/** Whatever an operator takes or gives. */
 export type Value = Nd | SequenceValue | OptionalValue | MapValue
 
 /**

@@ -26,6 +26,7 @@ export interface Call {
 
 /** What a rule knows of each output; fewer, or undefined among them, where it has no opinion. */
 export type Outputs = readonly (Known | undefined)[]
+/** Infers the outputs of one operator from what is known of a call. */
 export type Rule = (call: Call) => Outputs
 export type Rules = Readonly<Record<string, Rule>>
 

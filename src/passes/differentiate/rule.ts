@@ -44,6 +44,7 @@ export interface WayWithin {
  */
 export type GradientRule = (call: GradientCall) => Contributions
 
+/** The names of the gradients by each input; undefined where there is none. */
 export type Contributions = readonly (string | undefined)[]
 
 /** The gradient by the only, or first, output. */

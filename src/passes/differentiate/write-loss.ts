@@ -4,6 +4,7 @@ import type { Loss, LossInput, WrittenLoss } from './loss.ts'
 import { placesOf, type Scope, shapeOf } from './place-losses.ts'
 import { Refused } from './refused.ts'
 
+/** What becomes of the losses of single rows. */
 export type Reduction = 'mean' | 'sum'
 
 /** Writes a loss as nodes; targets that are no values of the model become inputs. */

@@ -31,6 +31,7 @@ interface ProductCost {
   readonly over: readonly { readonly size: number; readonly shares: ReadonlyMap<string, ReadonlyMap<number, number>> }[]
 }
 
+/** The channels of a model that can go, and what its products would cost without them. */
 export interface PrunableChannels {
   readonly groups: readonly ChannelGroup[]
   readonly costs: readonly ProductCost[]

@@ -7,6 +7,7 @@ import { type ChannelReader, channelReaders } from './channel-readers.ts'
 import { MakeUp } from './make-up.ts'
 import { heldNoise, type ReaderEvidence, type Unread } from './reader-evidence.ts'
 
+/** Channels that others make up for, and the weights that do. */
 export interface SpareChannels {
   readonly removal: Removal
   /** Weights and biases of the readers, in the sizes that they have, with zeros for these channels. */

@@ -11,6 +11,7 @@ import { type Atoms, atomSet } from './atoms.ts'
 
 /** The atoms of an axis; null where its places are not to be removed (rows, places of a picture). */
 export type Axis = Int32Array | null
+/** The axes of a value, from the outermost in. */
 export type Axes = readonly Axis[]
 
 /** A small constant that says how many channels there are: the number at `index` becomes what is left of `atoms`. */

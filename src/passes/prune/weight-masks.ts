@@ -25,6 +25,7 @@ export interface MaskableWeight {
   readonly axis: number | null
 }
 
+/** The weights of which single ones may become zero, and those that stay as they are, with the reason. */
 export interface MaskableWeights {
   readonly weights: readonly MaskableWeight[]
   readonly held: readonly { readonly node: string; readonly reason: string }[]

@@ -39,6 +39,7 @@ interface ReadWindows {
 /** What is left of a model within a noise; null where hardly any work is saved. */
 export type WithoutSpare = (noise: number) => Promise<Spared | null>
 
+/** A model without the channels that others make up for. */
 export interface Spared extends TrainedTrail {
   /** Channels that went, of so many, and the share of the multiply-accumulates that is left. */
   readonly gone: number

@@ -23,6 +23,7 @@ export interface MeasureQuantizedOptions extends Watched {
   readonly meanwhile?: (() => void) | undefined
 }
 
+/** Which kernels the runtime uses; `counts` is null, with a reason, where they cannot be read. */
 export interface ReadKernels {
   /** The plan, by the names of the kernels that the runtime chose within a family; as given where nothing was read. */
   readonly planned: Readonly<Record<string, number>>

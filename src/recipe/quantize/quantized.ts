@@ -2,6 +2,7 @@ import type { Model, NumericArray } from '../../ir/index.ts'
 import type { QuantizationReport, Recipe } from '../../report/index.ts'
 import { recipeOf, type Trail } from '../trail.ts'
 
+/** A quantized model with its report, and what makes it again. */
 export interface Quantized {
   readonly model: Model
   readonly report: QuantizationReport

@@ -75,6 +75,7 @@ export interface LearnOptions extends LearnSettings {
   readonly factors?: ReadonlyMap<string, number> | undefined
 }
 
+/** What a training gave: the model of its best epoch. */
 export interface Learned extends Trained {
   readonly model: Model
   /** What changed, by initializer. */

@@ -11,6 +11,7 @@ import { type LearningRows, type ProofOptions, rowMacs, rowsOfRun } from './proo
 export const DEFAULT_MARGIN = 0.01
 const SECONDS = 4
 
+/** How a model that has learned stands against the one before, on rows that nothing has learned from. */
 export interface LearningProof {
   readonly comparison: ComparisonReport
   readonly sides: readonly [LearnedModel, LearnedModel]

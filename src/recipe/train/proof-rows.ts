@@ -18,6 +18,7 @@ export interface ProofOptions {
   readonly onProgress?: ((line: string) => void) | undefined
 }
 
+/** Rows to learn from and to choose the epoch on, by their places, and those that prove. */
 export interface LearningRows {
   readonly train: readonly number[]
   readonly select: readonly number[]

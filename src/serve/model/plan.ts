@@ -13,6 +13,7 @@ export interface Plan {
   readonly fixedMs: number
 }
 
+/** What the user fixed of how a version runs; what is null is measured. */
 export interface PlanWish {
   /** null: as many as measure best. */
   readonly instances: number | null

@@ -18,6 +18,7 @@ interface ServedModel {
   reason: string
 }
 
+/** A version as the list of models shows it. */
 export interface IndexEntry {
   readonly name: string
   readonly version: string

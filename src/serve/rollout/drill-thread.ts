@@ -3,6 +3,7 @@ import { simulate, type Versions } from '../../rollout/index.ts'
 
 // This module runs on a thread of its own: the requests of a server do not wait for a drill.
 
+/** One made-up rollout of a rehearsal. */
 export interface DrillRun {
   readonly versions: Versions
   readonly settings: RolloutSettings

@@ -29,6 +29,7 @@ interface Dossier {
   changed(baseDigest: string): number | null
 }
 
+/** Looks up what is known of a version; null where nothing is. */
 export type FindDossier = (name: string, version: string) => Promise<Dossier | null>
 
 /** The versions of a server, as a rollout moves them. */

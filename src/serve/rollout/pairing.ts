@@ -73,6 +73,7 @@ function saysNothing({ inputs, outputs }: Outcome): boolean {
   return inputs.every(isEmpty) || (outputs?.every(isEmpty) ?? false)
 }
 
+/** The truth about a row, or about each row of a request. */
 export type Label = number | string | readonly (number | string)[]
 
 interface Waiting {

@@ -1,3 +1,4 @@
+/** A text in a chart, and the point that it stands at. */
 export interface Place {
   readonly x: number
   readonly y: number

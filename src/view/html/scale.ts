@@ -1,6 +1,7 @@
 /** Units across a chart: about as many as a phone has points, so that letters stay readable there. */
 export const CHART_WIDTH = 520
 
+/** Leads values to pixels. */
 export interface Scale {
   readonly domain: readonly [number, number]
   at(value: number): number

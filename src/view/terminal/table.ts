@@ -2,6 +2,7 @@ import { wrap } from '../../report/index.ts'
 
 export { wrap }
 
+/** What a terminal shows: colors, and characters in a line. */
 export interface Style {
   readonly color: boolean
   readonly width: number

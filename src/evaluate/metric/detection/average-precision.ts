@@ -9,6 +9,7 @@ const OVERLAPS: readonly number[] = Array.from({ length: 10 }, (_, i) => (50 + 5
  */
 const RECALL_STEP = 0.01
 
+/** A box that is really there, with its class. */
 export interface Truth {
   readonly box: Box
   readonly label: number

@@ -39,6 +39,7 @@ export interface RoundableWeight {
   readonly scales?: Float32Array
 }
 
+/** The weights whose roundings can be learned, and those that cannot, with the reason. */
 export interface RoundableWeights {
   readonly weights: readonly RoundableWeight[]
   readonly left: readonly Refusal[]

@@ -17,6 +17,7 @@ const SPAN = 1.2
 /** Inputs of the soft model, single numbers: the exponent of the pull, and how much it counts. */
 export const SOFT = { exponent: 'rounding/exponent', weight: 'rounding/weight', pull: 'rounding/pull' } as const
 
+/** A model whose roundings can be learned: each is a variable between down and up. */
 export interface SoftWeights {
   readonly model: Model
   /** The initializer that is learned for each weight, by the weight's name. */

@@ -15,6 +15,7 @@ export interface TunedWeight {
   readonly scales: Float32Array
 }
 
+/** A float model that rounds as the integer one will, so that its scales and weights can learn. */
 export interface TuningForm {
   readonly model: Model
   readonly values: readonly RoundedValue[]

@@ -39,6 +39,7 @@ export interface OperatorRule {
   refuse?(node: Node, facts: NodeFacts): string | undefined
 }
 
+/** What a rule may ask about the values of a node. */
 export interface NodeFacts {
   readonly opset: number
   readonly constant: (value: string) => Tensor | undefined
