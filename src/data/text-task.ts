@@ -22,7 +22,7 @@ interface TaskRow {
 /** Share of a row's tokens that are hidden. Source: Devlin et al. 2019, BERT, §3.1, without its replacements of training. */
 const HIDDEN_SHARE = 0.15
 /** At a place that is not scored, as trainers mark it. */
-export const UNSCORED = -100
+const UNSCORED = -100
 
 /**
  * What a model is asked, by what it gives: scores of all tokens at every place, or behind the last one alone. A model that

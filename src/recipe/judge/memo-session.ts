@@ -44,7 +44,7 @@ export class AnswerMemory {
 }
 
 /** What one model answered. */
-export class Answers {
+class Answers {
   readonly kept = new Map<string, { readonly answer: Promise<Fetched>; callers: number }>()
   /** How many were given a result and may give it back; no end of them for one that is kept. */
   readonly holders = new WeakMap<Fetched, number>()
