@@ -9,6 +9,7 @@ import {
   tango,
   tangoScore,
   wald,
+  wilson,
 } from './index.ts'
 
 // Independent numbers: scipy and hand-written references, recorded once.
@@ -85,6 +86,12 @@ test('published tables: Agresti (1600 approvals), Bentur (airway)', () => {
   expect(pairs.exact).toBeCloseTo(0.0703125, 10)
   expect(chiSquareSurvival(pairs.chi2, 1)).toBeCloseTo(0.033894853524689295, 12)
   expect(pairs.midP).toBeCloseTo(0.0390625, 10)
+  // A baseline that is always right: nothing joins the two, and Wilson's limits add up as squares.
+  const always = newcombe({ bothRight: 8, baseOnly: 2, candidateOnly: 0, n: 10 })
+  const [low8, high8] = wilson({ successes: 8, n: 10 })
+  const [low10] = wilson({ successes: 10, n: 10 })
+  expect(always.ci[0]).toBeCloseTo(-0.2 - (0.8 - low8), 12)
+  expect(always.ci[1]).toBeCloseTo(-0.2 + Math.hypot(high8 - 0.8, 1 - low10), 12)
   const joined = newcombe({ bothRight: 1, baseOnly: 1, candidateOnly: 7, n: 21 })
   expect(-joined.ci[1]).toBeCloseTo(-0.506920226686141, 9)
   expect(-joined.ci[0]).toBeCloseTo(-0.02555912416485978, 9)
@@ -118,7 +125,34 @@ describe('tango at the edges', () => {
     expect(() => tango({ baseOnly: 3, candidateOnly: 3, n: 5, margin: 0.01, alpha: 0.05 })).toThrow(RangeError)
     expect(() => tango({ baseOnly: -1, candidateOnly: 0, n: 5, margin: 0.01, alpha: 0.05 })).toThrow(/baseOnly/)
     expect(() => tango({ baseOnly: Number.NaN, candidateOnly: 0, n: 5, margin: 0.01, alpha: 0.05 })).toThrow(/whole/)
-    expect(() => tango({ baseOnly: 1, candidateOnly: 0, n: 5, margin: 0.01, alpha: 0 })).toThrow(/alpha/)
+    const one = { baseOnly: 1, candidateOnly: 0, n: 5, margin: 0.01, alpha: 0.05 }
+    for (const alpha of [0, 1]) expect(() => tango({ ...one, alpha })).toThrow(/alpha/)
+    for (const margin of [-0.01, 1]) expect(() => tango({ ...one, margin })).toThrow(/margin/)
+    expect(() => tango({ ...one, designEffect: 0.9 })).toThrow(/design effect/)
+    for (const of of [mcnemar, wald, newcombe]) {
+      expect(() => of({ bothRight: 0, baseOnly: -1, candidateOnly: 0, n: 5 })).toThrow(/baseOnly/)
+      if (of !== mcnemar) expect(() => of({ bothRight: 0, baseOnly: 3, candidateOnly: 3, n: 5 })).toThrow(RangeError)
+    }
+    expect(() => wald({ ...one, alpha: 1 })).toThrow(/alpha/)
+  })
+  test('no rows: no estimate of Wald, and all that is possible', () => {
+    const counts = { baseOnly: 0, candidateOnly: 0, n: 0 }
+    expect(wald(counts)).toEqual({ difference: Number.NaN, standardError: Number.NaN, ci: [-1, 1] })
+    expect(newcombe({ ...counts, bothRight: 0 }).ci).toEqual([-1, 1])
+  })
+  test('rows that move together by two count as half as many', () => {
+    const test = { margin: 0.02, alpha: 0.05 }
+    const pairs = tango({ baseOnly: 24, candidateOnly: 6, n: 2000, designEffect: 2, ...test })
+    expect(pairs).toEqual(tango({ baseOnly: 12, candidateOnly: 3, n: 1000, ...test }))
+  })
+  test('the score at the estimate is 0, with no discordant row too', () => {
+    expect(tangoScore({ baseOnly: 7, candidateOnly: 2, n: 10 }, -0.5)).toBe(0)
+    expect(tangoScore({ baseOnly: 0, candidateOnly: 0, n: 10 }, 0)).toBe(0)
+  })
+  test('the constrained estimate solves its quadratic to all digits, where the plain formula loses half', () => {
+    // 2n·p² + (2nδ + (b − c)δ − (b + c))·p = bδ(1 − δ) at b = 1, c = 0, n = 10⁹, δ = ½: 2·10⁹ p² + (10⁹ − ½) p = ¼.
+    const p = constrainedBaseOnly({ baseOnly: 1, candidateOnly: 0, n: 1e9 }, 0.5)
+    expect((2e9 * p * p + (1e9 - 0.5) * p) / 0.25).toBeCloseTo(1, 12)
   })
   const table = fc
     .tuple(fc.nat(400), fc.nat(400), fc.nat(3000))
@@ -165,7 +199,9 @@ test('mcnemar without discordant rows, and one-sided', () => {
   })
   expect(mcnemar({ baseOnly: 12, candidateOnly: 3 }).midPWorse).toBeCloseTo(0.02127075195312501 / 2, 12)
   expect(mcnemar({ baseOnly: 3, candidateOnly: 12 }).midPWorse).toBeCloseTo(1 - 0.02127075195312501 / 2, 12)
-  expect(mcnemar({ baseOnly: 4, candidateOnly: 4 }).midP).toBe(1)
+  expect(mcnemar({ baseOnly: 4, candidateOnly: 4 })).toMatchObject({ exact: 1, midP: 1, chi2: 0, chi2Corrected: 0 })
+  // Both ways alike: (9 − 1)² / 15.
+  expect(mcnemar({ baseOnly: 3, candidateOnly: 12 }).chi2Corrected).toBeCloseTo(64 / 15, 12)
 })
 
 test('requiredN', () => {
@@ -175,7 +211,16 @@ test('requiredN', () => {
   // Nothing can lose more than all.
   expect(requiredN({ discordance: 0.05, margin: 1, alpha: 0.05 })).toBe(1)
   expect(requiredN({ discordance: 0, margin: 2, alpha: 0.05 })).toBe(1)
-  expect(() => requiredN({ discordance: 0, margin: 0, alpha: 0.05 })).toThrow(RangeError)
+  expect(requiredN({ discordance: 1, margin: 1, alpha: 0.05 })).toBe(1)
+  // A test that passes by chance more often than not: z is below 0, and one row is the least there is.
+  expect(requiredN({ discordance: 0, margin: 0.01, alpha: 0.6 })).toBe(1)
+  // z² · 99 of α = 0.4: 0.2533471² · 99 = 6.35.
+  expect(requiredN({ discordance: 0, margin: 0.01, alpha: 0.4 })).toBe(7)
+  const asked = { discordance: 0.1, margin: 0.01, alpha: 0.05 }
+  for (const discordance of [-0.1, 1.1]) expect(() => requiredN({ ...asked, discordance })).toThrow(/discordance/)
+  expect(() => requiredN({ ...asked, margin: 0 })).toThrow(/margin/)
+  expect(() => requiredN({ ...asked, alpha: 1 })).toThrow(/alpha/)
+  expect(() => requiredN({ ...asked, power: 1 })).toThrow(/power/)
   // 268 is exactly where Tango's bound crosses the margin when nothing changes.
   const unchanged = (n: number) => tango({ baseOnly: 0, candidateOnly: 0, n, margin: 0.01, alpha: 0.05 }).lowerBound
   expect(unchanged(268)).toBeGreaterThan(-0.01)

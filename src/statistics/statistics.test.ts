@@ -59,6 +59,16 @@ test('proportions', () => {
   close(wilson({ successes: 8, n: 10 }), [0.49016247153664183, 0.9433178485456247])
   close(clopperPearson({ successes: 8, n: 10 }), [0.4439045376923585, 0.9747892736731666])
   expect(clopperPearson({ successes: 0, n: 0 })).toEqual([0, 1])
+  expect(wilson({ successes: 0, n: 0 })).toEqual([0, 1])
+  // At the ends the limits are the ends, and Wilson's other one is n / (n + z²) of the way.
+  const z2 = normalQuantile(0.975) ** 2
+  expect(wilson({ successes: 0, n: 10 })).toEqual([0, expect.closeTo(z2 / (10 + z2), 12)])
+  expect(wilson({ successes: 10, n: 10 })).toEqual([expect.closeTo(10 / (10 + z2), 12), 1])
+  for (const of of [wilson, clopperPearson, upperProportion]) {
+    expect(() => of({ successes: 3, n: 2 })).toThrow(/3 successes in 2/)
+    expect(() => of({ successes: 0.5, n: 2 })).toThrow(/successes/)
+    expect(() => of({ successes: 1, n: 2, alpha: 1 })).toThrow(/alpha/)
+  }
   // Zero of n: the closed form 1 − α^(1/n).
   expect(upperProportion({ successes: 0, n: 300 })).toBeCloseTo(1 - 0.05 ** (1 / 300), 12)
   expect(upperProportion({ successes: 5, n: 5 })).toBe(1)

@@ -10,6 +10,19 @@ test('Kolmogorov–Smirnov: distances by hand, ties, and exact p-values', () => 
   expect(kolmogorovSmirnov([1, 2, 3, 4], [1, 2, 3, 4])).toEqual({ statistic: 0, p: 1 })
   expect(kolmogorovSmirnov([1, 1, 2], [1, 2, 2]).statistic).toBeCloseTo(1 / 3, 12)
   expect(kolmogorovSmirnov([1, 2], [3, 4]).statistic).toBe(1)
+  expect(kolmogorovSmirnov([3, 4], [1, 2]).statistic).toBe(1)
+  // Of eight against eight m is 4, so that λ = 2.175 D; by Jacobi's identity the series is 1 − √2π/λ · Σ exp(−(2k−1)²π²/8λ²).
+  for (const eighths of [1, 2, 3, 4]) {
+    const rows = Array.from({ length: 8 }, (_, i) => i)
+    const { statistic, p } = kolmogorovSmirnov(
+      rows,
+      rows.map((value) => value + eighths),
+    )
+    expect(statistic).toBe(eighths / 8)
+    const lambda = (2.175 * eighths) / 8
+    const jacobi = [1, 3, 5].reduce((sum, odd) => sum + Math.exp(-((odd * Math.PI) ** 2) / (8 * lambda ** 2)), 0)
+    expect(1 - p).toBeCloseTo((Math.sqrt(2 * Math.PI) / lambda) * jacobi, 12)
+  }
   // Exact p-values and distances by scipy 1.17.
   const a = Array.from({ length: 80 }, (_, i) => ((i * 37) % 101) / 101)
   for (const [shift, distance, exact, moved] of [
@@ -24,6 +37,29 @@ test('Kolmogorov–Smirnov: distances by hand, ties, and exact p-values', () => 
     expect(Math.abs(p / exact - 1)).toBeLessThan(0.15)
     expect(wasserstein(a, b).statistic).toBeCloseTo(moved, 9)
   }
+})
+
+test('what cannot be compared is refused', () => {
+  for (const of of [kolmogorovSmirnov, wasserstein]) {
+    for (const [a, b] of [
+      [[], [1]],
+      [[1], []],
+    ] as const)
+      expect(() => of(a, b)).toThrow(/both samples need values/)
+    expect(() => of([1, Number.NaN, 3], [1])).toThrow(/no number/)
+  }
+  for (const far of [-Infinity, Infinity]) expect(() => wasserstein([0, far], [1])).toThrow(/finite/)
+  const counts = (a: readonly number[], b: readonly number[]) => () => chiSquareHomogeneity(a, b)
+  for (const refused of [counts([0, 0], [1, 2]), counts([1, 2], [0, 0]), counts([3, -1], [1, 2])])
+    expect(refused).toThrow(/negative, nor all 0/)
+  for (const alpha of [0, 1]) expect(() => levelOfLook(alpha, 1)).toThrow(/alpha/)
+})
+
+test('Wasserstein: as many divisions reach the distance as counting says, ties among them', () => {
+  // Of the twenty divisions of 0, 0, 0, 1, 1, 1 two part them wholly, and none is nearer than 1/3.
+  const p = (a: number[], b: number[]) => wasserstein(a, b, { shuffles: 1999, seed: 1 }).p
+  expect(Math.abs(p([0, 0, 0], [1, 1, 1]) - 0.1)).toBeLessThan(4 * Math.sqrt((0.1 * 0.9) / 2000))
+  expect(p([0, 0, 1], [0, 1, 1])).toBe(1)
 })
 
 test('Wasserstein: a shift is its own distance; the null grows with small samples', () => {
@@ -55,6 +91,20 @@ test('χ² of a table known from textbooks, rare categories together', () => {
     expect.closeTo(0, 9),
     expect.closeTo(0, 9),
   ])
+  // All of ten, and none of sixty, among the 50: one product each.
+  const product = (n: number, of: (i: number) => number) =>
+    Array.from({ length: n }, (_, i) => of(i)).reduce((whole, part) => whole * part, 1)
+  const all = chiSquareHomogeneity([1000, 0], [40, 10]).p
+  expect(all / (2 * product(10, (i) => (50 - i) / (1050 - i)))).toBeCloseTo(1, 6)
+  const missing = chiSquareHomogeneity([940, 60], [50, 0]).p
+  expect(missing).toBeCloseTo(2 * product(60, (i) => (1000 - i) / (1050 - i)), 9)
+  // The others agree: of two tests the smaller p counts twice.
+  expect(chiSquareHomogeneity([499, 499, 2], [24.5, 24.5, 1]).p).toBeCloseTo(2 * rare(1), 9)
+  // Five expected are not fewer than five: (3² / 5) · 4 = 7.2, and of two degrees p is exp(−x / 2).
+  expect(chiSquareHomogeneity([50, 8, 2], [50, 2, 8])).toEqual({
+    statistic: expect.closeTo(7.2, 9),
+    p: expect.closeTo(Math.exp(-3.6), 9),
+  })
   expect(chiSquareHomogeneity([100], [7]).p).toBe(1)
   expect(() => chiSquareHomogeneity([1], [1, 2])).toThrow(RangeError)
 })
