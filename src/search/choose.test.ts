@@ -273,3 +273,56 @@ test('why a finalist was not proven is told by the figures of the proof rows', (
     'not proven on the 1,200 proof rows: 7 answers changed, y1 keeps 22.1 dB of signal over difference where 25 are asked for',
   )
 })
+
+test('what may be handed out: nobody of none, the reserve where nobody else is, and nothing that lost', async () => {
+  const contender = (id: string, figure: number) => ({
+    ...{ id, figure, bytes: 100 },
+    odds: { pass: 0.5, passAtHalf: 0.4, close: 0.9 },
+  })
+  const [safe, slow, fast] = [contender('safe', 0.7), contender('slow', 0.6), contender('fast', 0.5)]
+  const none = { sequence: [], shared: false, standby: [], reserve: [] }
+  const proofs = {
+    pass: { verdict: 'pass', grade: 'proven', requiredN: null, alpha: 0.05, nonInferiority: { p: 0.01 } },
+    close: { verdict: 'inconclusive', grade: 'close', requiredN: 300 },
+    lost: { verdict: 'regressed', grade: 'close', requiredN: null },
+  } as const
+  const chosen = async (
+    finalists: Partial<Parameters<typeof chooseByProof>[0]>,
+    results: Readonly<Record<string, keyof typeof proofs>>,
+    options: Partial<Parameters<typeof chooseByProof>[2]> = {},
+  ) => {
+    const tried: string[] = []
+    const prove = async (id: string) => {
+      tried.push(id)
+      return staged<ComparisonReport>({ n: 30, labelled: false, ...proofs[results[id]!] })
+    }
+    const choice = await chooseByProof({ ...none, ...finalists }, prove, { provenOnly: false, ...options })
+    return { ...choice, tried, ranked: choice.ranked.map(({ id }) => id) }
+  }
+  expect(await chosen({}, {})).toMatchObject({
+    id: 'original',
+    tried: [],
+    reason: expect.stringMatching(/^No candidate/),
+  })
+  expect((await chosen({}, {}, { untried: 'There was no time' })).reason).toBe(
+    'There was no time. Give it more time (--time).',
+  )
+  expect((await chosen({}, {}, { unsafe: 'int8' })).reason).toMatch(/^int8 gains, but/)
+  expect(await chosen({ reserve: [slow] }, { slow: 'close' })).toMatchObject({ id: 'slow', tried: ['slow'] })
+  expect((await chosen({ sequence: [fast] }, { fast: 'lost' })).id).toBe('original')
+  // The last one passed: nothing stopped the sequence.
+  expect(await chosen({ sequence: [slow, fast] }, { slow: 'pass', fast: 'pass' })).toMatchObject({
+    ...{ id: 'fast', ranked: ['fast', 'slow'], reason: 'fast was the best of those that passed the proof.' },
+  })
+  // Who asked for proven models gets no close one either where the proven one turns out slower.
+  const stopped = [{ sequence: [slow, fast] }, { slow: 'pass', fast: 'close' }] as const
+  expect((await chosen(...stopped)).ranked).toEqual(['slow', 'fast'])
+  expect((await chosen(...stopped, { provenOnly: true })).ranked).toEqual(['slow'])
+  // … and what was proven and gains nothing rather than the original.
+  const idle = { provenOnly: true, idle: 'slow' }
+  expect((await chosen({ sequence: [slow, fast] }, { slow: 'pass', fast: 'close' }, idle)).id).toBe('slow')
+  // Two that share α do so behind the first, which ends the sequence as ever.
+  const three = { sequence: [safe, slow, fast], shared: true }
+  expect((await chosen(three, { safe: 'pass', slow: 'pass', fast: 'pass' })).ranked).toEqual(['fast', 'slow', 'safe'])
+  expect(await chosen(three, { safe: 'lost' }, { provenOnly: true })).toMatchObject({ id: 'original', tried: ['safe'] })
+})

@@ -25,6 +25,8 @@ test('one that hardly gains or is no safer stands in nobody’s way', () => {
 test('the limit holds, and what cannot pass is not tested before what can', () => {
   const many = Array.from({ length: 30 }, (_, i) => contender(String(i), 0.9 - i * 0.02, 0.99 - i * 0.02))
   expect(sequenceOf(many, 3).length).toBeLessThanOrEqual(3)
+  // ln(1 / 0.6) · 0.99 against ln(1 / 0.4) · 0.5, where both would be better still.
+  expect(sequenceOf([contender('fast', 0.4, 0.5), contender('safe', 0.6, 0.99)], 1)).toEqual(['safe'])
   expect(sequenceOf([contender('hopeless', 0.2, 0), contender('likely', 0.5, 0.8)])).toEqual(['likely'])
 })
 
@@ -56,6 +58,13 @@ test('what is too slow to be worth a proof beside the fastest stands in reserve,
   expect([standby, reserve].map((list) => list.map(({ id }) => id))).toEqual([['fast'], ['quiet']])
 })
 
+test('in reserve the best expectation comes first, and nobody who cannot stay close', () => {
+  // 0.5 · ln(1 / 0.67) = 0.2 and 0.9 · ln(1 / 0.905) = 0.09.
+  const list = [contender('fast', 0.37, 0, 0.9999), contender('likely', 0.905, 0, 0.9), contender('far', 0.67, 0, 0.5)]
+  const { standby, reserve } = finalists([...list, contender('hopeless', 0.8, 0, 0)], 4, 1)
+  expect([standby, reserve].map((places) => places.map(({ id }) => id))).toEqual([['fast'], ['far', 'likely']])
+})
+
 test('where two are as fast, the smaller file is tried last and so handed out where it passes', () => {
   const two = [contender('large', 0.5, 0.99, 1, 200), contender('small', 0.504, 0.9, 1, 100)]
   expect(sequenceOf(two).at(-1)).toBe('small')
@@ -76,6 +85,8 @@ test('two share α where an insurance that fails would cost more than half of α
   }
   // A recogniser: 2.1 times as fast and as likely to pass as not, and 1.8 times as fast with odds of four to one.
   expect(of(tested('fast', 0.475, 0.5, 0.42), tested('quiet', 0.56, 0.8, 0.74))).toEqual(['quiet', 'fast', 'shared'])
+  // One by one the fast one would be tried alone: 0.5 · 0.274 against 0.25 · 0.110 + 0.25 · 0.274.
+  expect(of(tested('fast', 0.475, 0.5, 0.45), tested('quiet', 0.56, 0.5, 0.45))).toEqual(['quiet', 'fast', 'shared'])
   // Half of α is much to ask where it is few rows that must prove it.
   expect(of(tested('fast', 0.475, 0.5, 0.2), tested('quiet', 0.56, 0.8, 0.4))).toEqual(['quiet', 'fast', 'one by one'])
   // Nobody needs it where the insurance is sure.

@@ -11,7 +11,18 @@ test('less memory is shown where every process took less: two of the very same m
   const memory = { name: 'memory' } as const
   const less = candidate(92, [90, 99])
   const chance = candidate(101, [95, 107])
-  expect([less, chance].map((one) => fitsGoal(memory, original, one))).toEqual([true, false])
+  // One process took more than the least of the original's, though less than its usual.
+  const nearly = candidate(97, [95, 102])
+  expect([less, chance, nearly].map((one) => fitsGoal(memory, original, one))).toEqual([true, false, false])
+  const unmeasured = staged<CandidateResult>({ id: 'a', ratio: null, peakRssBytes: null })
+  for (const peak of [104, null]) {
+    const broken: Original = {
+      bytes: 10,
+      baseline: staged<OptimizationReport['baseline']>({ bytes: 10, peakRssBytes: peak }),
+    }
+    for (const goal of [memory, { name: 'memory', maxBytes: 20 }, { name: 'memory', maxBytes: 9 }] as const)
+      expect(fitsGoal(goal, broken, { ...unmeasured, bytes: 8, peakRssBytes: peak === null ? 90 : null })).toBe(false)
+  }
   expect(whyHopeless(memory, original, less)).toBe(null)
   expect(whyHopeless(memory, original, chance)).toBe('not shown to take less memory than the original')
 })
@@ -46,4 +57,30 @@ test('a speed above 1 that its interval does not show is not said to be none', (
   expect(why(0.98, [0.96, 1.01])).toBe('not shown to be faster than the original')
   expect(why(1.02, [0.99, 1.03])).toBe('not faster than the original')
   expect(why(0.9, [0.85, 0.95])).toBeNull()
+})
+
+test('for size every byte counts, for time the upper end of the interval, and the lossless model is never hopeless', () => {
+  const original: Original = { bytes: 1000, baseline: staged<OptimizationReport['baseline']>({ bytes: 1000 }) }
+  const smaller = (bytes: number | null) => {
+    const candidate = staged<CandidateResult>({ id: 'a', bytes, ratio: null })
+    return [fitsGoal({ name: 'size' }, original, candidate), whyHopeless({ name: 'size' }, original, candidate)]
+  }
+  expect(smaller(999)).toEqual([true, null])
+  for (const bytes of [1000, 1001, null]) expect(smaller(bytes)).toEqual([false, 'not smaller than the original'])
+  const timed = (high: number | null, maxBytes?: number, more: Partial<CandidateResult> = {}) => {
+    const ratio = high && { base: 'original', other: 'a', median: 0.95, ci: [0.9, high] as const }
+    const candidate = staged<CandidateResult>({ id: 'a', bytes: 800, ratio: ratio || null, ...more })
+    const goal = { name: 'latency', ...(maxBytes && { maxBytes }) } as const
+    return [fitsGoal(goal, original, candidate), whyHopeless(goal, original, candidate)]
+  }
+  expect(timed(0.99)).toEqual([true, null])
+  expect(timed(1.01)).toEqual([true, 'not shown to be faster than the original'])
+  expect(timed(1.02)).toEqual([false, 'not shown to be faster than the original'])
+  expect(timed(1.4)).toEqual([false, expect.stringContaining('disturbed')])
+  expect(timed(null)).toEqual([false, 'not timed'])
+  expect(timed(null, undefined, { note: 'no time' })).toEqual([false, 'no time'])
+  expect(timed(1.4, undefined, { id: 'lossless' })[1]).toBeNull()
+  // To keep a limit that the original breaks is a gain: then as fast is enough.
+  expect(timed(1.01, 900)).toEqual([true, null])
+  expect(timed(1.02, 900)).toEqual([false, 'not shown to be as fast as the original'])
 })

@@ -12,6 +12,9 @@ test('a limit is told with both numbers, and what was not measured keeps none', 
   expect(brokenLimit({ name: 'latency', maxP99Ms: 8 }, measured)).toBe('9.25 ms at p99, 8 at the most')
   expect(brokenLimit({ name: 'size', maxP99Ms: 9.25, maxBytes: 5_200_000 }, measured)).toBe(null)
   expect(brokenLimit({ name: 'size', maxRssBytes: 1e9 }, measured)).toMatch(/memory was not measured/)
+  const { p99Ms: _, ...untimed } = measured
+  expect(brokenLimit({ name: 'latency', maxP99Ms: 8 }, untimed)).toMatch(/time at p99 was not measured/)
+  expect(brokenLimit({ name: 'latency', maxP99Ms: 100 }, { ...measured, p99Ms: 1200.6 })).toMatch(/^1,201 ms/)
 })
 
 test('the reason says who keeps the limits: nobody, the original alone, or some', () => {

@@ -32,3 +32,24 @@ test('a lossless model that is smaller by a hair is not handed out where it is s
   expect(why([0.9, 1.2], 999)).toBeNull()
   expect(why([1.1, 1.2], 999, '1,000 bytes, 999 at the most')).toBeNull()
 })
+
+test('a lossless model is handed out for a time that is no longer, a smaller file or a quicker start', () => {
+  const why = (goal: GoalName, fits: boolean, result: Partial<Trial['result']>) =>
+    whyNotWorthIt(
+      staged<Pool>({
+        ...pool(goal),
+        ...{ baseline: { bytes: 1000, loadMs: 50 }, figureBefore: 1000, originalBreaks: null, fitsGoal: () => fits },
+        figure: () => 900,
+      }),
+      staged<Trial>({ result: { ratio: { median: 1.01, ci: [1, 1.015] }, bytes: 1000, loadMs: 50, ...result } }),
+    )
+  const nothing = 'nothing gained: about as fast, as large and as quick to load as the original'
+  expect(why('latency', true, {})).toBe(nothing)
+  expect(why('latency', true, { ratio: { base: 'original', other: 'a', median: 1, ci: [0.99, 1.01] } })).toBeNull()
+  expect([979, 980, null].map((bytes) => why('latency', true, { bytes }))).toEqual([null, nothing, nothing])
+  expect([44, 45, null].map((loadMs) => why('latency', true, { loadMs }))).toEqual([null, nothing, nothing])
+  expect(why('latency', false, {})).toBe('not shown to be as fast as the original')
+  expect(why('size', false, {})).toBe('not better in the goal')
+  expect(why('size', false, { note: 'too late' })).toBe('too late')
+  expect(why('size', true, { ratio: null })).toBeNull()
+})

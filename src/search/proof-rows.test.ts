@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Budget } from './budget.ts'
 import type { Pool } from './pool.ts'
-import { proofRowsWithin } from './proof-rows.ts'
+import { affordsProof, proofRowsWithin } from './proof-rows.ts'
 import { staged } from './staged-kit.ts'
 import type { Trial } from './trial.ts'
 
@@ -77,4 +77,16 @@ test('where a candidate runs in two processes its rows take half of its time, bu
   expect(await rowsOf(seconds, elapsed)).toBe(200)
   expect(await rowsOf(seconds, elapsed, { processes: 2, judging: 0.025 })).toBe(400)
   expect(await rowsOf(seconds, elapsed, { processes: 2, judging: 0.05 })).toBe(200)
+})
+
+test('one more is proven where opening both models and all rows fit into the time that is left', () => {
+  // 12.5 ms a row for the candidate and as much for the original: 20 s of 800 rows, and 2 · openMs.
+  const affords = (leftSeconds: number, openMs: number) => {
+    const bench = { seen: { openMs, runMs: 12.5 }, processes: 1 }
+    const pool = staged<Pool>({ bench, baseline: { p50Ms: 12.5 }, proofRows: 800 })
+    const budget = staged<Budget>({ rate: () => 0.0125, leftToProve: () => leftSeconds })
+    return affordsProof(pool, budget, staged<Trial>({ result: { p50Ms: 12.5 }, built: {} }))
+  }
+  expect([affords(20.1, 0), affords(19.9, 0)]).toEqual([true, false])
+  expect([affords(30.1, 5000), affords(29.9, 5000)]).toEqual([true, false])
 })
