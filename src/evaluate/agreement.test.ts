@@ -25,6 +25,8 @@ describe('without labels', () => {
     expect(of(9, 10)).toMatchObject({ verdict: 'inconclusive', grade: 'close', requiredN: 557 })
     expect(of(200, 26)).toMatchObject({ verdict: 'inconclusive', grade: 'close' })
     expect(of(200, 24)).toMatchObject({ verdict: 'inconclusive', grade: null })
+    // Both limits belong to what is close.
+    expect([of(10, 10).grade, of(11, 10).grade, of(200, 25).grade]).toEqual(['close', null, 'close'])
     expect(of(1000, -3)).toMatchObject({ verdict: 'inconclusive', grade: null })
   })
   test('dense outputs cannot be counted: proven only where they are the same', () => {
@@ -43,6 +45,27 @@ describe('without labels', () => {
     const moved = { ...counts, changed: 0, denseDb: [12], allDb: [30, 12] }
     expect(judgeAgreement(moved, 0.01, 0.05)).toMatchObject({ verdict: 'inconclusive', requiredN: null })
     expect(judgeAgreement({ ...moved, n: 200, different: 100 }, 0.01, 0.05)).toMatchObject({ requiredN: 299 })
+  })
+  test('of clusters each counts once, and new rows come in new clusters', () => {
+    const clusters = { n: 100, changed: 0, different: 90, broken: 0 }
+    const few = judgeAgreement({ ...counts, changed: 0, clusters }, 0.01, 0.05)
+    // None of a hundred: 1 − 0.05^(1/100); of 299 it would be at most 1 %, and each has ten rows.
+    expect(few).toMatchObject({ verdict: 'inconclusive', grade: 'close', requiredN: 2990 })
+    expect(few.agreement!.changedUpperBound).toBeCloseTo(1 - 0.05 ** (1 / 100), 12)
+    expect(judgeAgreement({ ...counts, changed: 0, clusters }, 0.03, 0.05).verdict).toBe('pass')
+    // 299 clusters of 1,000 / 99 rows each are 3,020.2 rows.
+    expect(judgeAgreement({ ...counts, changed: 0, clusters: { ...clusters, n: 99 } }, 0.01, 0.05).requiredN).toBe(3021)
+    // Ten rows of one cluster break: one of a hundred, and no sign of more than the margin.
+    const broken = { ...counts, changed: 10, broken: 10, clusters: { ...clusters, changed: 1, broken: 1 } }
+    expect(judgeAgreement(broken, 0.005, 0.05).verdict).toBe('inconclusive')
+    expect(judgeAgreement({ ...broken, clusters: undefined }, 0.005, 0.05).verdict).toBe('regressed')
+  })
+  test('no rows are refused, and no rows settle what may lose all', () => {
+    expect(() => judgeAgreement({ ...counts, n: 0 }, 0.01, 0.05)).toThrow('no rows, no verdict')
+    expect(judgeAgreement({ ...counts, broken: 1 }, 1, 0.05)).toMatchObject({
+      verdict: 'inconclusive',
+      requiredN: null,
+    })
   })
   test('a candidate that breaks down is no pass, and regressed where that is common', () => {
     expect(judgeAgreement({ ...counts, changed: 1, broken: 1 }, 0.01, 0.05)).toMatchObject({

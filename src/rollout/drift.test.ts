@@ -29,6 +29,59 @@ test('learning, then usual; nothing of any request is in the report', () => {
   expect(looked.outside).toBeLessThan(0.05)
 })
 
+test('the level of a look is shared by all tests: two of a number, one of a category and one of vectors', () => {
+  const levels = (state: DriftState) => state.features.map(({ level }) => level)
+  // The first of looks 1, 2, … whose levels sum to α has 6 / π² of it, the second a quarter of that.
+  const first = (settings.alpha * 6) / Math.PI ** 2
+  const looked = feed(usual, 2, 200)
+  expect(levels(looked)).toEqual(Array(2).fill(expect.closeTo(first / 3, 12)))
+  expect(levels(feed(looked, 3, 200))).toEqual(Array(2).fill(expect.closeTo(first / 12, 12)))
+  const withVector = (seen: Glance): Glance => ({
+    ...seen,
+    vectors: { e: [seen.numbers['x mean']!, seen.confidence!] },
+  })
+  const known = feed(startDrift(settings), 1, 400, withVector)
+  expect(levels(feed(known, 2, 200, withVector))).toEqual(Array(3).fill(expect.closeTo(first / 4, 12)))
+})
+
+test('how far categories moved is the share that would have to change', () => {
+  const every = (of: number) => {
+    let place = 0
+    return (seen: Glance): Glance => ({ ...seen, categories: { y: place++ % of === 0 ? 'dog' : 'cat' } })
+  }
+  // Half were dogs, a quarter are.
+  const moved = feed(feed(startDrift(settings), 1, 400, every(2)), 2, 200, every(4))
+  expect(moved.features[1]!.distance).toBeCloseTo(0.25, 12)
+})
+
+test('below all that was seen is beyond it as above, in any number; without probabilities there is no estimate', () => {
+  const two = (low: (i: number) => number) => {
+    let place = 0
+    return (seen: Glance): Glance => ({ ...seen, numbers: { ...seen.numbers, z: low(place++) } })
+  }
+  const known = feed(
+    startDrift(settings),
+    1,
+    400,
+    two((i) => i % 10),
+  )
+  const below = feed(
+    known,
+    1,
+    200,
+    two((i) => (i % 2 ? -1 : 5)),
+  )
+  expect(below.outside).toBeCloseTo(0.5, 12)
+  const silent = (some: number) => {
+    let place = 0
+    return (seen: Glance): Glance => (place++ % 100 < some ? seen : { ...seen, confidence: null })
+  }
+  // Half of the answers are enough for a mean.
+  expect(feed(usual, 2, 200, silent(50)).estimate).not.toBeNull()
+  expect(feed(usual, 2, 200, silent(49)).estimate).toBeNull()
+  expect(feed(feed(startDrift(settings), 1, 400, silent(0)), 2, 200).estimate).toBeNull()
+})
+
 test('twenty windows of the same, for twenty monitors: alarms at most as often as α says', () => {
   let alarms = 0
   for (let monitor = 0; monitor < 20; monitor++) {
@@ -164,6 +217,7 @@ describe('requests that ask for some outputs alone', () => {
         [null, 1],
         [null, 1],
       ])
+    expect(states.map(drifted)).toEqual([[], [], []])
     expect(states.map(({ outside }) => outside)).toEqual([null, expect.any(Number), 0])
   })
 })

@@ -5,6 +5,8 @@ import {
   DEFAULT_ROLLOUT,
   evidenceOf,
   inShare,
+  learnLatency,
+  noLatencies,
   observe,
   observeLabel,
   type Pair,
@@ -113,6 +115,17 @@ describe('the state', () => {
     expect(rolledBack(seeds(20).map((seed) => run(1, seed)))).toBe(0)
     // A machine that gets busy slows both.
     expect(rolledBack(seeds(20).map((seed) => run(1, seed, 300)))).toBe(0)
+  })
+
+  test('what is slow is learnt from a full block: so many times the upper end of its 95th percentile', () => {
+    let guard = noLatencies
+    for (let i = 0; i < 255; i++) guard = learnLatency(guard, ((i * 37) % 256) + 1, 1.5)
+    expect(guard.limitMs).toBeNull()
+    // Of 256 the binomial of 0.95 reaches 0.995 at 251 (0.99633 against 0.98928 at 250): the 252nd.
+    guard = learnLatency(guard, ((255 * 37) % 256) + 1, 1.5)
+    expect(guard).toEqual({ block: [], limitMs: 1.5 * 252 })
+    // It holds until the next block is full.
+    expect(learnLatency(guard, 9, 1.5)).toEqual({ block: [9], limitMs: 1.5 * 252 })
   })
 
   test('stopping by hand; an ended rollout stays as it is', () => {

@@ -16,6 +16,7 @@ async function confirmed(against: Readonly<Record<string, string>>, unfit: reado
     get: (id) => trials.get(id)!,
     time: async (those) => {
       timed.push(...those.map((trial) => idOf(trial as Trial)))
+      return null
     },
     whyHopeless: (trial) => against[idOf(trial as Trial)] ?? null,
     fitsGoal: (trial) => !unfit.includes(idOf(trial as Trial)),

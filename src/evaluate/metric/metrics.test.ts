@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { TensorValue } from '../../engine/index.ts'
 import { UserError } from '../../platform/index.ts'
+import { expectedCalibrationError, reliabilityBins, riskCoverageArea } from './calibration-error.ts'
 import { checkedMetric } from './checked-metric.ts'
 import type { Metric, MetricRow, RowLabel } from './metric.ts'
 import { asMetric, defaultMetric, metricNamed } from './metrics.ts'
@@ -204,6 +205,36 @@ test('language: a place whose scores are no numbers is no answer', () => {
   expect(metricNamed('next-token').score(row({ logits: right }, label))).toBe(1)
   expect(metricNamed('next-token').score(row({ logits: broken }, label))).toBeNaN()
   expect(metricNamed('perplexity').score(row({ logits: broken }, label))).toBeNaN()
+})
+
+test('perplexity: e to the mean of −ln p over all tokens, whatever is added to their scores', () => {
+  // p of the tokens: 1/2, 1/4 and 1/8 of their places, and 1/8 of a place in another row: 2^((1 + 2 + 3 + 3) / 4).
+  const scores = (added: number, ...shares: readonly number[]) => shares.map((share) => Math.log(share) + added)
+  const perplexity = metricNamed('perplexity')
+  const three = [...scores(0, 0.5, 0.5), ...scores(-30, 0.75, 0.25), ...scores(40, 0.125, 0.875)]
+  const rows = [
+    row({ logits: floats([3, 2], three) }, new Int32Array([0, 1, 0])),
+    row({ logits: floats([1, 2], scores(500, 0.875, 0.125)) }, new Int32Array([1])),
+  ]
+  expect(perplexity.score(rows[0]!)).toBeCloseTo((6 * Math.LN2) / 3, 5)
+  expect(over(perplexity, rows)).toBeCloseTo(2 ** (9 / 4), 3)
+})
+
+test('calibration: bins by hand, and the risk of those the model is surest of', () => {
+  // Of (0, 0.5]: 0 and 0.5 (which ends its bin), one of two right; of (0.5, 1]: 0.8 and 1, one of two right.
+  const rows = { confidence: [0, 0.5, 0.8, 1], right: [false, true, false, true] }
+  expect(reliabilityBins(rows, 2)).toEqual([
+    { from: 0, to: 0.5, n: 2, confidence: 0.25, accuracy: 0.5 },
+    { from: 0.5, to: 1, n: 2, confidence: 0.9, accuracy: 0.5 },
+  ])
+  expect(expectedCalibrationError(rows, 2)).toBeCloseTo(0.5 * 0.25 + 0.5 * 0.4, 12)
+  // Surest first: right, wrong, right, wrong: (0 + 1/2 + 1/3 + 2/4) / 4.
+  expect(riskCoverageArea(rows)).toBeCloseTo((1 / 2 + 1 / 3 + 1 / 2) / 4, 12)
+  // Two that are equally sure stand for each other: half a mistake of one, one of two, and then one of three.
+  expect(riskCoverageArea({ confidence: [0.9, 0.9, 0.1], right: [true, false, true] })).toBeCloseTo(
+    (0.5 + 0.5 + 1 / 3) / 3,
+    12,
+  )
 })
 
 describe('text', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { quantizeChannels, quantizeWhole } from './channel-weights.ts'
+import { anyPairReach, quantizeChannels, quantizeWhole } from './channel-weights.ts'
 import { depthOrders, pairReach } from './kernel-pairs.ts'
 
 test('one scale a channel, along the axis asked for', () => {
@@ -78,6 +78,23 @@ test('errors that cancel in sums keep the bound too, and channels that would lea
       },
     ),
   )
+})
+
+test('where cancelling errors would push a pair beyond the bound, its channel keeps the nearest codes', () => {
+  // The largest remainder is that of 64.4, and 65 + 64 is more than 128; the other channel loses 0.9 of 1 and may have it.
+  const values = [64.4, 63.6, 0.3, 0.3, 0.3, 0, 120, 0.4, 0.1, 0.1, 0.3, 0]
+  const scales = { atLeast: [1, 1] }
+  const codesOf = (options: object) => [...quantizeChannels(values, [2, 6], 0, { ...scales, ...options }).codes]
+  expect(codesOf({ balanced: true })).toEqual([65, 64, 0, 0, 0, 0, 120, 1, 0, 0, 0, 0])
+  expect(codesOf({ balanced: true, pairSafe: 'neighbours' })).toEqual([64, 64, 0, 0, 0, 0, 120, 1, 0, 0, 0, 0])
+})
+
+test('in any order the two largest of one sign meet, wherever they stand, in each channel', () => {
+  // 5 + 3; then 4 alone against −6 − 4.
+  expect([...anyPairReach([3, -1, 5, -4, 4, -6], 2, 3)]).toEqual([8, 10])
+  expect([...anyPairReach([5, 4, 1, 0, -2, -3], 2, 3)]).toEqual([9, 5])
+  // Channels that take turns: 3 and −4, −1 and 4, 5 and −6.
+  expect([...anyPairReach([3, -1, 5, -4, 4, -6], 3, 1)]).toEqual([4, 4, 6])
 })
 
 test('with codes that reach less far, weights keep as much of their range as fits, whatever they are', () => {
