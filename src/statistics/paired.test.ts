@@ -150,9 +150,9 @@ describe('tango at the edges', () => {
     expect(tangoScore({ baseOnly: 0, candidateOnly: 0, n: 10 }, 0)).toBe(0)
   })
   test('the constrained estimate solves its quadratic to all digits, where the plain formula loses half', () => {
-    // 2n·p² + (2nδ + (b − c)δ − (b + c))·p = bδ(1 − δ) at b = 1, c = 0, n = 10⁹, δ = ½: 2·10⁹ p² + (10⁹ − ½) p = ¼.
-    const p = constrainedBaseOnly({ baseOnly: 1, candidateOnly: 0, n: 1e9 }, 0.5)
-    expect((2e9 * p * p + (1e9 - 0.5) * p) / 0.25).toBeCloseTo(1, 12)
+    // 2n·p² + ((2n + b − c)·δ − (b + c))·p = bδ(1 − δ) at b = 1, c = 0, n = 10⁹, δ = 0.3.
+    const p = constrainedBaseOnly({ baseOnly: 1, candidateOnly: 0, n: 1e9 }, 0.3)
+    expect((2e9 * p * p + ((2e9 + 1) * 0.3 - 1) * p) / (0.3 * 0.7)).toBeCloseTo(1, 12)
   })
   const table = fc
     .tuple(fc.nat(400), fc.nat(400), fc.nat(3000))
