@@ -60,6 +60,11 @@ export interface IsolatedSession extends Session {
    */
   timeRuns(feeds: Parameters<Session['run']>[0], count: number, warm?: number): Promise<Float64Array>
   /**
+   * Nanoseconds of processor time that the runs of the last `timeRuns` took together: their time, but for that in which
+   * others had the processor. Null before, of runs on several threads, and where the system counts it in coarse steps.
+   */
+  readonly ranNs?: number | null
+  /**
    * Runs once for each arrival (nanoseconds from now, ascending), never before it, and gives the time from the *scheduled*
    * arrival to the answer, measured inside the process.
    */

@@ -18,6 +18,8 @@ import type { Feeds, Fetched } from './session.ts'
 interface OpenModel {
   readonly session: OrtSession
   readonly stall: Stall | undefined
+  /** Whether a run is the work of one thread, so that it takes as long as its processor time. */
+  readonly oneThread: boolean
   firstMs: number | null
   /** Feeds that were made ready for runs that are timed. */
   prepared: unknown
@@ -52,7 +54,14 @@ const handlers: Handlers = {
       return new InnerSession(() => readModel(path), open, name)
     }
     const session = sessionOver(runtime, native, ports, inside, options)
-    models.set(model, { session, stall, firstMs: null, prepared: null, calls: 0 })
+    models.set(model, {
+      session,
+      stall,
+      oneThread: (options.threads ?? 1) === 1,
+      firstMs: null,
+      prepared: null,
+      calls: 0,
+    })
     return {
       ports: { inputs: session.inputs, outputs: session.outputs, omitted: session.omitted },
       engine: session.engine,
@@ -78,8 +87,10 @@ const handlers: Handlers = {
     }
     for (let i = 0; i < warm; i++) await one()
     const ns = new Float64Array(count)
+    const before = process.cpuUsage()
     for (let i = 0; i < count; i++) ns[i] = await one()
-    return { ns, firstMs: open.firstMs ?? 0 }
+    const { user, system } = process.cpuUsage(before)
+    return { ns, ranNs: open.oneThread && COUNTED ? 1000 * (user + system) : null, firstMs: open.firstMs ?? 0 }
   },
   async arrivals({ feeds, arrivals }, model) {
     const open = opened(model)
@@ -199,6 +210,9 @@ function memoryFor({ op }: Request): ((bytes: number) => Buffer<ArrayBuffer>) | 
 const viewsOf = (fetched: Fetched) =>
   Object.values(fetched).flatMap(({ data }) => (ArrayBuffer.isView(data) ? [bytesOf(data)] : []))
 const bytesOf = (data: ArrayBufferView) => new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength)
+
+/** Whether the system counts processor time in microseconds; Windows does in ticks of 16 ms. */
+const COUNTED = process.platform !== 'win32'
 
 interface Envelope {
   readonly id: number

@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -11,6 +11,7 @@ import { comingFrom } from './feeds-origin.ts'
 import type { IsolatedSession } from './isolation.ts'
 import { ortNode } from './ort-node.ts'
 import { openIsolated } from './ort-node-isolated.ts'
+import { allowedCores } from './ort-node-pin.ts'
 import { temporaryFolder } from './ort-node-place.ts'
 import { startRuntimes } from './ort-node-process.ts'
 import type { TensorValue } from './session.ts'
@@ -95,6 +96,29 @@ describe('openIsolated', () => {
     expect(bytes).toBeGreaterThan(500_000)
     expect(bytes).toBeLessThan(80_000_000)
   })
+
+  test.runIf(process.platform === 'linux')(
+    'tells what timed runs took of a processor that another process wants as well',
+    async () => {
+      const [core] = allowedCores()
+      const burning = spawn('taskset', ['-c', String(core), process.execPath, '-e', 'for (;;);'], { stdio: 'ignore' })
+      try {
+        const session = await opened(cls, {}, { cores: [core!] })
+        expect(session.unpinned).toBeNull()
+        const feeds = { x: f32([1, 3, 48, 192], new Array(3 * 48 * 192).fill(0.5)) }
+        const ns = await session.timeRuns(feeds, 60, 1)
+        const took = ns.reduce((sum, one) => sum + one, 0)
+        expect(session.ranNs).toBeGreaterThan(0)
+        // Half of the core is the other's.
+        expect(session.ranNs).toBeLessThan(0.8 * took)
+      } finally {
+        burning.kill('SIGKILL')
+      }
+      const threaded = await opened(cls, { threads: 2 })
+      await threaded.timeRuns({ x: f32([1, 3, 48, 192], new Array(3 * 48 * 192).fill(0.5)) }, 2)
+      expect(threaded.ranNs).toBeNull()
+    },
+  )
 
   test('answers on schedule inside the process, and counts what a run takes', async () => {
     const session = await opened(chain)

@@ -93,6 +93,7 @@ function sessionOf(
 ): IsolatedSession {
   const { ports, engine, loadMs, unpinned, kernels } = opened
   let firstMs: number | null = null
+  let ranNs: number | null = null
   let last: Feeds | null = null
   let summary: { readonly key: string; readonly session: IsolatedSession; readonly of: ExtremesMap } | null = null
   /** Asks with feeds that cross the border only where the process does not have them yet. */
@@ -115,6 +116,9 @@ function sessionOf(
     get firstMs() {
       return firstMs
     },
+    get ranNs() {
+      return ranNs
+    },
     async run(feeds, fetch) {
       checkFeeds(ports.inputs, feeds)
       const answer = await tellingOrigin(feeds, runtime.ask({ op: 'run', feeds, fetch }, 'running the model'))
@@ -125,6 +129,7 @@ function sessionOf(
     async timeRuns(feeds, count, warm = 0) {
       const answer = await askOnce({ op: 'time', feeds, count, warm })
       firstMs ??= answer.firstMs
+      ranNs = answer.ranNs
       return answer.ns
     },
     async timeArrivals(feeds, arrivals) {

@@ -44,7 +44,12 @@ export interface Answer {
   readonly warm: null
   readonly open: { readonly ports: Ports; readonly engine: string; readonly loadMs: number }
   readonly run: { readonly fetched: Fetched; readonly firstMs: number }
-  readonly time: { readonly ns: Float64Array; readonly firstMs: number }
+  readonly time: {
+    readonly ns: Float64Array
+    /** Processor time of all of them together; null where that tells nothing. */
+    readonly ranNs: number | null
+    readonly firstMs: number
+  }
   readonly arrivals: Served & { readonly firstMs: number }
   readonly allocations: Allocations
   readonly groups: readonly (readonly string[])[]

@@ -21,7 +21,10 @@ const latencyOf = object({
 })
 export type LatencyOf = Infer<typeof latencyOf>
 
-/** Median of the paired ratio other / base over interleaved runs, with a two-sided 95 % interval. */
+/**
+ * Median of the paired ratio other / base over interleaved runs, with a two-sided 95 % interval; of runs of one thread
+ * without the time in which other processes had the processor.
+ */
 export const latencyRatio = object({ base: text, other: text, median: number, ci: pair(number) })
 export type LatencyRatio = Infer<typeof latencyRatio>
 

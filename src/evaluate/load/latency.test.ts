@@ -103,6 +103,39 @@ test('stalls in some blocks do not move the median, and show in p99', async () =
   expect(report.models[1]?.p99Ms).toBe(50)
 })
 
+test('what other processes took of the processor is not the model’s: ratios go by processor time, percentiles do not', async () => {
+  // Nearly every run is interrupted, for up to ten times as long as it takes.
+  let state = 2
+  const waiting = () => {
+    state = (state * 48271) % 2147483647
+    return (10 * state) / 2147483647
+  }
+  const of = async (told: boolean) => {
+    const { options } = scripted({ a: () => 1, b: () => 0.8 })
+    const open: LatencyOptions['open'] = async (model, given) => {
+      const session = await options.open!(model, given)
+      let ranNs: number | null = null
+      return {
+        ...session,
+        get ranNs() {
+          return ranNs
+        },
+        async timeRuns(feeds, count, warm) {
+          const ns = await session.timeRuns(feeds, count, warm)
+          ranNs = told ? ns.reduce((sum, one) => sum + one, 0) : null
+          return ns.map((one) => one * (1 + waiting()))
+        },
+      }
+    }
+    return (await measureLatency(subjects('a', 'b'), feeds, { ...options, open, maxSeconds: 1 })).report
+  }
+  const [blind, told] = [await of(false), await of(true)]
+  expect(told.ratios[0]!.median).toBeCloseTo(0.8, 12)
+  expect(told.ratios[0]!.ci[1] - told.ratios[0]!.ci[0]).toBeLessThan(1e-9)
+  expect(blind.ratios[0]!.ci[1] - blind.ratios[0]!.ci[0]).toBeGreaterThan(0.05)
+  expect(told.models[0]!.p50Ms).toBeGreaterThan(2)
+})
+
 test('goes on while the interval is wide, stops when the time is up, and says so', async () => {
   let state = 2
   const noisy = () => {

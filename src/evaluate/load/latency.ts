@@ -62,7 +62,8 @@ export interface LatencyMeasurement {
  * go A B C, C B A, then B C A, A C B …, so that drift of the machine meets all alike. Two rounds together (A B B A) give
  * one ratio other / base, of the geometric means of the block medians: within one round, whoever also ended the round
  * before has an advantage, and the two rounds have it turn about. The report holds the median of these ratios with the
- * order-statistic interval. Stops when every interval's half-width is below `PRECISION`, or when the time is up.
+ * order-statistic interval. What other processes took of the processor meanwhile is left out where runs are of one thread.
+ * Stops when every interval's half-width is below `PRECISION`, or when the time is up.
  *
  * Two processes with the very same model differ by a percent or so for as long as they live, by where their memory
  * came to lie; so the rounds are spread over several generations of processes, whose loads are timed as well.

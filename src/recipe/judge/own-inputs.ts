@@ -49,6 +49,9 @@ function fitted(session: IsolatedSession, owner: string | undefined): IsolatedSe
     get firstMs() {
       return session.firstMs
     },
+    get ranNs() {
+      return session.ranNs ?? null
+    },
     inputs: session.inputs.map((input, i) => ({ ...input, name: known[i]![1] })),
     run: (feeds, fetch) => session.run(own(feeds), fetch),
     fetchGroups: (feeds, values, budget) => session.fetchGroups(own(feeds), values, budget),
