@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Budget } from './budget.ts'
+import { Budget } from './budget.ts'
 import type { Choice } from './choose.ts'
 import { confirm } from './confirm.ts'
 import type { Pool } from './pool.ts'
@@ -8,7 +8,7 @@ import type { Trial } from './trial.ts'
 
 /** What is handed out of `fast` (passed) and `slow` (close) where these have a reason against them when timed again. */
 async function confirmed(against: Readonly<Record<string, string>>, unfit: readonly string[] = []) {
-  const trials = new Map(['fast', 'slow'].map((id) => [id, staged<Trial>({ built: { spec: { id } } })]))
+  const trials = new Map(['fast', 'slow'].map((id) => [id, staged<Trial>({ built: { spec: { id } }, result: { ratio: null } })]))
   const idOf = (trial: Trial) => trial.built.spec.id
   const notes: string[] = []
   const timed: string[] = []
@@ -48,4 +48,61 @@ test('what is not has the next in its place, and where none is confirmed the ori
     reason: 'fast, slow were not confirmed to be better when timed again alone.',
     notes: [expect.anything(), 'slow: not confirmed when timed again alone: not better in the goal'],
   })
+})
+
+/** A pool whose candidates show these intervals, timing by timing, and who was timed. */
+function poolOf(shown: Readonly<Record<string, readonly (readonly [number, number])[]>>) {
+  const asked: string[] = []
+  const trials = Object.keys(shown).map((id) => ({ built: { spec: { id } }, result: { ratio: null as object | null } }))
+  const ratioOf = ({ result }: { readonly result: object }) =>
+    (result as { readonly ratio: { readonly ci: readonly [number, number] } }).ratio
+  const pool = staged<Pool>({
+    get: (id) => trials.find(({ built }) => built.spec.id === id)!,
+    fitsGoal: (trial) => ratioOf(trial as never).ci[1] < 1.02,
+    whyHopeless: (result) => (ratioOf(result as never).ci[1] < 1 ? null : 'not shown to be faster'),
+    note: () => {},
+    time: async ([trial]) => {
+      const { id } = (trial as never as (typeof trials)[number]).built.spec
+      const ci = shown[id]![asked.filter((one) => one === id).length]!
+      asked.push(id)
+      ;(trial as never as (typeof trials)[number]).result.ratio = { median: (ci[0] + ci[1]) / 2, ci }
+      return null
+    },
+  })
+  return { pool, asked }
+}
+
+const chosen = staged<Choice>({
+  id: 'fast',
+  reason: 'the best',
+  ranked: ['fast', 'slow'].map((id) => ({ id, proof: { verdict: 'inconclusive' } })),
+})
+
+test.each([
+  ['shown at once: timed once', [[0.7, 0.8]], 'fast', ['fast']],
+  [
+    'hidden by a disturbance: timed a second time',
+    [
+      [0.7, 1.09],
+      [0.7, 0.8],
+    ],
+    'fast',
+    ['fast', 'fast'],
+  ],
+  [
+    'hidden twice: the next',
+    [
+      [0.7, 1.09],
+      [0.6, 1.15],
+    ],
+    'slow',
+    ['fast', 'fast', 'slow'],
+  ],
+  ['not faster, and precisely so: the next', [[0.99, 1.03]], 'slow', ['fast', 'slow']],
+] as const)('a chosen candidate is %s', async (_, fast, handedOut, timed) => {
+  const { pool, asked } = poolOf({ fast, slow: [[0.85, 0.95]] })
+  const { id, reason } = await confirm(pool, new Budget(60_000), chosen)
+  expect(id).toBe(handedOut)
+  expect(asked).toEqual(timed)
+  if (id === 'slow') expect(reason).toContain('fast was not confirmed to be better')
 })
