@@ -150,6 +150,15 @@ test('goes on while the interval is wide, stops when the time is up, and says so
   expect(report.ratios[0]?.ci[1]).toBeGreaterThan(1)
 })
 
+test('in up to twice the time as many rounds are made as an interval needs: six pairs', async () => {
+  const roundsOf = async (ms: number) => {
+    const { options } = scripted({ a: () => ms, b: () => ms })
+    return (await measureLatency(subjects('a', 'b'), feeds, { ...options, maxSeconds: 1, generations: 1 })).rounds
+  }
+  // A round takes as long as two runs of 75, 100 and 300 ms.
+  expect([await roundsOf(75), await roundsOf(100), await roundsOf(300)]).toEqual([12, 12, 4])
+})
+
 test('a slow model that is never steady is warm after a second of runs', async () => {
   const { log, options } = scripted({ a: () => 300, b: (run) => (run % 2 ? 300 : 600) })
   await measureLatency(subjects('a', 'b'), feeds, { ...options, maxSeconds: 1, generations: 1 })
