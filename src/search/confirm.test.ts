@@ -8,7 +8,9 @@ import type { Trial } from './trial.ts'
 
 /** What is handed out of `fast` (passed) and `slow` (close) where these have a reason against them when timed again. */
 async function confirmed(against: Readonly<Record<string, string>>, unfit: readonly string[] = []) {
-  const trials = new Map(['fast', 'slow'].map((id) => [id, staged<Trial>({ built: { spec: { id } }, result: { ratio: null } })]))
+  const trials = new Map(
+    ['fast', 'slow'].map((id) => [id, staged<Trial>({ built: { spec: { id } }, result: { ratio: null } })]),
+  )
   const idOf = (trial: Trial) => trial.built.spec.id
   const notes: string[] = []
   const timed: string[] = []
