@@ -129,6 +129,27 @@ test('a channel of outliers that meets large weights is multiplied apart in floa
   expect(await kept(codes)).toBeGreaterThan((await kept((await dynamic(model)).model)) + 9)
 })
 
+test('channels that end at one limit are no outliers among each other: none of them is multiplied apart', async () => {
+  const { graph, ...rest } = modelWith(
+    'g (float[N,16,512] x) => (float[N,16,24] y) { a = Mul(x, f)  c = Clip(a, low, high)  y = MatMul(c, w) }',
+    { w: [512, 24] },
+  )
+  const factors = Float32Array.from({ length: 512 }, (_, i) => (i < 20 ? 1000 : 0.1))
+  const initializers = new Map(graph.initializers).set('f', tensorOf('float32', [512], factors, 'f'))
+  for (const [name, end] of [
+    ['low', -50],
+    ['high', 50],
+  ] as const)
+    initializers.set(name, tensorOf('float32', [], Float32Array.of(end), name))
+  const model = { ...rest, graph: { ...graph, initializers } }
+  const wide = randomValue([8, 16, 512], 4)
+  const data = await memoryDataset({ x: { dtype: 'float32', dims: [8, 16, 512], data: wide.data as Float32Array } })
+  const { model: eased } = await passes.divideOutliers!.run(model, {} as never, [
+    { report: await channelsOf(model, data) },
+  ])
+  expect(eased.graph.nodes.some(({ opType }) => opType === 'Gather')).toBe(false)
+})
+
 test('where no channel stands out, or weights have another reader, products are left as they are', async () => {
   const seen = async (model: Model) => [{ report: await channelsOf(model, await rows()) }]
   const even = modelWith('g (float[N,16,64] x) => (float[N,16,64] y) { y = MatMul(x, w) }', { w: [WIDTH, WIDTH] })

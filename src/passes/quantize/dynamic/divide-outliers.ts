@@ -121,6 +121,8 @@ function quietestScales(
     // So few that they stay in float.
     if (weights.some(({ columns }) => apart * columns >= FEWEST_WEIGHTS)) break
     const above = sorted[apart - 1] ?? Number.POSITIVE_INFINITY
+    // Where others reach as far, as behind a limit, these few do not stand out.
+    if ((sorted[apart] ?? above) === above) continue
     const share = (ADDED + IN_FLOAT * apart) / peaks.length
     let least = apart === 0 ? WORTH_A_MUL : 10 ** (-share / TEN_DECIBELS) * (best?.left ?? 1)
     for (const rank of RANKS) {
