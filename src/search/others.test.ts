@@ -24,7 +24,8 @@ const comparisonAt = (sqnrDb: number) =>
   })
 
 /** Dynamic integers that take as long as static ones, and lack six decibels, beside one that lacks so many. */
-function searchBeside(missing: number) {
+function searchBeside(missing: number, looks = Number.POSITIVE_INFINITY) {
+  let looked = 0
   const asked: string[] = []
   const dynamic = trialOf({ id: 'dynamic-int8', scheme: 'dynamic-int8' }, null)
   const fixed = trialOf({ id: 'int8-minmax', scheme: 'static-int8', placement: 'int8' }, CLOSE_DB + 2 - missing)
@@ -41,11 +42,12 @@ function searchBeside(missing: number) {
     inOrder: (trials: readonly Trial[]) => trials,
     figure: () => 0.5,
     affords: () => true,
-    affordsJudging: async () => true,
+    affordsJudging: async () => ++looked <= looks,
     secure: () => false,
     judgeFirstRows: judge,
     climb: judge,
     note: () => {},
+    noteNotJudged: (_, why) => void asked.push(why),
     build: async (spec: CandidateSpec) => {
       asked.push(`build ${spec.id}`)
       return null
@@ -58,7 +60,8 @@ function searchBeside(missing: number) {
     },
     timed: async () => {},
   })
-  return { asked, fixed, others: new Others(pool, new Budget(60_000, () => 0), mixtures) }
+  const budget = new Budget(60_000, () => 0)
+  return { asked, fixed, budget, others: new Others(pool, budget, mixtures) }
 }
 
 const MENDED = ['judge dynamic-int8', 'build dynamic-int8-outliers', 'mix dynamic-int8']
@@ -77,4 +80,12 @@ test('where static ones lack less they are judged on the first rows alone, and m
   expect(asked).toEqual(['judge dynamic-int8'])
   await others.rest()
   expect(asked).toEqual(['judge dynamic-int8', ...MENDED])
+})
+
+test('what was judged on some rows is not said to be not judged where there is no time for more', async () => {
+  const { asked, fixed, budget, others } = searchBeside(3, 1)
+  await others.aheadOfRepairs([fixed])
+  await others.rest()
+  expect(asked).toEqual(['judge dynamic-int8', 'the time was up'])
+  expect(budget.leftOut).toEqual(['more than 40 selection rows for dynamic-int8'])
 })

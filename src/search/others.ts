@@ -79,7 +79,8 @@ export class Others {
         if (isMendable(pool, trial)) await mixtures.timed(await mended(pool, budget, mixtures, trial))
       } else {
         pool.noteNotJudged(trial, 'the time was up')
-        budget.leaveOut(`judging ${trial.built.spec.id}`)
+        const { id } = trial.built.spec
+        budget.leaveOut(trial.comparison ? `more than ${trial.comparison.n} selection rows for ${id}` : `judging ${id}`)
       }
     }
   }

@@ -274,3 +274,16 @@ test('what comes out as a model that is there already stays findable, and what c
   expect(pool.get('mse').result.alsoMadeAs).toEqual(['entropy'])
   expect(pool.warnings).toEqual(['float16 leaves the model as it is'])
 })
+
+test('why no more rows were spent says on how many it was judged, and why none until it is judged', async () => {
+  const { pool, trials } = await poolOf(1e6)
+  const [first, second] = trials as [Trial, Trial]
+  await pool.judge(first, 64)
+  for (const trial of [first, second]) pool.noteNotJudged(trial, 'the time was up')
+  expect([first.result.note, second.result.note]).toEqual([
+    'judged on 64 rows only: the time was up',
+    'not judged: the time was up',
+  ])
+  await pool.judge(second, 64)
+  expect(second.result.note).toBeUndefined()
+})

@@ -284,17 +284,17 @@ export class Pool {
     trial.noteUntil = null
   }
 
+  /** Says why no rows were spent on a candidate, or no more than some. */
   noteNotJudged(trial: Trial, why: string): void {
-    this.note(trial, `not judged: ${why}`, 'judged')
+    if (trial.comparison) this.note(trial, `judged on ${trial.comparison.n} rows only: ${why}`)
+    else this.note(trial, `not judged: ${why}`, 'judged')
   }
 
   noteNotNeeded(trial: Trial, better: Trial): void {
     // Of that moment: a later timing may tell otherwise of both.
     const { id } = better.built.spec
     const safe = better === this.lossless ? 'which gives the same answers' : 'which was expected to stay near enough'
-    const why = `${id}, ${safe}, was ${NO_WORSE[this.goal.name]} by then`
-    if (trial.comparison) this.note(trial, `judged on ${trial.comparison.n} rows only: ${why}`)
-    else this.noteNotJudged(trial, why)
+    this.noteNotJudged(trial, `${id}, ${safe}, was ${NO_WORSE[this.goal.name]} by then`)
   }
 
   /** Leaves a candidate out of the race. */
