@@ -185,6 +185,9 @@ const integerLayouts = [layout.averageByConvolution]
 /** The same, for whatever codes the weights of products. */
 const productLayouts = [layout.partAttention]
 
+/** The same, for what multiplies in integers with ranges of each run. */
+const pixelLayouts = [quantize.multiplyPixels]
+
 /** The same, for whatever multiplies in integers. */
 const tableLayouts = [quantize.turnTables]
 
@@ -233,6 +236,9 @@ export const PRODUCT_FORMS: readonly string[] = productLayouts.map(({ id }) => i
 
 /** What it goes through behind that where products shall be integer, so that the weights of all of them are constants. */
 export const TABLE_FORMS: readonly string[] = tableLayouts.map(({ id }) => id)
+
+/** What it goes through where only products shall be integer, so that what is one by another name becomes one. */
+export const PIXEL_FORMS: readonly string[] = [...pixelLayouts.map(({ id }) => id), 'cancelTransposes']
 
 /** What a float model goes through before static integers are made of it, so that more of it has integer kernels. */
 export const INTEGER_FORMS: readonly string[] = [
@@ -292,6 +298,7 @@ export const passes: Readonly<Record<string, Pass<never>>> = Object.fromEntries(
     ...measuredLayouts,
     ...integerLayouts,
     ...productLayouts,
+    ...pixelLayouts,
     ...tableLayouts,
     ...lossy,
     differentiatePass,

@@ -19,6 +19,7 @@ export {
 export { roundingErrors } from './learned/rounding-errors.ts'
 export { hardCodes, SOFT, softWeights, weightsOfCodes } from './learned/soft-weights.ts'
 export { type TuningForm, tuningForm } from './learned/tuning-form.ts'
+export { multiplyPixels } from './multiply-pixels.ts'
 export { productSafety } from './portable.ts'
 export {
   calibrationChannels,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { modelWith } from '../../../tests/quantize-kit.ts'
 import { FILL_BLOCKS, LAYOUT_REPAIRS } from '../../passes/index.ts'
-import type { Scheme } from '../../report/index.ts'
+import type { Scheme, Target } from '../../report/index.ts'
 import { passById, recipeOf, startTrail } from '../trail.ts'
 import { filledWherePays, forScheme } from './float-form-choice.ts'
 import { layoutSteps } from './layout-steps.ts'
@@ -119,4 +119,22 @@ test('a table that lookups and a product share is in sight of products in intege
   expect((await forms('static-int8'))[0]).toBe('turnTables')
   expect(await forms('weight-int8')).toEqual([])
   expect(await forms('float16')).toEqual([])
+})
+
+test('a convolution that is a product of pixels is one for dynamic integers alone', async () => {
+  const grown = startTrail(
+    modelWith(
+      'g (float[1,5,4,48] x) => (float y) { t = Transpose<perm = [0,3,1,2]>(x) y = ConvTranspose<strides = [2, 2]>(t, w) }',
+      {
+        w: [48, 32, 2, 2],
+      },
+    ),
+  )
+  const operators = async (scheme: Scheme, target: Target = 'native') =>
+    (await forScheme(grown, scheme, target)).model.graph.nodes.map(({ opType }) => opType)
+  // The Transpose that was there and the one that the product asks for undo each other.
+  expect(await operators('dynamic-int8')).toEqual(['MatMul', 'Reshape', 'Transpose', 'Reshape', 'Transpose'])
+  for (const scheme of ['static-int8', 'weight-int8'] as const)
+    expect(await operators(scheme)).toContain('ConvTranspose')
+  expect(await operators('dynamic-int8', 'web')).toContain('ConvTranspose')
 })

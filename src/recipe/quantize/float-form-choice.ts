@@ -8,6 +8,7 @@ import {
   LAYOUT_REPAIRS,
   MEASURED_REPAIRS,
   NATIVE_FORMS,
+  PIXEL_FORMS,
   PRODUCT_FORMS,
   TABLE_FORMS,
 } from '../../passes/index.ts'
@@ -30,7 +31,10 @@ export const forNativeKernels = (trail: Trail, block: ChannelBlock): Promise<Tra
   advanceAll(trail, layoutSteps(LAYOUT_REPAIRS, block))
 
 /** Made once, so that what is measured of the form is found again. */
-const [productForms, tableForms, integerForms] = [1, 2, 3].map(() => new WeakMap<Trail, Promise<Trail>>()) as [
+const [productForms, tableForms, pixelForms, integerForms] = [1, 2, 3, 4].map(
+  () => new WeakMap<Trail, Promise<Trail>>(),
+) as [
+  WeakMap<Trail, Promise<Trail>>,
   WeakMap<Trail, Promise<Trail>>,
   WeakMap<Trail, Promise<Trail>>,
   WeakMap<Trail, Promise<Trail>>,
@@ -43,7 +47,8 @@ export async function forScheme(trail: Trail, scheme: Scheme, target: Target): P
   // Blocks of codes are read by lookups and products alike.
   if (scheme.startsWith('weight')) return products
   const constant = await once(tableForms, products, () => inSight(products, TABLE_FORMS))
-  if (scheme !== 'static-int8' || target === 'web') return constant
+  if (target === 'web') return constant
+  if (scheme === 'dynamic-int8') return once(pixelForms, constant, () => inSight(constant, PIXEL_FORMS))
   return once(integerForms, constant, () =>
     advanceAll(constant, [GROW_IN_INTEGERS, ...stepsOf(INTEGER_FORMS), FILL_FOR_INTEGERS]),
   )

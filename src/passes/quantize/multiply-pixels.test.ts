@@ -1,0 +1,72 @@
+import { expect, test } from 'vitest'
+import { modelWith } from '../../../tests/quantize-kit.ts'
+import { expectEqualModels, rewriteEqually, rewriteWith } from '../../../tests/rewrite-kit.ts'
+import { multiplyPixels } from './multiply-pixels.ts'
+
+const WEIGHTS = {
+  w: [96, 48, 1, 1],
+  wide: [128, 128, 1, 1],
+  line: [96, 48, 1],
+  b: [96],
+  g: [48, 32, 2, 2],
+  d: [32],
+  tall: [48, 32, 3, 2],
+  longer: [48, 32, 3],
+  small: [48, 8, 2, 2],
+  over: [48, 32, 3, 3],
+}
+const model = (body: string, shape = '2,48,3,5', outputs = 'float y') =>
+  modelWith(`g (float[${shape}] x) => (${outputs}) { ${body} }`, WEIGHTS)
+const MOVED = 't = Transpose<perm = [0,3,1,2]>(x)'
+const TWICE = 'ConvTranspose<strides = [2, 2]>'
+
+test.each([
+  ['a picture that grows', `y = ${TWICE}(x, g, d)`, '2,48,3,5'],
+  ['no bias', `y = ${TWICE}(x, g)`, '2,48,3,5'],
+  ['tiles that are no squares', 'y = ConvTranspose<strides = [3, 2]>(x, tall, d)', '2,48,3,5'],
+  ['a line that grows', 'y = ConvTranspose<strides = [3]>(x, longer, d)', '2,48,7'],
+  [
+    'windows of one pixel between transposes',
+    `${MOVED} c = Conv(t, w, b) y = Transpose<perm = [0,2,3,1]>(c)`,
+    '2,3,5,48',
+  ],
+  [
+    'windows of one step of a line',
+    't = Transpose<perm = [0,2,1]>(x) c = Conv(t, line, b) y = Transpose<perm = [0,2,1]>(c)',
+    '2,7,48',
+  ],
+  ['so many channels that moving them is little', 'y = Conv(x, wide)', '2,128,3,5'],
+] as const)('%s: a product of rows of channels', async (_, body, shape) => {
+  const { ops } = await rewriteEqually(multiplyPixels, model(body, shape), { tolerance: 1e-4 })
+  expect(ops).toContain('MatMul')
+  expect(ops.filter((op) => op.startsWith('Conv'))).toEqual([])
+})
+
+test('one size need not be known, for windows of one pixel none', async () => {
+  for (const [body, shape] of [
+    [`y = ${TWICE}(x, g, d)`, 'N,48,3,5'],
+    [`${MOVED} c = Conv(t, w, b) y = Transpose<perm = [0,2,3,1]>(c)`, 'N,H,W,48'],
+  ] as const) {
+    const { before, after, report } = await rewriteWith(multiplyPixels, model(body, shape))
+    expect(report.applied).toBe(1)
+    await expectEqualModels(before, after, { tolerance: 1e-4, sizes: { N: 2, H: 3, W: 5 } })
+  }
+})
+
+test('refused where tiles of unknown sizes would have to be laid', async () => {
+  const { reasons } = await rewriteWith(multiplyPixels, model(`y = ${TWICE}(x, g)`, '1,48,H,W'))
+  expect(reasons).toContain('its sizes are known only when it runs')
+})
+
+test.each([
+  ['windows overlap', 'y = ConvTranspose<strides = [2, 2]>(x, over)'],
+  ['it is padded', 'y = ConvTranspose<strides = [2, 2], pads = [1, 1, 1, 1]>(x, g)'],
+  ['a size is asked for', 'y = ConvTranspose<strides = [2, 2], output_shape = [6, 10]>(x, g)'],
+  ['windows skip pixels', `${MOVED} y = Conv<strides = [2, 2]>(t, w)`, '2,3,5,48'],
+  ['few weights', `y = ${TWICE}(x, small)`],
+  ['moving channels would take the gain', 'y = Conv(x, w, b)'],
+  ['weights are computed', `k = Neg(g) y = ${TWICE}(x, k)`],
+])('left alone: %s', async (_, body, shape = '2,48,3,5') => {
+  const { report } = await rewriteWith(multiplyPixels, model(body, shape))
+  expect(report).toMatchObject({ applied: 0, refused: [] })
+})

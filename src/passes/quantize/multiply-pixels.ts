@@ -1,0 +1,129 @@
+/*
+ * y = Conv(x, w, b)                        w: [M, C, 1, 1]
+ *   ⇒  y = Transpose<channels second>(Add(MatMul(Transpose<channels last>(x), w'), b))
+ * y = ConvTranspose<strides = k>(x, w, b)  w: [C, M, k, k], windows side by side
+ *   ⇒  y = Transpose<channels second>(Reshape(Transpose<rows of tiles between rows>(Reshape(Add(MatMul(…, w'), b')))))
+ * What reads each pixel by itself is a product of rows of channels, for which dynamic integers have a kernel; they have none
+ * for convolutions. Transposes in front and behind are often there already, and undo these (a mask decoder between
+ * attention that grows 256 channels of 64×64 to 64, and those to 32 of 256×256: 51 ms, then 41, on a busy machine).
+ * Illegal: groups; pads; windows that overlap; weights that are not constant float32; tiles of sizes that are known only
+ * when it runs.
+ * Left alone: fewer weights than pay; convolutions of whose time bringing channels to the end and back takes the gain.
+ * Source: y[o, k·h + i] = b[o] + Σ_c x[c, h] · w[c, o, i] for every axis.
+ */
+import {
+  elementCount,
+  type FloatOperands,
+  floatOperands,
+  intAttribute,
+  ints,
+  intsAttribute,
+  type Node,
+  nodeLabel,
+  type Tensor,
+  tensorOf,
+  tensorShape,
+  tensorValues,
+} from '../../ir/index.ts'
+import { type GraphEditor, piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { FEWEST_WEIGHTS } from './weighted-product.ts'
+
+export const multiplyPixels = rulePass(
+  'multiplyPixels',
+  'Makes products of convolutions that read each pixel by itself, for schemes with integer products alone.',
+  [{ roots: ['Conv', 'ConvTranspose'], apply }],
+)
+
+/** What moving one channel of a pixel to another axis costs, in the multiplications that integers save meanwhile. */
+const MOVE_MACS = 64
+
+function apply(node: Node, context: RuleContext): RuleOutcome {
+  const { editor, types, constant } = context
+  const operands = floatOperands(node, constant)
+  if (!operands || elementCount(operands.weight.dims) < FEWEST_WEIGHTS || !readsPixels(node, operands)) return false
+  const grows = node.opType === 'ConvTranspose'
+  const [input, output] = [node.inputs[0]!, node.outputs[0]!]
+  const { weight, bias } = operands
+  const sides = weight.dims.slice(2)
+  const [channels, makes] = grows ? [weight.dims[0]!, weight.dims[1]!] : [weight.dims[1]!, weight.dims[0]!]
+  if (!grows && channels * makes < MOVE_MACS * movedChannels(node, channels, makes, editor)) return false
+  const tile = elementCount(sides)
+  const shape = tensorShape(types.get(input))
+  const sizes = tile > 1 ? shape?.map((dim) => (typeof dim === 'number' ? dim : -1)) : []
+  if (!sizes || sizes.filter((size) => size === -1).length > 1)
+    return { refused: 'its sizes are known only when it runs' }
+  if (sizes.includes(0)) return false
+
+  const rank = sides.length
+  const axes = sides.map((_, i) => i + 1)
+  const { values, make, integers, floats } = piecesOf(output, editor, node)
+  const [last, product, sum, parts, rows, laid] = values('pixels', 'product', 'sum', 'tiles', 'rows', 'laid')
+  const matrix = editor.addConstant(
+    tensorOf('float32', [channels, tile * makes], asMatrix(weight, grows)),
+    `${node.inputs[1]}_matrix`,
+  )
+  const made = [
+    make('Transpose', [input], last, { perm: ints([0, ...axes.map((axis) => axis + 1), 1]) }),
+    // Whoever keeps the convolution in float by its name keeps the product.
+    { ...make('MatMul', [last, matrix], product), name: nodeLabel(node) },
+  ]
+  let value = product
+  if (bias) {
+    const numbers = [...(tensorValues(bias) as Float32Array)]
+    const all = floats([tile * makes], Array(tile).fill(numbers).flat(), 'biases')
+    made.push(make('Add', [product, all], sum))
+    value = sum
+  }
+  if (tile > 1) {
+    const [batch, , ...places] = sizes as [number, number, ...number[]]
+    const apart = [batch, ...places, ...sides, makes]
+    const between = [0, ...axes.flatMap((axis) => [axis, rank + axis]), 2 * rank + 1]
+    const whole = [batch, ...places.map((size, i) => (size === -1 ? -1 : size * sides[i]!)), makes]
+    made.push(make('Reshape', [value, integers(apart, 'apart')], parts))
+    made.push(make('Transpose', [parts], rows, { perm: ints(between) }))
+    made.push(make('Reshape', [rows, integers(whole, 'whole')], laid))
+    value = laid
+  }
+  const { name: _, ...back } = make('Transpose', [value], output, { perm: ints([0, rank + 1, ...axes]) })
+  editor.replace(node, ...made, { ...back, name: editor.freshName(`${output}_Transpose`) })
+  return true
+}
+
+/** Whether each pixel is read once, by a window that holds nothing else of the picture. */
+function readsPixels(node: Node, { weight }: FloatOperands): boolean {
+  const sides = weight.dims.slice(2)
+  if (sides.length < 1 || sides.length > 2 || intAttribute(node, 'group', 1) !== 1) return false
+  const none = (name: string) => intsAttribute(node, name, []).every((value) => value === 0)
+  const strides = intsAttribute(
+    node,
+    'strides',
+    sides.map(() => 1),
+  )
+  if (!none('pads') || !none('output_padding') || node.attributes.has('output_shape')) return false
+  if (node.opType === 'Conv') return [...sides, ...strides].every((size) => size === 1)
+  return (
+    !node.attributes.has('auto_pad') &&
+    intsAttribute(node, 'dilations', []).every((value) => value === 1) &&
+    sides.every((side, i) => side === strides[i])
+  )
+}
+
+/** Channels of a pixel that must be moved: none on a side where a Transpose has them at the end already. */
+function movedChannels(node: Node, channels: number, makes: number, editor: GraphEditor): number {
+  const before = editor.producer(node.inputs[0]!, 'Transpose') ? 0 : channels
+  return before + (editor.soleConsumer(node.outputs[0]!, 'Transpose') ? 0 : makes)
+}
+
+/** Weights as [C, k·k·M], a column for each channel of each pixel of a tile. */
+function asMatrix(weight: Tensor, grows: boolean): Float32Array {
+  const values = tensorValues(weight) as Float32Array
+  const [first, second, ...sides] = weight.dims as [number, number, ...number[]]
+  const tile = elementCount(sides)
+  const [channels, makes] = grows ? [first, second] : [second, first]
+  const matrix = new Float32Array(values.length)
+  for (let c = 0; c < channels; c++)
+    for (let m = 0; m < makes; m++)
+      for (let at = 0; at < tile; at++)
+        matrix[(c * tile + at) * makes + m] = values[(grows ? c * makes + m : m * channels + c) * tile + at]!
+  return matrix
+}
