@@ -1,7 +1,7 @@
-import type { AttackReport } from '../../report/index.ts'
+import { type AttackReport, wrap } from '../../report/index.ts'
 import { count, percent, plural, signed } from '../words.ts'
 import { section } from './section.ts'
-import { headline, paint, type Style, textTable, wrap } from './table.ts'
+import { headline, paint, type Style, textTable } from './table.ts'
 
 type Stand = Pick<AttackReport, 'clean' | 'robust' | 'byAttack' | 'gradient' | 'alarms'>
 

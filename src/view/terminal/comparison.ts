@@ -4,11 +4,12 @@ import {
   type MinedSlices,
   rowsWanted,
   type SliceResult,
+  wrap,
 } from '../../report/index.ts'
 import { gateSentence, verdictOfAll } from '../pipeline/checks.ts'
 import { atWorst, count, metricValue, percent, plural, repeats, signed } from '../words.ts'
 import { section } from './section.ts'
-import { headline, type Style, textTable, wrap } from './table.ts'
+import { headline, type Style, textTable } from './table.ts'
 
 /** Rows that changed, of those that a report holds, that fit a screen. */
 const MOST_FLIPS = 8

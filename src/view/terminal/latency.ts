@@ -1,4 +1,4 @@
-import type { LatencyReport } from '../../report/index.ts'
+import { type LatencyReport, wrap } from '../../report/index.ts'
 import { bytes, count, ms, plural } from '../words.ts'
 import {
   bestLines,
@@ -13,7 +13,7 @@ import {
 } from '../words-load.ts'
 import { plot } from './plot.ts'
 import { whole } from './section.ts'
-import { paint, type Style, textTable, wrap } from './table.ts'
+import { paint, type Style, textTable } from './table.ts'
 
 /** A prompt and the token behind it: two speeds of a language model. */
 function decoding({ decoding: phases }: LatencyReport, style: Style): readonly string[] {

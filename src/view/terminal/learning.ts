@@ -1,14 +1,15 @@
-import type {
-  DistillationReport,
-  LearnedModel,
-  LearnedWeightsReport,
-  PruningReport,
-  TuningReport,
+import {
+  type DistillationReport,
+  type LearnedModel,
+  type LearnedWeightsReport,
+  type PruningReport,
+  type TuningReport,
+  wrap,
 } from '../../report/index.ts'
 import { bytes, count, metricValue, ms, percent, plural, times } from '../words.ts'
 import { runsIn } from './runs-in.ts'
 import { section } from './section.ts'
-import { headline, type Style, textTable, wrap } from './table.ts'
+import { headline, type Style, textTable } from './table.ts'
 
 /** The verdict, the model before and after, what was removed where, and what had to stay. */
 export function pruning(report: PruningReport, style: Style): string {

@@ -1,8 +1,8 @@
-import type { CandidateResult, OptimizationReport } from '../../report/index.ts'
+import { type CandidateResult, type OptimizationReport, wrap } from '../../report/index.ts'
 import { bytes, count, metricValue, ms, percent, times } from '../words.ts'
 import { candidateVerdict } from './candidate.ts'
 import { section } from './section.ts'
-import { headline, type Style, type TextColumn, textTable, wrap } from './table.ts'
+import { headline, type Style, type TextColumn, textTable } from './table.ts'
 
 interface Column extends TextColumn {
   readonly original: string

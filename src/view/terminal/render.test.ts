@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import type { Report, RewriteReport } from '../../report/index.ts'
+import { type Report, type RewriteReport, wrap } from '../../report/index.ts'
 import { renderTerminal } from './render.ts'
-import { headline, textTable, wrap } from './table.ts'
+import { headline, textTable } from './table.ts'
 
 test('columns that find no room follow below with the first column again, and no line is longer than the terminal', () => {
   const columns = [{ head: 'model' }, ...['clean', 'corrupted', 'churn'].map((head) => ({ head, right: true }))]

@@ -1,18 +1,19 @@
-import type {
-  CalibrationReport,
-  ChannelsReport,
-  CostsReport,
-  FailureReport,
-  InspectionReport,
-  MomentsReport,
-  PassRun,
-  ProcessorReport,
-  ProfileReport,
-  QuantizationReport,
-  Recipe,
-  Report,
-  RewriteReport,
-  SensitivityReport,
+import {
+  type CalibrationReport,
+  type ChannelsReport,
+  type CostsReport,
+  type FailureReport,
+  type InspectionReport,
+  type MomentsReport,
+  type PassRun,
+  type ProcessorReport,
+  type ProfileReport,
+  type QuantizationReport,
+  type Recipe,
+  type Report,
+  type RewriteReport,
+  type SensitivityReport,
+  wrap,
 } from '../../report/index.ts'
 import { kernelMs } from '../profile-times.ts'
 import { withShortPaths } from '../short-paths.ts'
@@ -31,7 +32,7 @@ import { section } from './section.ts'
 import { selection } from './selection.ts'
 import { cache, doctor } from './setup.ts'
 import { collection, history, verification, version } from './store.ts'
-import { paint, type Style, textTable, wrap } from './table.ts'
+import { paint, type Style, textTable } from './table.ts'
 
 type Renderers = { readonly [K in Report['kind']]: (report: Extract<Report, { kind: K }>, style: Style) => string }
 

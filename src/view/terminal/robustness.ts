@@ -1,8 +1,8 @@
-import type { RobustnessReport, RowScores } from '../../report/index.ts'
+import { type RobustnessReport, type RowScores, wrap } from '../../report/index.ts'
 import { columnsInWords } from '../robustness-words.ts'
 import { count, fileName, inWords, metricValue, percent, plural, signed } from '../words.ts'
 import { section } from './section.ts'
-import { headline, paint, type Style, textTable, wrap } from './table.ts'
+import { headline, paint, type Style, textTable } from './table.ts'
 
 /** The verdict, each model clean and corrupted, then every part that was measured. */
 export function robustness(report: RobustnessReport, style: Style): string {

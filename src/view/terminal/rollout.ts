@@ -1,8 +1,15 @@
-import type { DriftReport, DrillReport, IncidentReport, IncidentsReport, RolloutReport } from '../../report/index.ts'
+import {
+  type DriftReport,
+  type DrillReport,
+  type IncidentReport,
+  type IncidentsReport,
+  type RolloutReport,
+  wrap,
+} from '../../report/index.ts'
 import { ALARM_WORDS, evidenceLines, evidenceNumber, sideText, stepsLeft } from '../incident-text.ts'
 import { count, minute, namedShare, percent, plural } from '../words.ts'
 import { section } from './section.ts'
-import { fact, headline, paint, type Style, textTable, verdictWord, wrap } from './table.ts'
+import { fact, headline, paint, type Style, textTable, verdictWord } from './table.ts'
 
 /** How a rollout stands, on what evidence, and by which rules. */
 export function rollout(report: RolloutReport, style: Style): string {

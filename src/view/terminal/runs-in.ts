@@ -1,5 +1,5 @@
-import { type OldestRuntime, runtimeInWords } from '../../report/index.ts'
-import { type Style, wrap } from './table.ts'
+import { type OldestRuntime, runtimeInWords, wrap } from '../../report/index.ts'
+import type { Style } from './table.ts'
 
 /** Which releases of the runtime take the file. */
 export function runsIn(

@@ -1,5 +1,6 @@
+import { wrap } from '../../report/index.ts'
 import { count } from '../words.ts'
-import { type Style, wrap } from './table.ts'
+import type { Style } from './table.ts'
 
 /** What stands before a line of a section, and before what goes on of it. */
 const [FIRST, NEXT] = ['  ', '    ']

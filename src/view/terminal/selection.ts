@@ -1,8 +1,8 @@
-import type { SelectionReport } from '../../report/index.ts'
+import { type SelectionReport, wrap } from '../../report/index.ts'
 import { gateSentence } from '../pipeline/checks.ts'
 import { bytes, fileName, GATE_WORDS, metricValue, ms, plural, times } from '../words.ts'
 import { section } from './section.ts'
-import { headline, type Style, textTable, wrap } from './table.ts'
+import { headline, type Style, textTable } from './table.ts'
 
 /** The sentence, all models with their gates, and why the others were not admitted. */
 export function selection(report: SelectionReport, style: Style): string {

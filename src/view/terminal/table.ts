@@ -1,7 +1,5 @@
 import { wrap } from '../../report/index.ts'
 
-export { wrap }
-
 /** What a terminal shows: colors, and characters in a line. */
 export interface Style {
   readonly color: boolean
