@@ -32,6 +32,13 @@ export function bytesOfValue(name: string, { dtype, dims, data }: TensorValue): 
 export const bytesIn = (pieces: readonly Uint8Array[]): number =>
   pieces.reduce((sum, { byteLength }) => sum + byteLength, 0)
 
+/** All of them in one piece of memory; of several a copy. */
+export const inOne = (pieces: readonly Uint8Array[]): Buffer => {
+  const [first] = pieces
+  if (!first || pieces.length > 1) return Buffer.concat(pieces)
+  return Buffer.from(first.buffer, first.byteOffset, first.byteLength)
+}
+
 /** Strings as their UTF-8 with its length in four bytes before it. */
 export const writeStrings = (texts: readonly string[]): Uint8Array =>
   joinStrings(texts.map((text) => Buffer.from(text, 'utf8')))

@@ -3,6 +3,7 @@ export {
   bytesIn,
   bytesOfValue,
   eachString,
+  inOne,
   joinStrings,
   readStrings,
   stringBounds,

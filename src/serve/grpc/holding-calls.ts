@@ -6,8 +6,9 @@ import {
   type ServerInterceptor,
   type StatusObject,
 } from '@grpc/grpc-js'
+import { inOne } from '../../engine/index.ts'
 import type { BodyBudget } from '../body-budget.ts'
-import { decodeBody, joined } from '../http/body.ts'
+import { decodeBody } from '../http/body.ts'
 import type { HttpLimits } from '../http/http-face.ts'
 
 /**
@@ -66,7 +67,7 @@ export function holdingCalls(
       }
       try {
         const pieces = await decodeBody([message.subarray(PREFIX_BYTES)], encoding, limits.maxBodyBytes, holding)
-        const inflated = joined(pieces)
+        const inflated = inOne(pieces)
         sizes.push(inflated.byteLength + PREFIX_BYTES)
         return inflated
       } catch (error) {

@@ -1,10 +1,11 @@
 import { PassThrough } from 'node:stream'
 import { afterEach, expect, test } from 'vitest'
 import { ask, binaryBody, modelFolder, serve } from '../../../tests/serve-kit.ts'
+import { inOne } from '../../engine/index.ts'
 import { BodyBudget } from '../body-budget.ts'
 import type { Server } from '../index.ts'
 import type { Outcome } from '../router.ts'
-import { joined, readBody } from './body.ts'
+import { readBody } from './body.ts'
 
 let server: Server | null = null
 afterEach(async () => {
@@ -24,7 +25,7 @@ test('the last few bytes of an announced body take the memory that they need', a
     stream.write(Buffer.from(sent.subarray(from, to)))
   stream.end()
   const pieces = await read
-  expect(joined(pieces)).toEqual(sent)
+  expect(inOne(pieces)).toEqual(sent)
   expect(pieces.at(-1)!.buffer.byteLength).toBe(100)
 })
 

@@ -141,9 +141,6 @@ function inflaterOf(name: string, start: Buffer) {
   return null
 }
 
-/** All of it in one piece of memory. */
-export const joined = (pieces: readonly Buffer[]): Buffer => (pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces))
-
 const isZlib = (body: Buffer) =>
   body.byteLength >= 2 && (body[0]! & 0x0f) === 8 && ((body[0]! << 8) | body[1]!) % 31 === 0
 

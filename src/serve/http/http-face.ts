@@ -2,13 +2,14 @@ import { once } from 'node:events'
 import { Server as SocketServer } from 'node:net'
 import { setTimeout as after } from 'node:timers/promises'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { inOne } from '../../engine/index.ts'
 import type { BodyBudget, Holding } from '../body-budget.ts'
 import { Departure } from '../departure.ts'
 import type { Log } from '../log.ts'
 import { type Access, type Knock, keyOf } from '../security/access.ts'
 import type { Scope } from '../security/keys.ts'
 import { ServeError, STATUS, toServeError } from '../serve-error.ts'
-import { decodeBody, joined, readBody } from './body.ts'
+import { decodeBody, readBody } from './body.ts'
 import { PartingAnswers } from './parting-answers.ts'
 
 export interface HttpLimits {
@@ -155,7 +156,7 @@ function handlerOf(
       const sent = await readBody(request.raw, said, limits.maxBodyBytes, holding)
       return decodeBody(sent, headers['content-encoding'], limits.maxBodyBytes, holding)
     }
-    const body = async () => joined(await pieces())
+    const body = async () => inOne(await pieces())
     const answer = await route.handle({ request, reply, params, caller, body, pieces, departure, holding })
     // Until the answer is with the system; then Node counts the time to the next request instead.
     request.raw.socket.setTimeout(limits.stalledMs)

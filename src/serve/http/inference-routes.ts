@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyReply } from 'fastify'
-import { bytesIn } from '../../engine/index.ts'
+import { bytesIn, inOne } from '../../engine/index.ts'
 import { giveBack } from '../../platform/index.ts'
 import type { InferenceCore } from '../core.ts'
 import { configOf, metadataOf, SERVER, statisticsOf } from '../protocol/describe.ts'
@@ -97,13 +97,12 @@ async function infer(core: InferenceCore, json: LargeJson, exchange: Exchange): 
   reply.raw.once('finish', result.release)
   const answer = await writeAnswer(result.request, result.answer, json)
   const accepted = request.headers['accept-encoding']
-  const whole = () => (answer.pieces.length === 1 ? (answer.pieces[0] as Buffer) : Buffer.concat(answer.pieces))
   const size = bytesIn(answer.pieces)
   // Until the client has taken it.
   holding.take(size)
   // A large answer goes out piece by piece, uncopied, unless it is to be compressed.
   const { body: encoded, encoding } =
-    accepted || size < LARGE_BYTES ? await encodeBody(whole(), accepted) : { body: null, encoding: null }
+    accepted || size < LARGE_BYTES ? await encodeBody(inOne(answer.pieces), accepted) : { body: null, encoding: null }
   if (encoding) reply.header('content-encoding', encoding)
   if (answer.headerLength !== null) reply.header('Inference-Header-Content-Length', String(answer.headerLength))
   reply.header('x-request-id', headerText(result.requestId))

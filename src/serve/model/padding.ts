@@ -1,4 +1,4 @@
-import type { ByteTensor } from '../../engine/index.ts'
+import { type ByteTensor, inOne } from '../../engine/index.ts'
 import { type DType, elementCount } from '../../ir/index.ts'
 import { elementBytes } from '../protocol/datatype.ts'
 import { bytesFromJson } from '../protocol/tensor-json.ts'
@@ -53,7 +53,7 @@ function targetOf(to: PaddingRule['to'], length: number): number | null {
 /** A copy with `length` elements on the axis: the first ones, and as many of `value` as there are too few. */
 function resized(tensor: ByteTensor, axis: number, length: number, value: number): ByteTensor {
   const { name, dtype, dims, pieces } = tensor
-  const from = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)
+  const from = inOne(pieces)
   const resizedDims = dims.map((dim, i) => (i === axis ? length : dim))
   const step = elementCount(dims.slice(axis + 1)) * elementBytes(dtype)
   const [had, has] = [dims[axis]! * step, length * step]

@@ -1,4 +1,4 @@
-import { type ByteTensor, bytesIn, type PortValue } from '../../engine/index.ts'
+import { type ByteTensor, bytesIn, inOne, type PortValue } from '../../engine/index.ts'
 import { giveBack } from '../../platform/index.ts'
 import { invalid, ServeError } from '../serve-error.ts'
 import { dtypeOf, elementBytes } from './datatype.ts'
@@ -22,7 +22,7 @@ import { bytesFromJson } from './tensor-json.ts'
  */
 export function readRequest(body: readonly Uint8Array[], headerLength: number | null): InferRequest {
   const { text, rest } = parted(body, headerLength)
-  const bytes = text.length === 1 ? text[0]! : Buffer.concat(text)
+  const bytes = inOne(text)
   return withTensors(headerLength === null ? readHead(bytes) : rememberedHead(bytes), rest)
 }
 
@@ -139,7 +139,7 @@ export function rawRequest(body: readonly Uint8Array[], inputs: readonly PortVal
   return {
     id: '',
     parameters: { binary_data_output: true },
-    inputs: [{ name: input.name, dtype: input.dtype, dims, pieces: inOne(input.dtype, body) }],
+    inputs: [{ name: input.name, dtype: input.dtype, dims, pieces: readable(input.dtype, body) }],
     outputs: null,
   }
 }
@@ -163,12 +163,12 @@ function readInput(json: JsonObject): HeadInput {
 function placed(input: HeadInput, binary: BinarySection): ByteTensor {
   if (!('size' in input)) return input
   const { name, dtype, dims, size } = input
-  return { name, dtype, dims, pieces: inOne(dtype, binary.take(size, name)) }
+  return { name, dtype, dims, pieces: readable(dtype, binary.take(size, name)) }
 }
 
 /** Strings are read one after another, wherever the network cut them: in one piece. */
-const inOne = (dtype: ByteTensor['dtype'], pieces: readonly Uint8Array[]): readonly Uint8Array[] =>
-  dtype === 'string' && pieces.length > 1 ? [Buffer.concat(pieces)] : pieces
+const readable = (dtype: ByteTensor['dtype'], pieces: readonly Uint8Array[]): readonly Uint8Array[] =>
+  dtype === 'string' ? [inOne(pieces)] : pieces
 
 /** Bytes in pieces, taken from front to back. */
 class Pieces {

@@ -1,4 +1,4 @@
-import { type ByteTensor, readStrings } from '../../engine/index.ts'
+import { type ByteTensor, inOne, readStrings } from '../../engine/index.ts'
 import { type DType, type Tensor, tensorValues, toNumbers } from '../../ir/index.ts'
 
 /** What a model said of one row: a class, a number or a text; null where its outputs give none of these. */
@@ -75,7 +75,7 @@ type ExactElements = Elements | BigInt64Array | BigUint64Array
 
 /** The elements as numbers or texts. */
 export function elementsOf(tensor: ByteTensor): Elements {
-  return tensor.dtype === 'string' ? readStrings(inOne(tensor), tensor.name) : toNumbers(asTensor(tensor))
+  return tensor.dtype === 'string' ? readStrings(inOne(tensor.pieces), tensor.name) : toNumbers(asTensor(tensor))
 }
 
 /** The same, with integers of 64 bits as they are: two that differ may be one float64. */
@@ -85,11 +85,8 @@ function exactElementsOf(tensor: ByteTensor): ExactElements {
   return tensorValues(asTensor(tensor)) as BigInt64Array | BigUint64Array
 }
 
-const inOne = ({ pieces }: ByteTensor) => (pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces))
-
-function asTensor(tensor: ByteTensor): Tensor {
-  const { name, dtype, dims } = tensor
-  const bytes = inOne(tensor)
+function asTensor({ name, dtype, dims, pieces }: ByteTensor): Tensor {
+  const bytes = inOne(pieces)
   return { name, dtype, dims, data: { form: 'raw', bytes: { byteLength: bytes.byteLength, read: () => bytes } } }
 }
 
