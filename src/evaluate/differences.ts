@@ -76,16 +76,7 @@ export function differences(sequences: ReadonlySet<string> = new Set()): Differe
       let hasClasses = false
       for (const [name, value] of Object.entries(base)) {
         const other = candidate[name]!
-        const of = sums.get(name) ?? {
-          signal: 0,
-          noise: 0,
-          maxAbs: 0,
-          classLike: true,
-          named: true,
-          counted: false,
-          rows: [],
-          found: detectionListCheck(),
-        }
+        const of = sums.get(name) ?? noRowsYet()
         sums.set(name, of)
         const { signal, noise } = of
         const classLike = !sequences.has(name) && isClassLike(name, base)
@@ -132,6 +123,17 @@ export function differences(sequences: ReadonlySet<string> = new Set()): Differe
     dense: () => [...sums].filter(([, output]) => !isAnswer(output)).map(([name]) => name),
   }
 }
+
+const noRowsYet = (): OverRows => ({
+  signal: 0,
+  noise: 0,
+  maxAbs: 0,
+  classLike: true,
+  named: true,
+  counted: false,
+  rows: [],
+  found: detectionListCheck(),
+})
 
 const isAnswer = ({ classLike, found }: OverRows) => classLike && !found.isList
 

@@ -8,7 +8,7 @@ import { classOutputName } from '../metric/classification.ts'
 import type { Company, Metric, MetricRow } from '../metric/metric.ts'
 import type { MetricOptions } from '../metric/metrics.ts'
 import { namedAs } from '../outputs/output-names.ts'
-import { outputsByRow, type RowOutputs, topAnswer } from '../outputs/row-outputs.ts'
+import { outputsByRow, topAnswer } from '../outputs/row-outputs.ts'
 import { fieldsOfRows } from '../row-fields.ts'
 import { metricChoice, rowScore } from '../row-scores.ts'
 import { requireOwnAnswers } from '../rows-in-company.ts'
@@ -39,12 +39,7 @@ export async function scoreModels(
   const asFirst = sessions.map((session) => namedAs(sessions[0]!, session))
   const choice = await metricChoice(options.metric, options.metricOptions, { ...options, session: sessions[0]!, data })
   const rows: number[] = []
-  const kept = sessions.map(() => ({
-    scores: [] as (number | null)[],
-    summaries: [] as (number | null)[][],
-    answers: [] as (string | null)[],
-    company: null as readonly Company[] | null,
-  }))
+  const kept = sessions.map(nothingKept)
   const reader = data.read({ batch, indices: options.indices })[Symbol.asyncIterator]()
   let next = await reader.next()
   while (!next.done) {
@@ -61,26 +56,13 @@ export async function scoreModels(
       for (const [m, fetched] of answered.entries()) {
         const outputs = outputsByRow(asFirst[m]!(fetched), count, rowsInRun(sessions[m]!.inputs, data, count))[i]!
         const seen: MetricRow = { row, fields: fields[i]!, outputs, ...(label === undefined ? {} : { label }) }
-        const metric = choice.of(seen)
-        if (metric) {
-          const { score, summary } = rowScore(metric, seen)
-          kept[m]!.scores.push(finite(score))
-          if (metric.aggregate || metric.scoreAll) kept[m]!.summaries.push(summary.map(finite))
-        }
-        kept[m]!.answers.push(answerOf(metric, seen, outputs))
+        keepRow(kept[m]!, choice.of(seen), seen)
       }
     }
     options.onRow?.(rows.length)
   }
   const metric = choice.made
-  if (metric?.scoreAll || metric?.summarizeAll) {
-    const all = kept.map(({ summaries }) => summaries.map((row) => row.map((value) => value ?? Number.NaN)))
-    for (const [m, model] of kept.entries()) {
-      model.company = metric.company?.(all[m]!) ?? null
-      if (metric.scoreAll) model.scores = metric.scoreAll(all[m]!, all[0]!).map(finite)
-      model.summaries = (metric.summarizeAll?.(all[m]!, all[0]!) ?? []).map((row) => row.map(finite))
-    }
-  }
+  if (metric) scoreTogether(metric, kept)
   if (rows.length === 0)
     throw new UserError('bad-data', 'there are no rows', { where: data.path, hint: 'give data with at least one row' })
   return {
@@ -97,11 +79,40 @@ export async function scoreModels(
   }
 }
 
+/** What is kept of a model, row by row. */
+interface Kept {
+  scores: (number | null)[]
+  summaries: (number | null)[][]
+  readonly answers: (string | null)[]
+  company: readonly Company[] | null
+}
+
+const nothingKept = (): Kept => ({ scores: [], summaries: [], answers: [], company: null })
+
+function keepRow(kept: Kept, metric: Metric | null, seen: MetricRow): void {
+  if (metric) {
+    const { score, summary } = rowScore(metric, seen)
+    kept.scores.push(finite(score))
+    if (metric.aggregate || metric.scoreAll) kept.summaries.push(summary.map(finite))
+  }
+  kept.answers.push(answerOf(metric, seen))
+}
+
+/** Scores and summaries of a metric that sees all rows at once; those of the first model are its yardstick. */
+function scoreTogether(metric: Metric, kept: readonly Kept[]): void {
+  if (!metric.scoreAll && !metric.summarizeAll) return
+  const all = kept.map(({ summaries }) => summaries.map((row) => row.map((value) => value ?? Number.NaN)))
+  for (const [m, model] of kept.entries()) {
+    model.company = metric.company?.(all[m]!) ?? null
+    if (metric.scoreAll) model.scores = metric.scoreAll(all[m]!, all[0]!).map(finite)
+    model.summaries = (metric.summarizeAll?.(all[m]!, all[0]!) ?? []).map((row) => row.map(finite))
+  }
+}
+
 const finite = (value: number) => (Number.isFinite(value) ? value : null)
 
-function answerOf(metric: Metric | null, seen: MetricRow, outputs: RowOutputs): string | null {
+function answerOf(metric: Metric | null, seen: MetricRow): string | null {
   if (metric?.answer && seen.label !== undefined) return metric.answer(seen)
-  const name = classOutputName(outputs)
-  const top = name === null ? null : topAnswer(outputs[name]!)
-  return name === null ? null : top === null ? 'none' : String(top)
+  const name = classOutputName(seen.outputs)
+  return name === null ? null : String(topAnswer(seen.outputs[name]!) ?? 'none')
 }
