@@ -88,15 +88,15 @@ export async function kernelCosts(
     const turns = memory.unknown <= (1 - MOST) * signatures.size ? FEW_TURNS : turnsOf(runMs)
     const runs = runsOf(runMs)
     const run = { float: await slopesAsRun(probes.float), integer: probes.integer }
+    const profile = (model: Model) => {
+      signal?.throwIfAborted()
+      return ortNode.profile(model, feeds, runs, { threads, share: QUICK })
+    }
     const seen: { float: ProfileReport[]; integer: ProfileReport[] } = { float: [], integer: [] }
     for (let turn = 0; turn < turns; turn++)
-      for (const side of ['float', 'integer'] as const) {
-        signal?.throwIfAborted()
-        seen[side].push(await ortNode.profile(run[side], feeds, runs, { threads, share: QUICK }))
-      }
-    const inFloat = quickest(seen.float)
+      for (const side of ['float', 'integer'] as const) seen[side].push(await profile(run[side]))
     const known = new Map(memory.nodes.map((node) => [node.name, node]))
-    const measured = unitCosts(probes, ranges, inFloat, quickest(seen.integer))
+    const measured = unitCosts(probes, ranges, quickest(seen.float), quickest(seen.integer))
     const costs: CostsReport = { ...base, nodes: measured.map((node) => lesser(node, known.get(node.name))) }
     const steady = steadyCosts(
       seen.float.map((inTurn, turn) => unitCosts(probes, ranges, inTurn, seen.integer[turn]!)),
@@ -106,10 +106,7 @@ export async function kernelCosts(
     const probe = borderProbe(probes, ranges, costs)
     const mixture = probe && (await slopesAsRun(probe.mixture))
     const mixed: ProfileReport[] = []
-    for (let turn = 0; mixture && turn < turns; turn++) {
-      signal?.throwIfAborted()
-      mixed.push(await ortNode.profile(mixture, feeds, runs, { threads, share: QUICK }))
-    }
+    for (let turn = 0; mixture && turn < turns; turn++) mixed.push(await profile(mixture))
     const found = new Set(measured.map(({ name }) => name))
     const absent = [...signatures.keys()].filter((name) => !found.has(name))
     const optimized = mixture && (await ortNode.optimizedModel(mixture, { threads }))

@@ -40,8 +40,7 @@ export async function askTeacher(
 ): Promise<TeacherAnswers> {
   const open = options.open ?? openIsolated
   const session = await open((await dynamicBatch(await float32Form(teacher), data, open)).model)
-  const place = new Map(rows.map((row, i) => [row, i]))
-  const kept = new Map<string, { data: Float32Array; size: number; dims: readonly number[] }>()
+  const answers = answersTo(rows, data)
   try {
     requireOpenRows(session.inputs, data)
     const fetch = [...new Set(goal.outputs.map((output) => output.teacher))]
@@ -51,37 +50,39 @@ export async function askTeacher(
       // A wrong label is found here, before anything has learned, and not in the middle of an epoch.
       if (goal.label) labelsOf(part, goal.label, data)
       const results = await session.run(feedsOf(part, session.inputs, data), fetch)
-      for (const { teacher: name, target } of goal.outputs) {
-        const value = results[name]!
-        const size = value.data.length / part.indices.length
-        const own = kept.get(target) ?? {
-          data: new Float32Array(rows.length * size),
-          size,
-          dims: value.dims.slice(1),
-        }
-        kept.set(target, own)
-        if (own.size !== size || value.dims[0] !== part.indices.length)
-          throw new UserError('unsupported', `the teacher's "${name}" has no row axis, or rows of different sizes`, {
-            where: `row ${part.indices[0]}`,
-            hint: 'learning needs outputs whose first axis is the row',
-          })
-        for (const [i, row] of part.indices.entries()) {
-          const answer = (value.data as Float32Array).subarray(i * size, (i + 1) * size)
-          if (answer.some(Number.isNaN)) throw noAnswer(part, row, i, data)
-          own.data.set(answer, place.get(row)! * size)
-        }
-      }
-      if (done === 0) options.onProgress?.(`the teacher's answers will take ${bytesOf(kept)} bytes`)
+      for (const output of goal.outputs) answers.keep(part, output, results[output.teacher]!)
+      if (done === 0) options.onProgress?.(`the teacher's answers will take ${answers.bytes()} bytes`)
       done += part.indices.length
       options.onProgress?.(`teacher: ${done} of ${rows.length} rows`)
     }
   } finally {
     await session.close()
   }
+  return { digest: modelDigest(teacher), bytes: answers.bytes(), of: answers.of }
+}
+
+/** Room for answers to these rows, each at the place of its row. */
+function answersTo(rows: readonly number[], data: Dataset) {
+  const place = new Map(rows.map((row, i) => [row, i]))
+  const kept = new Map<string, { data: Float32Array; size: number; dims: readonly number[] }>()
   return {
-    digest: modelDigest(teacher),
-    bytes: bytesOf(kept),
-    of(target, asked) {
+    keep(part: Rows, { teacher, target }: LearningGoal['outputs'][number], value: TensorValue): void {
+      const size = value.data.length / part.indices.length
+      const own = kept.get(target) ?? { data: new Float32Array(rows.length * size), size, dims: value.dims.slice(1) }
+      kept.set(target, own)
+      if (own.size !== size || value.dims[0] !== part.indices.length)
+        throw new UserError('unsupported', `the teacher's "${teacher}" has no row axis, or rows of different sizes`, {
+          where: `row ${part.indices[0]}`,
+          hint: 'learning needs outputs whose first axis is the row',
+        })
+      for (const [i, row] of part.indices.entries()) {
+        const answer = (value.data as Float32Array).subarray(i * size, (i + 1) * size)
+        if (answer.some(Number.isNaN)) throw noAnswer(part, row, i, data)
+        own.data.set(answer, place.get(row)! * size)
+      }
+    },
+    bytes: () => [...kept.values()].reduce((sum, { data }) => sum + data.byteLength, 0),
+    of(target: string, asked: readonly number[]): TensorValue {
       const { data: all, size, dims } = kept.get(target)!
       const values = new Float32Array(asked.length * size)
       for (const [i, row] of asked.entries())
@@ -105,9 +106,6 @@ function noAnswer(part: Rows, row: number, at: number, data: Dataset): UserError
       : 'its numbers overflow there: leave the row out',
   })
 }
-
-const bytesOf = (kept: ReadonlyMap<string, { readonly data: Float32Array }>): number =>
-  [...kept.values()].reduce((sum, { data }) => sum + data.byteLength, 0)
 
 interface BatchOptions {
   readonly goal: LearningGoal
