@@ -78,21 +78,7 @@ export function planStatic(
 ): StaticPlan {
   const { context, masked } = contextOf(graph, facts, seen, options)
   const { index, ranges } = context
-  const { candidates, reasons, apart } = candidateUnits(context)
-  const all = withScales(withShifts(candidates, index, facts, ranges), facts)
-  const roundings = known.sensitivity && roundingsOf(known.sensitivity, originsIn(context))
-  // Within a budget of noise there is no room for what nobody knows.
-  const unknown =
-    roundings && options.noiseBudget !== undefined ? unknownAmong(all, roundings) : new Map<Node, string>()
-  const placed = new Map([...all].filter(([node]) => !unknown.has(node)))
-  const { units, costs } = placeUnits(placed, context, { ...known, roundings })
-  for (const [node, unit] of all) {
-    if (units.has(node)) continue
-    const why = unknown.get(node) ?? whyCheaperInFloat(costs.get(unit)!, known.costs.has(nodeLabel(node)), options)
-    reasons.set(node, why)
-    for (const part of partsBehind(unit)) reasons.set(part, PART_OF_FLOAT)
-  }
-
+  const { units, reasons, apart, expectedNoise } = integerUnits(context, known)
   const covered = new Set([...units.values()].flatMap(partsBehind))
   const makers = new Map([...units.values()].flatMap((unit) => unit.writes.map((name) => [name, unit] as const)))
   const left = graph.nodes.filter((node) => !units.has(node) && !covered.has(node))
@@ -114,7 +100,7 @@ export function planStatic(
     masked,
     codes,
     float: left.flatMap((node) => floatNode(node, reasons.get(node), context, data)),
-    expectedNoise: roundings?.total(units.values()) ?? null,
+    expectedNoise,
     balanceSums: balances(options),
     weightBits: options.weightBits ?? 8,
     limits,
@@ -129,6 +115,26 @@ export function planStatic(
       return unit?.rule.kind === 'shift' ? shiftedCodes(codes.get(unit.reads[0]!)!, shiftOf(unit, facts)!).rest : 0
     },
   }
+}
+
+/** Which of the units that may become integer do, and why each other node stays in float. */
+function integerUnits(context: PlanContext, known: Knowledge) {
+  const { index, facts, ranges, options } = context
+  const { candidates, reasons, apart } = candidateUnits(context)
+  const all = withScales(withShifts(candidates, index, facts, ranges), facts)
+  const roundings = known.sensitivity && roundingsOf(known.sensitivity, originsIn(context))
+  // Within a budget of noise there is no room for what nobody knows.
+  const unknown =
+    roundings && options.noiseBudget !== undefined ? unknownAmong(all, roundings) : new Map<Node, string>()
+  const placed = new Map([...all].filter(([node]) => !unknown.has(node)))
+  const { units, costs } = placeUnits(placed, context, { ...known, roundings })
+  for (const [node, unit] of all) {
+    if (units.has(node)) continue
+    const why = unknown.get(node) ?? whyCheaperInFloat(costs.get(unit)!, known.costs.has(nodeLabel(node)), options)
+    reasons.set(node, why)
+    for (const part of partsBehind(unit)) reasons.set(part, PART_OF_FLOAT)
+  }
+  return { units, reasons, apart, expectedNoise: roundings?.total(units.values()) ?? null }
 }
 
 function contextOf(
