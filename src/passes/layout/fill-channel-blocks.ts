@@ -57,52 +57,32 @@ function fill(model: Model, { joints = false, integers = false, block = BLOCK }:
     joints,
     pixels: types && ((value) => pixelsOf(types.get(value))),
   })
-  const constants = new Map<string, string>()
-  const padded = (name: string, axes: readonly (readonly [axis: number, parts: readonly number[]])[]) => {
-    const key = JSON.stringify([name, axes])
-    const known = constants.get(key)
-    if (known !== undefined) return known
-    const grown = axes.reduce((tensor, [axis, parts]) => grow(tensor, axis, parts, block), editor.constant(name)!)
-    const fresh = editor.addConstant(grown, `${name}_filled`)
-    constants.set(key, fresh)
-    return fresh
-  }
+  const padded = constantsFilled(editor, block)
   /** Pads whose zeros are all there already. */
   const idle: Node[] = []
   for (const node of graph.nodes) {
     const input = groups.partsOf(node.inputs[0] ?? '')
     const output = groups.partsOf(node.outputs[0] ?? '')
     if (input === undefined && output === undefined) continue
-    const inputs = [...node.inputs]
     const padding = channelsPadded(node, (name) => editor.constant(name))
     if (padding !== undefined) {
       const by = padding + added(block, output) - added(block, input)
-      const sizes = BigInt64Array.of(0n, 0n, 0n, 0n, 0n, BigInt(by), 0n, 0n)
-      const pads = editor.addConstant(tensorOf('int64', [sizes.length], sizes), `${node.inputs[1]}_filled`)
-      const rest = { ...node, inputs: [node.inputs[0]!, pads, ...node.inputs.slice(2)] }
+      const rest = padBy(node, by, editor)
       editor.replace(node, rest)
       if (by === 0) idle.push(rest)
-      continue
-    }
-    if (operatorName(node) !== 'Conv') {
-      for (const [slot, name] of inputs.entries()) {
-        const axis = output === undefined ? undefined : channelAxis(editor.constant(name))
-        if (axis !== undefined) inputs[slot] = padded(name, [[axis, output!]])
-      }
+    } else if (operatorName(node) === 'Conv') {
+      const depthwise = intAttribute(node, 'group', 1) > 1 && isDepthwise(node, editor.constant(node.inputs[1]!)!)
+      const conv = filledConv(node, depthwise ? undefined : input, output, padded)
+      const attributes = new Map(node.attributes)
+      if (depthwise && output !== undefined) attributes.set('group', int(filled(output, block)))
+      editor.replace(node, { ...conv, attributes })
+    } else if (output !== undefined) {
+      const inputs = node.inputs.map((name) => {
+        const axis = channelAxis(editor.constant(name))
+        return axis === undefined ? name : padded(name, [[axis, output]])
+      })
       if (inputs.some((name, slot) => name !== node.inputs[slot])) editor.replace(node, { ...node, inputs })
-      continue
     }
-    const depthwise = intAttribute(node, 'group', 1) > 1 && isDepthwise(node, editor.constant(node.inputs[1]!)!)
-    const axes: (readonly [number, readonly number[]])[] = []
-    if (output !== undefined) axes.push([0, output])
-    if (input !== undefined && !depthwise) axes.push([1, input])
-    inputs[1] = padded(inputs[1]!, axes)
-    if (output !== undefined && inputs[2]) inputs[2] = padded(inputs[2], [[0, output]])
-    const attributes =
-      depthwise && output !== undefined
-        ? new Map(node.attributes).set('group', int(filled(output, block)))
-        : node.attributes
-    editor.replace(node, { ...node, inputs, attributes })
   }
   for (const { inputs, outputs } of idle) editor.bypass(outputs[0]!, inputs[0]!)
   const report = { id: fillChannelBlocks.id, applied: groups.count, refused: [] }
@@ -111,6 +91,42 @@ function fill(model: Model, { joints = false, integers = false, block = BLOCK }:
   const stale = (name: string) => groups.partsOf(name) !== undefined
   const valueInfos = new Map([...finished.valueInfos].filter(([name]) => !stale(name)))
   return { model: withGraph(model, { ...finished, valueInfos }), report }
+}
+
+/** The channels of each part of a value; undefined where they stay as they are. */
+type Parts = readonly number[] | undefined
+
+/** The name of a constant with zeros behind the parts of its axes. */
+type Padded = (name: string, axes: readonly (readonly [axis: number, parts: readonly number[]])[]) => string
+
+/** Makes each such constant once. */
+function constantsFilled(editor: GraphEditor, block: ChannelBlock): Padded {
+  const made = new Map<string, string>()
+  return (name, axes) => {
+    const key = JSON.stringify([name, axes])
+    const known = made.get(key)
+    if (known !== undefined) return known
+    const grown = axes.reduce((tensor, [axis, parts]) => grow(tensor, axis, parts, block), editor.constant(name)!)
+    const fresh = editor.addConstant(grown, `${name}_filled`)
+    made.set(key, fresh)
+    return fresh
+  }
+}
+
+/** A convolution with weights and biases for the channels that were added. */
+function filledConv(node: Node, input: Parts, output: Parts, padded: Padded): Node {
+  const [data, weights, bias, ...rest] = node.inputs
+  const axes = [...(output ? [[0, output] as const] : []), ...(input ? [[1, input] as const] : [])]
+  const inputs = [data!, padded(weights!, axes)]
+  if (bias !== undefined) inputs.push(output && bias !== '' ? padded(bias, [[0, output]]) : bias)
+  return { ...node, inputs: [...inputs, ...rest] }
+}
+
+/** The same Pad of channels with so many zeros behind them. */
+function padBy(node: Node, channels: number, editor: GraphEditor): Node {
+  const sizes = BigInt64Array.of(0n, 0n, 0n, 0n, 0n, BigInt(channels), 0n, 0n)
+  const pads = editor.addConstant(tensorOf('int64', [sizes.length], sizes), `${node.inputs[1]}_filled`)
+  return { ...node, inputs: [node.inputs[0]!, pads, ...node.inputs.slice(2)] }
 }
 
 const whole = (channels: number, block: ChannelBlock): number => Math.ceil(channels / block) * block
