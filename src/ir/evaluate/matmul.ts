@@ -89,9 +89,8 @@ export function centred(x: Nd, zero: Nd | undefined, side: 'left' | 'right'): Nd
   return { ...x, dtype: 'float64', data: values.map((v, i) => v - zeros[offsets ? offsets[i]! : 0]!) }
 }
 
-/** Einstein summation: each letter is an axis; letters that are not in the result are summed over. */
-function einsum(call: Call): Nd[] {
-  const operands = tensorInputs(call)
+/** The letters of each operand's axes and of the result's, and the size of each letter, of an equation of sums. */
+function axesOfSum(call: Call, operands: readonly Nd[]) {
   const [lhs = '', rhs] = textOf(call, 'equation', '').replace(/\s/g, '').split('->') as [string, string?]
   const terms = lhs.split(',')
   if (terms.length !== operands.length) throw new EvaluationError(`equation for ${terms.length} operands`)
@@ -129,6 +128,13 @@ function einsum(call: Call): Nd[] {
       : rhs.includes('...')
         ? [...rhs.slice(0, rhs.indexOf('...')), ...dots, ...rhs.slice(rhs.indexOf('...') + 3)]
         : [...rhs]
+  return { letters, result, sizes }
+}
+
+/** Einstein summation: each letter is an axis; letters that are not in the result are summed over. */
+function einsum(call: Call): Nd[] {
+  const operands = tensorInputs(call)
+  const { letters, result, sizes } = axesOfSum(call, operands)
   const summed = [...sizes.keys()].filter((letter) => !result.includes(letter))
   const strideFor = (list: readonly string[], own: readonly number[], dims: readonly number[], letter: string) =>
     list.reduce((sum, other, axis) => sum + (other === letter && dims[axis] !== 1 ? own[axis]! : 0), 0)
