@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 
 /** Finds and loads packages of CommonJS, which an import would read through for names first. */
-export const requirePackage = createRequire(import.meta.url)
+const requirePackage = createRequire(import.meta.url)
 
 /**
  * The package and its version, from its manifest: whoever only names the runtime must not load it, which takes tens of

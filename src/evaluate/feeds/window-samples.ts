@@ -26,15 +26,14 @@ export interface WindowSample {
 interface WindowSampleOptions {
   readonly indices: readonly number[]
   readonly seed: number
-  /** Bytes above plain inference that fetching inner values may take. */
-  readonly byteBudget?: number
   readonly signal?: AbortSignal | undefined
   readonly onRow?: ((done: number, of: number) => void) | undefined
 }
 
 /** Share of the rows that are kept to judge by. */
 const HELD = 1 / 4
-const DEFAULT_BYTES = 64 * 2 ** 20
+/** Above plain inference, that fetching inner values may take. */
+const BYTES = 64 * 2 ** 20
 
 /**
  * Windows from everywhere in the values that nodes read, as many of each row: what a convolution sees, gathered. The last
@@ -45,7 +44,7 @@ export async function sampleWindows(
   session: Session,
   data: Dataset,
   asked: readonly AskedWindows[],
-  { indices, seed, byteBudget = DEFAULT_BYTES, signal, onRow }: WindowSampleOptions,
+  { indices, seed, signal, onRow }: WindowSampleOptions,
 ): Promise<ReadonlyMap<string, WindowSample>> {
   const held = Math.max(1, Math.floor(HELD * indices.length))
   const fits = indices.length - held
@@ -60,13 +59,7 @@ export async function sampleWindows(
     else known[place < fits ? 'fit' : 'held'].push(taken)
   }
   const names = asked.map(({ value }) => value)
-  for await (const { values, place } of valuesByRow(session, data, {
-    names,
-    indices,
-    bytes: byteBudget,
-    signal,
-    onRow,
-  }))
+  for await (const { values, place } of valuesByRow(session, data, { names, indices, bytes: BYTES, signal, onRow }))
     for (const one of asked) if (values.has(one.value)) look(one, values.get(one.value), place)
   const found = new Map<string, WindowSample>()
   for (const [id, { fit, held: apart }] of parts)

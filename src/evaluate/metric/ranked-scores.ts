@@ -31,14 +31,14 @@ export function averagePrecision({ length, above, positives, beside, allPositive
 }
 
 /**
- * Share of negatives above the highest threshold that at least `recall` of the positives reach. With 0.95 it is "FPR95",
- * and which rows are called positive decides what it means: name it wherever it is shown.
+ * Share of negatives above the highest threshold that at least 95 % of the positives reach, "FPR95"; which rows are called
+ * positive decides what it means: name it wherever it is shown.
  */
-export function falsePositiveRate(levels: Levels, recall = 0.95): number {
+export function falsePositiveRate(levels: Levels): number {
   const { length, above, positives, beside, allPositives, allNegatives } = levels
   if (allPositives === 0 || allNegatives === 0) return Number.NaN
   let [found, wrong] = [0, 0]
-  for (let k = 0; k < length && found / allPositives < recall; k++) {
+  for (let k = 0; k < length && found / allPositives < 0.95; k++) {
     found += positives[k]!
     wrong += above[k]! + beside[k]!
   }

@@ -30,8 +30,6 @@ export interface MomentsOptions {
   /** Rows to look at: `samples` of `indices`, or of the set, spread over all of them; `CALIBRATION_ROWS` by default. */
   readonly samples?: number | undefined
   readonly indices?: readonly number[] | undefined
-  /** Bytes above plain inference that fetching inner values may take, 256 MB by default; more where `fewGroups` finds it. */
-  readonly byteBudget?: number | undefined
   readonly onRow?: ((done: number, of: number) => void) | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -130,7 +128,7 @@ export async function measureMoments(session: Session, data: Dataset, options: M
 async function measured(
   session: Session,
   data: Dataset,
-  { indices: among, samples = CALIBRATION_ROWS, byteBudget = BUDGET, signal, onRow, ...options }: MomentsOptions,
+  { indices: among, samples = CALIBRATION_ROWS, signal, onRow, ...options }: MomentsOptions,
   observed: readonly Observed[],
 ): Promise<Moments> {
   const indices = spreadRows(data, among, samples)
@@ -143,7 +141,7 @@ async function measured(
     for (const one of observed) if (names.includes(one.value) && (await found.add(one))) unseen.delete(one)
   }
   const names = observed.map(({ value }) => value)
-  const asked = { names, indices, bytes: byteBudget / COPIES, signal, onRow, onGroup }
+  const asked = { names, indices, bytes: BUDGET / COPIES, signal, onRow, onGroup }
   let read = 0
   for await (const { values, place } of valuesByRow(session, data, asked)) {
     read = Math.max(read, place + 1)

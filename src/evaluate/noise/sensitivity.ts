@@ -20,7 +20,6 @@ export interface SensitivityOptions {
   readonly rows: number
   /** Random weightings a row; the noise of a rounding comes with a relative error of √(2 / (rows · weightings)). */
   readonly weightings?: number | undefined
-  readonly seed?: number | undefined
   /** Runs that are asked for before the first of them has answered; 1 unless said. The result does not depend on it. */
   readonly atATime?: number | undefined
   readonly dataDigest?: string | undefined
@@ -40,8 +39,8 @@ export async function measureSensitivity(
   feeds: Iterable<Feeds> | AsyncIterable<Feeds>,
   options: SensitivityOptions,
 ): Promise<SensitivityReport> {
-  const { rows, weightings = 8, seed = 0, atATime = 1, dataDigest } = options
-  const random = randomSource(seed)
+  const { rows, weightings = 8, atATime = 1, dataDigest } = options
+  const random = randomSource(0)
   const sums = new Float64Array(sources.length)
   const asked: Promise<Float32Array>[] = []
   let seen = 0
