@@ -12,9 +12,12 @@ import type { Table } from './table.ts'
 /** Rows a batch where nobody says how many. */
 export const DEFAULT_BATCH = 32
 
+/** What a data set says of itself beyond what its table shows. */
 export interface TableDatasetOptions extends Omit<RoleWishes, 'constants'> {
   readonly classNames?: readonly string[] | undefined
+  /** Inputs that are the same for every row, by name. */
   readonly constants?: Readonly<Record<string, Column>> | undefined
+  /** Least and greatest number that a field may hold. */
   readonly domains?: Readonly<Record<string, readonly [number, number]>> | undefined
   readonly pixels?: NonNullable<Dataset['pixels']> | undefined
   readonly notes?: readonly string[] | undefined

@@ -12,13 +12,16 @@ export interface Frame {
   readonly payload: Buffer
 }
 
+/** What a frame is: a request, or the answer to the request of that `id`. */
 export interface FrameHeader {
   readonly id: number
   readonly op: 'run' | 'spin' | 'answer' | 'failure'
   readonly tensors?: readonly TensorPlace[]
   readonly outputs?: readonly string[]
+  /** How long to spin. */
   readonly ms?: number
   readonly runNs?: number
+  /** Of spinning: runs a second, and how many processors they kept busy. */
   readonly rate?: number
   readonly processors?: number
   readonly failure?: unknown

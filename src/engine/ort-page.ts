@@ -21,6 +21,7 @@ export interface PageFeeds {
 /** From so many bytes on, values do not come along. */
 export const MANY_BYTES = 16 * 1024
 
+/** A model that is open in the page, and how long that took. */
 export interface PageSession {
   readonly id: number
   readonly ms: number

@@ -5,6 +5,7 @@ import { diskCache, type EvidenceCache, processors, type Trained } from '../reci
 import type { OptimizationReport, Recipe, Target } from '../report/index.ts'
 import { type GoalName, goalOf } from './goal.ts'
 
+/** What a search is asked for; what is left out has the default that the command has. */
 export interface OptimizeOptions {
   readonly goal?: GoalName
   readonly maxBytes?: number
@@ -23,6 +24,7 @@ export interface OptimizeOptions {
   readonly workers?: number
   /** Whether products of codes saturate in 16 bits where models run; the runtime is asked unless said. */
   readonly saturates?: boolean | undefined
+  /** Rows apart to calibrate by and to prove on, in place of shares of the data. */
   readonly calibration?: Dataset | undefined
   readonly proof?: Dataset | undefined
   /** Rows to train on: smaller students of the model join the search. */
@@ -31,6 +33,7 @@ export interface OptimizeOptions {
   readonly metric?: string | Metric
   readonly label?: string
   readonly slices?: readonly string[]
+  /** What the report calls the model, and the command that made it. */
   readonly path?: string
   readonly command?: string
   readonly cache?: EvidenceCache
@@ -73,6 +76,7 @@ export function resolvedOptions(options: OptimizeOptions): ResolvedOptions {
   }
 }
 
+/** What a search hands out, and all that it built on the way. */
 export interface Optimized {
   readonly model: Model
   readonly report: OptimizationReport

@@ -18,6 +18,7 @@ export interface BootstrapInput {
 }
 
 export interface BootstrapResult {
+  /** The statistic on all rows. */
   readonly estimate: number
   /** Two-sided 1−α. */
   readonly ci: readonly [number, number]

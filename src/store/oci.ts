@@ -28,9 +28,11 @@ export const NOTE = {
   modelDigest: 'dev.whetstone.model.digest',
 } as const
 
+/** A blob as manifests of the OCI image specification name it. */
 export interface Descriptor {
   readonly mediaType: string
   readonly digest: string
+  /** In bytes. */
   readonly size: number
   readonly artifactType?: string
   readonly annotations?: Readonly<Record<string, string>>

@@ -44,10 +44,12 @@ export interface TrainOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** The best epoch of a training. */
 export interface Trained {
   /** The averaged weights of the best epoch, and the statistics of normalisations then. */
   readonly weights: Float32Array
   readonly statistics: Float32Array
+  /** Counted from 0. */
   readonly bestEpoch: number
   /** Epochs that the run was to take. */
   readonly planned: number

@@ -36,6 +36,7 @@ export const STANDARD: readonly AttackName[] = ['apgd-ce', 'apgd-t', 'fab-t', 's
 /** Which attacks run, one after the other, and within which budget. */
 export interface AttackPlan {
   readonly attacks: readonly AttackName[]
+  /** Norm, ε and range as in `Problem`. */
   readonly norm: Norm
   readonly eps: number
   readonly range: readonly [number, number]

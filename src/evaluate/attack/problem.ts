@@ -10,10 +10,13 @@ export interface Problem {
   readonly target: Target
   /** Rows that the model answers right, one behind the other. */
   readonly x: Float32Array
+  /** The class of each. */
   readonly labels: Int32Array
   readonly rowShape: readonly number[]
   readonly norm: Norm
+  /** How large a change may be in this norm, in units of the input. */
   readonly eps: number
+  /** Least and greatest number that an element may take. */
   readonly range: readonly [number, number]
   readonly random: RandomSource
   /** Whether wrong rows are still made worse, so that they are wrong for other models too. */

@@ -13,6 +13,7 @@ export interface AttackRows {
   readonly labels: Int32Array
   /** Places in the data set. */
   readonly rows: readonly number[]
+  /** Elements of a row. */
   readonly width: number
   readonly plan: InputPlan
   /** Lowest and highest element. */

@@ -1,6 +1,7 @@
 import type { CalibrationMethod } from '../../report/index.ts'
 import type { Histogram } from './histogram.ts'
 
+/** Between which numbers a value is rounded; what lies beyond is clipped. */
 export interface Range {
   readonly min: number
   readonly max: number

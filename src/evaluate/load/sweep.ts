@@ -8,6 +8,7 @@ export interface SweepOptions {
   readonly open: (subject: LatencySubject, threads: number, instance: number) => Promise<IsolatedSession>
   /** Inputs by rows at once: only those that the model takes. */
   readonly feeds: ReadonlyMap<number, Feeds>
+  /** As many as threads and processes together may keep busy. */
   readonly cores: number
   /** For everything together. */
   readonly seconds: number

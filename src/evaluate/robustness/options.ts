@@ -6,6 +6,7 @@ import type { MetricOptions } from '../metric/metrics.ts'
 export interface RobustnessOptions {
   /** By name; all that apply to the inputs where omitted. */
   readonly corruptions?: readonly string[] | undefined
+  /** From 1 to 5; all of them where omitted. */
   readonly severities?: readonly number[] | undefined
   readonly metric?: string | Metric | undefined
   readonly metricOptions?: MetricOptions | undefined
@@ -29,6 +30,7 @@ export interface RobustnessOptions {
 }
 
 export interface RobustnessProgress {
+  /** What is measured now, in words. */
   readonly part: string
   /** Rows done and in all, over the whole run; a kept piece counts at once. */
   readonly done: number

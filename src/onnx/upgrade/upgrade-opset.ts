@@ -38,6 +38,7 @@ const IR_OF_OPSET: readonly (readonly [opset: number, irVersion: number])[] = [
 
 export interface UpgradeReport {
   readonly id: string
+  /** Nodes that were rewritten. */
   readonly applied: number
   readonly refused: readonly { readonly node: string; readonly reason: string }[]
   readonly notes?: readonly string[]

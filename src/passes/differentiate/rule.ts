@@ -23,6 +23,7 @@ export interface GradientCall {
   readonly straightThrough: boolean
 }
 
+/** What an inner graph is asked for: the gradients by its values `wrt`. */
 export interface InnerWay {
   /** Values of the inner graph, each with the value that holds its gradient. */
   readonly from: ReadonlyMap<string, string>
@@ -31,10 +32,13 @@ export interface InnerWay {
   readonly prefix: string
 }
 
+/** The gradients through an inner graph. */
 export interface WayWithin {
   /** The inner graph with the nodes of the gradients behind its own. */
   readonly graph: Graph
+  /** By value, the value that holds its gradient. */
   readonly gradients: ReadonlyMap<string, string>
+  /** Values without a gradient, and why. */
   readonly tainted: ReadonlyMap<string, string>
 }
 

@@ -10,6 +10,7 @@ export interface Affine {
   readonly zeroPoint: number
 }
 
+/** Least and greatest number that a value takes. */
 export interface Range {
   readonly min: number
   readonly max: number

@@ -6,6 +6,7 @@ import { UserError } from '../../platform/index.ts'
 
 export interface BenchInputsOptions {
   readonly data?: Dataset | undefined
+  /** Of inputs, by name, where random ones shall have others than usual. */
   readonly shapes?: Readonly<Record<string, readonly number[]>> | undefined
   readonly seed?: number | undefined
   /** Reads the model of the session, where no usual sizes fit: its weights may settle what its inputs leave open. */

@@ -42,6 +42,7 @@ export interface BenchOptions extends Omit<LatencyOptions, 'onProgress' | 'rows'
   /** Also measure rows at once × threads × processes. */
   readonly sweep?: boolean | undefined
   readonly prices?: PriceTable | undefined
+  /** With it, what the optimising took, in the money of `prices` and in hours of a machine, is set against what it saves. */
   readonly answersPerDay?: number | undefined
   readonly spent?: number | undefined
   readonly spentHours?: number | undefined

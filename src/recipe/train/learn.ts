@@ -37,15 +37,19 @@ import { type LiveTeacher, openTeacher } from './live-teacher.ts'
 import { type AdversaryChoice, type MovingRows, movingRows } from './moving-rows.ts'
 import { type Layouts, openRater } from './rater.ts'
 
+/** What a user may say of a training. */
 export interface LearnSettings {
   readonly epochs: Length
+  /** Rows in a step (32). */
   readonly batch?: number | undefined
+  /** The highest learning rate (3e-3). */
   readonly rate?: number | undefined
   readonly optimizer?: Optimizer | undefined
   /** Softness of the teacher's answers (4; Hinton et al. 2015, 1503.02531). */
   readonly temperature?: number | undefined
   /** Share of the teacher in the loss where labels exist (0.7). */
   readonly teacherShare?: number | undefined
+  /** Epochs without a better score after which training ends; never unless said. */
   readonly patience?: number | undefined
   /** How rows are changed each time they are seen (not at all); the teacher answers what the student sees. */
   readonly augment?: readonly Augmentation[] | undefined
@@ -63,6 +67,7 @@ export interface LearnSettings {
   readonly resume?: boolean | undefined
 }
 
+/** The same with what is to be learned, from whom and on which rows. */
 export interface LearnOptions extends LearnSettings {
   readonly teacher: Model
   readonly goal: LearningGoal

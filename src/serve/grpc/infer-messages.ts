@@ -31,6 +31,7 @@ interface InferTensorMessage {
   readonly contents?: Contents
 }
 
+/** `ModelInferRequest` of the Open Inference Protocol, as it was decoded. */
 export interface ModelInferRequest {
   readonly modelName: string
   readonly modelVersion: string
@@ -38,6 +39,7 @@ export interface ModelInferRequest {
   readonly parameters: ParameterMap
   readonly inputs: readonly InferTensorMessage[]
   readonly outputs: readonly { readonly name: string; readonly parameters: ParameterMap }[]
+  /** One for each input, in their order, where none has `contents`. */
   readonly rawInputContents: readonly Uint8Array[]
 }
 

@@ -22,6 +22,7 @@ export interface HttpLimits {
   readonly maxConnections: number
 }
 
+/** A request and all that its answer needs. */
 export interface Exchange {
   readonly request: FastifyRequest
   readonly reply: FastifyReply

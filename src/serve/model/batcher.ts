@@ -32,9 +32,13 @@ export interface BatchSettings {
 
 export const FOR_EVER = Number.POSITIVE_INFINITY
 
+/** How one request wants to be run. */
 export interface JobOptions {
+  /** null: all of them. */
   readonly outputs: readonly string[] | null
+  /** Callers take turns within a priority. */
   readonly caller: string
+  /** Smaller ones first, from 1; 0 stands where a job without one does. */
   readonly priority: number
   /** Milliseconds; 0 takes the setting, `FOR_EVER` waits whatever the setting. */
   readonly timeoutMs: number

@@ -24,6 +24,7 @@ import { scaleTaker } from './scale-taker.ts'
 export interface ScaleInputsOptions {
   /** The codes that the weights will get: see `quantizeWeights`. */
   readonly bits: 4 | 8
+  /** Weights that share a scale, along the axis that a product sums over. */
   readonly block?: number | undefined
   readonly symmetric?: boolean | undefined
   /** Node names, first outputs or operator names that stay as they are. */
