@@ -10,8 +10,9 @@ import { add } from './model/statistics.ts'
 import type { InferAnswer } from './protocol/infer-answer.ts'
 import { type InferRequest, matchInputs } from './protocol/infer-request.ts'
 import type { ModelRegistry } from './repository/registry.ts'
+import { checkSequence, LONGEST_MS, type Terms, termsOf } from './request-terms.ts'
 import type { Router } from './router.ts'
-import { invalid, ServeError, toServeError } from './serve-error.ts'
+import { type ServeError, toServeError } from './serve-error.ts'
 import type { Tracer } from './tracing.ts'
 
 /** Who asks, as the face found out. */
@@ -47,8 +48,6 @@ interface InferResult {
   readonly inputsFree: boolean
 }
 
-/** The longest timeout that a request may ask for, in milliseconds. */
-const LONGEST_MS = 600_000
 /** A shadow must not take room that requests may need. */
 const SHADOW_QUEUE = 64
 const SHADOW_PRIORITY = 1000
@@ -329,16 +328,6 @@ function trialLimit(version: ServedVersion, live: ServedVersion): Pick<Terms, 'r
   return version === live || slowestRunMs === 0 ? {} : { runLimitMs: Math.max(HUNG_MS, HUNG_TIMES * slowestRunMs) }
 }
 
-/** What a request wants of a run beside its inputs. */
-type Terms = Pick<JobOptions, 'outputs' | 'priority' | 'timeoutMs' | 'runLimitMs'>
-
-/** @throws ServeError */
-const termsOf = (request: InferRequest): Terms => ({
-  outputs: request.outputs?.map(({ name }) => name) ?? null,
-  priority: priorityOf(request),
-  timeoutMs: timeoutOf(request),
-})
-
 /** Why a version does not take a request; null where it does. */
 function refusal(request: InferRequest, { ports, name }: ServedVersion): ServeError | null {
   try {
@@ -347,29 +336,4 @@ function refusal(request: InferRequest, { ports, name }: ServedVersion): ServeEr
   } catch (error) {
     return toServeError(error, name)
   }
-}
-
-function priorityOf({ parameters }: InferRequest): number {
-  const { priority = 0 } = parameters
-  if (typeof priority !== 'number' || !Number.isSafeInteger(priority) || priority < 0 || priority > 100)
-    throw invalid("parameter 'priority' must be a whole number from 0 to 100; 1 is the highest, 0 the default")
-  return priority
-}
-
-/** Microseconds in the protocol, milliseconds here; 0 leaves it to the server. */
-function timeoutOf({ parameters }: InferRequest): number {
-  const { timeout = 0 } = parameters
-  if (typeof timeout !== 'number' || !Number.isSafeInteger(timeout) || timeout < 0)
-    throw invalid("parameter 'timeout' must be a whole number of microseconds")
-  return Math.min(timeout / 1000, LONGEST_MS)
-}
-
-/** Models here keep no state between requests; to answer as if they did would be wrong in silence. */
-function checkSequence({ parameters }: InferRequest): void {
-  const { sequence_id: id } = parameters
-  if (id !== undefined && id !== 0 && id !== '')
-    throw new ServeError(
-      'unsupported',
-      "parameter 'sequence_id' is not supported: models keep no state between requests",
-    )
 }

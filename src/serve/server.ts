@@ -119,7 +119,6 @@ export async function startServer(options: ServeOptions): Promise<Server> {
     drainMs = DRAIN_MS,
     extension = null,
     tracer = null,
-    signal,
     limits = DEFAULT_LIMITS,
     settings = DEFAULT_SETTINGS,
     grpcPort = 0,
@@ -168,16 +167,8 @@ export async function startServer(options: ServeOptions): Promise<Server> {
     const adminAccess = new Access(ring, isLoopback(adminHost))
     const admin = await open([...shared, ...more.admin], adminHost, options.adminPort, adminAccess)
     log.info('listening', { http, grpc, admin, source: options.source.description })
-    const stop = () => void registry.stopLoading()
-    signal?.addEventListener('abort', stop, { once: true })
     const server = { core, http, grpc, admin, close }
-    if (!signal?.aborted) await registry.loadAll()
-    if (signal?.aborted) return server
-    for (const { file, hint } of (await options.source.passedOver?.()) ?? [])
-      log.warn('a file is not served', { file, hint })
-    await extension?.loaded()
-    signal?.removeEventListener('abort', stop)
-    if (signal?.aborted) return server
+    if (!(await allLoaded(registry, options, log))) return server
     state.ready = true
     sayWhetherReady(registry, options.source, log)
     if (options.practise) practice = practise(limits, settings)
@@ -186,6 +177,18 @@ export async function startServer(options: ServeOptions): Promise<Server> {
     await close()
     throw error
   }
+}
+
+/** Loads what the source has; false where `signal` ended that. */
+async function allLoaded(registry: ModelRegistry, { source, extension, signal }: ServeOptions, log: Log) {
+  const stop = () => void registry.stopLoading()
+  signal?.addEventListener('abort', stop, { once: true })
+  if (!signal?.aborted) await registry.loadAll()
+  if (signal?.aborted) return false
+  for (const { file, hint } of (await source.passedOver?.()) ?? []) log.warn('a file is not served', { file, hint })
+  await extension?.loaded()
+  signal?.removeEventListener('abort', stop)
+  return !signal?.aborted
 }
 
 function sayWhetherReady(registry: ModelRegistry, { description: source }: ModelSource, log: Log): void {
