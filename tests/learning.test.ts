@@ -205,9 +205,12 @@ describe('prune', () => {
 
   test('without labels it learns from the whole model, and gets nearer to it', async () => {
     const data = await unlabelled()
-    const { report } = await prune(teacher, data, { ...settings, macs: 0.6, epochs: 6 })
+    const told = new Set<string>()
+    const onEpoch = (_: unknown, scoreName: string) => void told.add(scoreName)
+    const { report } = await prune(teacher, data, { ...settings, macs: 0.6, epochs: 6, onEpoch })
     expect(report.epochs.at(-1)!.loss).toBeLessThan(report.epochs[0]!.loss)
     expect(report.scoreName).toBe("teacher's answers met")
+    expect([...told]).toEqual([report.scoreName])
   })
 
   test('heads of attention are removed whole, and the rest learns again', async () => {

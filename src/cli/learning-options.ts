@@ -40,8 +40,10 @@ export function learningSettings(options: Arguments, context: Context) {
     augment: augmentations(options),
     signal: context.signal,
     onProgress: (line: string) => context.progress(line),
-    onEpoch: ({ epoch, loss, score }) =>
-      context.say(`epoch ${epoch + 1}: loss ${loss.toFixed(4)}${score === null ? '' : `, score ${score.toFixed(4)}`}`),
+    onEpoch: ({ epoch, loss, score }, scoreName) =>
+      context.say(
+        `epoch ${epoch + 1}: loss ${loss.toFixed(4)}${score === null ? '' : `, ${scoreName} ${score.toFixed(4)}`}`,
+      ),
     label,
   } satisfies Omit<LearnSettings, 'epochs'> & { margin: number; label?: string | undefined }
 }

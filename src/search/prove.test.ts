@@ -4,7 +4,15 @@ import { Budget } from './budget.ts'
 import type { Choice } from './choose.ts'
 import type { Contender } from './finalists.ts'
 import type { Pool } from './pool.ts'
-import { decidedAgainst, judgeOnMoreRows, judgeUnrounded, mostFinalists, passedInVain, untried } from './prove.ts'
+import {
+  decidedAgainst,
+  judgeOnMoreRows,
+  judgeUnrounded,
+  mostFinalists,
+  passedInVain,
+  proofOf,
+  untried,
+} from './prove.ts'
 import { staged } from './staged-kit.ts'
 import type { Trial } from './trial.ts'
 
@@ -27,6 +35,18 @@ test('of two that share α, what passed and is not handed out is told why', () =
   expect(of(false, handedOut('lossless'))).toEqual([
     ['fast', expect.stringMatching(/^passed, but was tried only when quiet had failed on the same rows/)],
   ])
+})
+
+test('what no selection row was spent on has its noise of the proof, and the others keep that of the selection rows', async () => {
+  const outputs = [{ name: 'y', sqnrDb: 110 }]
+  const noiseOf = async (comparison: object | null, sqnrDb: number | null) => {
+    const trial = staged<Trial>({ built: {}, comparison, result: { sqnrDb } })
+    const proof = { verdict: 'pass', grade: 'proven', n: 154, outputs } as const
+    await proofOf(staged<Pool>({ bench: { judge: async () => proof }, proofRows: 154 }), trial)
+    return [trial.result.provedRows, trial.result.sqnrDb]
+  }
+  expect(await noiseOf(null, null)).toEqual([154, 110])
+  expect(await noiseOf({}, 31)).toEqual([154, 31])
 })
 
 test('where nothing was judged for want of time, that is what is told', () => {

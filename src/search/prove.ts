@@ -1,3 +1,4 @@
+import { heard, lowestSqnrDb } from '../evaluate/index.ts'
 import type { ComparisonReport } from '../report/index.ts'
 import { isSecure, whatCounts } from './assurance.ts'
 import { ALWAYS_JUDGED, type Budget, FEWEST_FINALISTS, LATE } from './budget.ts'
@@ -226,9 +227,16 @@ export function mostFinalists({ proofRows }: Pick<Pool, 'proofRows'>, budget: Bu
   return Math.min(FINALISTS, Math.max(FEWEST_FINALISTS, proofs - 1))
 }
 
-/** Judges on the proof rows; the verdict takes the place of the one from the selection rows. */
-async function proofOf({ bench, proofRows }: Pool, trial: Trial): Promise<ComparisonReport> {
+/**
+ * Judges on the proof rows; the verdict takes the place of the one from the selection rows, and what no selection row was
+ * spent on, as the lossless model, is heard here alone.
+ */
+export async function proofOf(
+  { bench, proofRows }: Pick<Pool, 'bench' | 'proofRows'>,
+  trial: Trial,
+): Promise<ComparisonReport> {
   const proof = await bench.judge(trial.built, 'prove', proofRows)
-  trial.result = { ...trial.result, verdict: proof.verdict, grade: proof.grade, provedRows: proof.n }
+  const sqnrDb = trial.comparison ? trial.result.sqnrDb : lowestSqnrDb({ outputs: heard(proof) })
+  trial.result = { ...trial.result, verdict: proof.verdict, grade: proof.grade, provedRows: proof.n, sqnrDb }
   return proof
 }

@@ -160,7 +160,9 @@ export function doubtsOf({
   const all = Math.min(select.indices.length, prove.indices.length)
   return [
     ...labelDoubts(largestOf(judged), data.classNames, all),
-    // Of the most rows, as the score of the baseline beside it is.
-    ...(failed.length > 0 ? marginDoubts(largestOf(failed), options.margin) : []),
+    // What failed may stand on fewer rows than the proof beside it, and the baseline has one score there.
+    ...(failed.length > 0
+      ? marginDoubts({ ...largestOf(judged), verdict: largestOf(failed).verdict }, options.margin)
+      : []),
   ]
 }

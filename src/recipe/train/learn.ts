@@ -59,7 +59,8 @@ export interface LearnSettings {
   readonly threads?: number | undefined
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((line: string) => void) | undefined
-  readonly onEpoch?: ((epoch: EpochResult) => void) | undefined
+  /** `scoreName` says what the score of an epoch is. */
+  readonly onEpoch?: ((epoch: EpochResult, scoreName: string) => void) | undefined
   /** How a model is opened; in a process of its own unless said. */
   readonly open?: ((model: Model) => Promise<Session>) | undefined
   /** File of the checkpoint; none is written unless said. */
@@ -181,7 +182,7 @@ export async function learn(given: Model, options: LearnOptions): Promise<Learne
       validate: (packed, moved) => rater.score(packed, moved),
       ...(checkpoint ? { keep: (state) => writeCheckpoint(checkpoint, state) } : {}),
       onStep: ({ step: done, of, loss: now }) => options.onProgress?.(`step ${done} of ${of}, loss ${now.toFixed(4)}`),
-      onEpoch: (epoch) => options.onEpoch?.(epoch),
+      onEpoch: (epoch) => options.onEpoch?.(epoch, rater.name),
       onNote: (note) => notes.push(note),
       signal: options.signal,
     })
