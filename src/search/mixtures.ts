@@ -156,7 +156,7 @@ export class Mixtures {
       const surer = pool.odds(trial).pass > pool.odds(surest).pass
       if (surer && surest !== than) pool.note(surest, 'not timed: a quieter one is surer to pass')
       if (surer) surest = trial
-      else pool.note(trial, 'not timed: no surer to pass')
+      else pool.note(trial, 'not timed: quieter, and yet no surer to pass')
       if (isLikely(pool.odds(surest).pass)) break
     }
     return surest === than ? [] : [surest]

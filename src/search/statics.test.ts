@@ -109,7 +109,7 @@ test('what may well fail the proof is insured by a much quieter mixture, where t
   expect(insured.asked).toEqual(['build with noise 1e-4', 'judge', 'time'])
   const unsure = searchOf({ pass: 0.6, quieter: 0.6 })
   await unsure.settle()
-  expect(unsure.asked).toEqual(['build with noise 1e-4', 'judge', 'not timed: no surer to pass'])
+  expect(unsure.asked).toEqual(['build with noise 1e-4', 'judge', 'not timed: quieter, and yet no surer to pass'])
   const others = [
     { pass: 0.95, quieter: 0.99 },
     // Without labels nothing can pass, and closeness is what counts.

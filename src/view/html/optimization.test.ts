@@ -68,6 +68,40 @@ test('who passed on selection rows alone is not called proven, and what time lef
   expect(optimizationPage(of)).not.toContain('no time for')
 })
 
+test('what is handed out stands first and is called so, and every other says why it is not', () => {
+  const judged = { ...candidate, verdict: 'inconclusive', grade: null }
+  const of = report(
+    [
+      { ...judged, id: 'late', verdict: null, note: 'not faster than the original' },
+      { ...judged, id: 'loud', note: 'time as measured for late, which has the same kernels' },
+      { ...candidate, id: 'int8', verdict: 'pass', grade: 'proven', provedRows: 9 },
+    ],
+    'int8',
+  )
+  const names = (page: string) => [...page.matchAll(/<td[^>]*><b>(\w+)<\/b>/g)].map(([, name]) => name)
+  const page = optimizationPage(of)
+  expect(names(page)).toEqual(['original', 'int8', 'loud', 'late'])
+  expect(rowOf(page, 'int8')).toMatch(/^int8 handed out lossless, then static int8 pass, proven/)
+  expect(rowOf(page, 'late')).toContain('Not chosen: not faster than the original')
+  // Where a time was measured decides nothing, and stands with how the candidate was made.
+  expect(rowOf(page, 'loud')).toMatch(/which has the same kernels Not chosen: the rows show neither/)
+  expect(page.match(/handed out<\/span>/g)).toHaveLength(1)
+  expect(rowOf(page, 'original')).not.toContain('Not chosen')
+})
+
+test('where answers cannot be counted, rows have the column that the metric would have', () => {
+  const counted = report([{ ...candidate, id: 'int8', verdict: 'pass', grade: 'proven' }], 'int8')
+  const silent = {
+    ...report([{ ...candidate, id: 'int8', verdict: 'pass', grade: 'proven', metric: null }], 'int8'),
+    baseline: { ...counted.baseline, metric: null, metricName: 'agreement' },
+  }
+  const [with1, without] = [counted, silent].map(optimizationPage)
+  expect(rowOf(with1!, 'int8')).toContain('0.8125 64 rows')
+  expect(rowOf(without!, 'int8')).toMatch(/3 B 64 rows 40\.7 dB$/)
+  expect(without).not.toContain('agreement')
+  expect(without).toContain('Judged on')
+})
+
 test('the original that is handed out stands once, and no verdict is missing', () => {
   const original = { ...candidate, id: 'original', verdict: null, grade: null }
   const page = optimizationPage(report([original], 'original'))

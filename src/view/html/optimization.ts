@@ -1,4 +1,5 @@
 import type { CandidateResult, ComparisonReport, OptimizationReport } from '../../report/index.ts'
+import { tellsOfTiming, whyNotChosen } from '../why-not-chosen.ts'
 import {
   bytes,
   count,
@@ -31,7 +32,7 @@ ${tiles(report, chosen)}
 <h2>What was tried</h2>
 ${paretoChart(report)}
 ${candidateTable(report)}
-<p class="soft">Speed is how many times as fast as the original in runs by turns with it, with its 95 % interval. Median is the time that half of the runs stay below: the original's, and for the others that time by the ratio to it, since candidates are timed at different moments. ${report.baseline.metricName}${report.baseline.metricName === 'agreement' && ', the share of rows to which the answer stays that of the original,'} stands on the rows that choose, never on those that prove: figures on other rows do not compare. So do the verdicts of all that was not among the finalists, and these prove nothing.${hasNoise(report) && ' Signal to noise is how near the outputs stay to the original’s: 20 dB more are a tenth of the error, and 25 dB count as close.'}</p>
+<p class="soft">Speed is how many times as fast as the original in runs by turns with it, with its 95 % interval. Median is the time that half of the runs stay below: the original's, and for the others that time by the ratio to it, since candidates are timed at different moments. ${hasMetric(report) && metricWords(report)}Verdicts of all that was not among the finalists stand on the rows that choose, and these prove nothing.${hasNoise(report) && ' Signal to noise is how near the outputs stay to the original’s: 20 dB more are a tenth of the error, and 25 dB count as close.'}</p>
 ${report.profiles?.baseline && report.profiles.chosen && html`<h2>Where the time goes</h2>${timeBars(report.profiles.baseline, report.profiles.chosen)}`}
 ${report.proof && html`<h2>The proof</h2><p class="soft">On ${proofRows(report.proof, report)} that nothing else had touched.</p>${comparisonSections(proofBesides(report.proof, report.warnings))}`}
 ${leftAlone('What stayed in float, and why', chosen?.float)}
@@ -46,6 +47,9 @@ ${method()}
 <p class="soft">Latency is measured in separate processes, the original and the candidate by turns (A B B A), ${plural(report.threads, 'thread')}; the ratio is the median of paired blocks with a 95 % interval. A model is called faster only where that whole interval is.</p>`,
   )
 }
+
+const metricWords = ({ baseline: { metricName } }: OptimizationReport): string =>
+  `${metricName}${metricName === 'agreement' ? ', the share of rows to which the answer stays that of the original,' : ''} stands on the rows that choose, never on those that prove: figures on other rows do not compare. `
 
 /** Where time was short, the proof is of a part of its rows. */
 const proofRows = ({ n }: ComparisonReport, { rows }: OptimizationReport): string =>
@@ -93,8 +97,13 @@ const judgement = (row: TableRow, chosen: boolean): Markup =>
     ? html``
     : badge(row.verdict, row.grade, passedUnproven(row, chosen) ? UNPROVEN_PASS : undefined)
 
-/** The candidates with the original above them, which stands among them only where it is handed out. */
-function withOriginal({ candidates, baseline }: OptimizationReport): readonly TableRow[] {
+/**
+ * What is handed out, what was judged and what was not, below the original, which stands among the candidates only where it
+ * is handed out.
+ */
+function withOriginal({ candidates: found, baseline, chosen }: OptimizationReport): readonly TableRow[] {
+  const place = ({ id, verdict }: CandidateResult) => (id === chosen.id ? 0 : verdict !== null ? 1 : 2)
+  const candidates = [...found].sort((a, b) => place(a) - place(b))
   if (candidates.some(({ id }) => id === 'original')) return candidates
   const { p50Ms, bytes, metric, judgedRows } = baseline
   const own = {
@@ -112,13 +121,30 @@ function withOriginal({ candidates, baseline }: OptimizationReport): readonly Ta
 /** Whether any candidate was heard: of one whose answers are class numbers alone there is nothing to hear. */
 const hasNoise = ({ candidates }: OptimizationReport) => candidates.some(({ sqnrDb }) => sqnrDb !== null)
 
+/** Whether the rows have labels, a metric or classes, by which answers are counted. */
+const hasMetric = ({ baseline, candidates }: OptimizationReport) =>
+  [baseline, ...candidates].some(({ metric }) => metric !== null)
+
+/** How a candidate was made, and what to know of it that decided nothing. */
+function besides({ id, recipe, note, alsoMadeAs = [] }: TableRow, { chosen }: OptimizationReport): string {
+  const told = note && (id === chosen.id || tellsOfTiming(note)) ? [note] : []
+  const same = alsoMadeAs.length > 0 ? [`the same model as ${alsoMadeAs.join(', ')}`] : []
+  return [recipe, ...told, ...same].join(' · ')
+}
+
+function notChosen({ id }: TableRow, report: OptimizationReport): Markup {
+  const candidate = report.candidates.find((one) => one.id === id && id !== report.chosen.id)
+  const why = candidate ? whyNotChosen(candidate, report) : null
+  return why === null ? html`` : html`<small class="why"><b>Not chosen:</b> ${why}</small>`
+}
+
 function candidateTable(report: OptimizationReport): Markup {
   return table(
     [
       {
         head: 'Candidate',
-        cell: ({ id, recipe, note, alsoMadeAs = [] }) =>
-          html`<b>${id}</b><small>${recipe}${note && ` · ${note}`}${alsoMadeAs.length > 0 && ` · the same model as ${alsoMadeAs.join(', ')}`}</small>`,
+        cell: (row) =>
+          html`<b>${row.id}</b>${row.id === report.chosen.id && html` <span class="badge good">handed out</span>`}<small>${besides(row, report)}</small>${notChosen(row, report)}`,
       },
       { head: 'Verdict', cell: (row) => judgement(row, row.id === report.chosen.id) },
       { head: 'Median', numeric: true, cell: (row) => ms(row.p50Ms) },
@@ -130,10 +156,12 @@ function candidateTable(report: OptimizationReport): Markup {
       },
       { head: 'Size', numeric: true, cell: (row) => bytes(row.bytes) },
       {
-        head: report.baseline.metricName,
+        head: hasMetric(report) ? report.baseline.metricName : 'Judged on',
         numeric: true,
-        cell: (row) =>
-          html`${metricValue(row.metric)}${row.judgedRows !== undefined && html`<small>${plural(row.judgedRows, 'row').replace(' ', ' ')}</small>`}`,
+        cell: ({ metric, judgedRows }) => {
+          const rows = judgedRows === undefined ? '' : plural(judgedRows, 'row').replace(' ', '\u00a0')
+          return hasMetric(report) ? html`${metricValue(metric)}${rows && html`<small>${rows}</small>`}` : rows || '–'
+        },
       },
       ...(hasNoise(report)
         ? [{ head: 'Signal to noise', numeric: true, cell: (row: TableRow) => decibels(row.sqnrDb ?? undefined) }]

@@ -30,6 +30,20 @@ test('why a candidate lost: by the times that chose, not by a later one of the w
   expect(why(0.8, confirmed)).toMatch(/better in the goal/)
 })
 
+test('of what is close and was never tried on the proof rows, that is told where the original is handed out', () => {
+  const original = result('winner', 1, { verdict: null, grade: null })
+  const told = (more: object) =>
+    explainCandidate(
+      {
+        ...{ goal: 'latency', chosen: { id: 'original', reason: 'It is.' }, baseline: { p50Ms: 1, bytes: 10 } },
+        candidates: [result('own', 0.5, more), { ...original, id: 'original' }],
+      } as unknown as OptimizationReport,
+      'own',
+    ).split('\n')[2]
+  expect(told({})).toBe('It was not chosen: it was not among those that the proof rows were spent on.')
+  expect(told({ provedRows: 9 })).toBe('It was not chosen: see below.')
+})
+
 test('a candidate that came out as another is explained by that one', () => {
   const text = explainCandidate(
     {

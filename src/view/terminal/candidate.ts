@@ -1,16 +1,6 @@
 import type { CandidateResult, OptimizationReport } from '../../report/index.ts'
-import {
-  bytes,
-  count,
-  decibels,
-  metricValue,
-  ms,
-  passedUnproven,
-  percent,
-  plural,
-  times,
-  UNPROVEN_PASS,
-} from '../words.ts'
+import { whyNotChosen } from '../why-not-chosen.ts'
+import { bytes, decibels, metricValue, ms, passedUnproven, plural, times, UNPROVEN_PASS } from '../words.ts'
 import { verdictWord } from './table.ts'
 
 /** Every name that a search knows of the models that it looked at. */
@@ -54,7 +44,7 @@ export function explainCandidate(report: OptimizationReport, id: string): string
   if (id === chosen.id) return [...lines, `It was chosen. ${chosen.reason}`].join('\n')
   return [
     ...lines,
-    `It was not chosen: ${candidate ? whyNot(candidate, winner, report) : 'something better was found'}.`,
+    `It was not chosen: ${candidate ? (whyNotChosen(candidate, report) ?? 'see below') : 'something better was found'}.`,
     `Chosen: ${chosen.id}${winner && winner.id !== 'original' ? `, ${figures(winner, report)}` : ''}. ${chosen.reason}`,
   ].join('\n')
 }
@@ -78,44 +68,4 @@ function figures(candidate: CandidateResult, { baseline, chosen, goal, limits }:
     ...(judgedRows === undefined || sqnrDb === null ? [] : [`signal to noise ${decibels(sqnrDb)}`]),
     ...(verdict === null ? [] : [candidateVerdict(candidate, candidate.id === chosen.id)]),
   ].join(', ')
-}
-
-function whyNot(candidate: CandidateResult, winner: CandidateResult | undefined, report: OptimizationReport): string {
-  const { note, verdict, grade } = candidate
-  // That a time was measured on a sibling decides nothing.
-  if (note && !note.startsWith('time as measured')) return note
-  if (verdict === null) return 'it was not judged'
-  if (verdict === 'regressed') return `the rows show that it loses more than the margin of ${report.margin}`
-  if (verdict === 'inconclusive' && grade === null)
-    return 'the rows show neither that it is as good nor that it is close'
-  if (!winner || winner.id === 'original') return 'see below'
-  const [own, other] = [figureOf(candidate, report), figureOf(winner, report)]
-  if (own === null || other === null || own < CLEARLY * other)
-    return `${winner.id} was safer on the selection rows${rowsOf(winner)}, and what is safer is proven first`
-  const { ratioBefore, ratio } = winner
-  // What is told of the winner's time is of another moment than what chose it.
-  if (
-    ratioBefore &&
-    ratio &&
-    candidate.ratio &&
-    !candidate.ratioBefore &&
-    report.goal !== 'size' &&
-    report.goal !== 'memory' &&
-    candidate.ratio.median <= ratio.median
-  )
-    return `when ${winner.id} was chosen it took ${share(ratioBefore)} of the original's time and this one ${share(candidate.ratio)}, ${own <= other ? 'a tie' : 'better in the goal'}; timed again alone before it was handed out it took ${share(ratio)}`
-  if (own <= other) return `${winner.id} is as good within the error of measuring, and was preferred`
-  return `${winner.id} is better in the goal (${report.goal})`
-}
-
-const rowsOf = ({ judgedRows }: CandidateResult) => (judgedRows === undefined ? '' : ` (${count(judgedRows)})`)
-
-/** Beyond this a difference in the goal is no tie, as in the search. */
-const CLEARLY = 0.9
-const share = ({ median }: { readonly median: number }) => percent(median, 0)
-
-/** By which the choice was made: times as they were then. */
-function figureOf(candidate: CandidateResult, { goal }: OptimizationReport): number | null {
-  if (goal === 'size') return candidate.bytes
-  return goal === 'memory' ? candidate.peakRssBytes : ((candidate.ratioBefore ?? candidate.ratio)?.median ?? null)
 }

@@ -66,7 +66,7 @@ function timedAgain({ candidates, chosen }: OptimizationReport): readonly string
 }
 
 /** What the goal and the limits are about has a column, whichever they are. */
-function columnsOf({ baseline, chosen, goal, limits }: OptimizationReport): readonly Column[] {
+function columnsOf({ baseline, candidates, chosen, goal, limits }: OptimizationReport): readonly Column[] {
   const right = true
   const only = (wanted: boolean, column: Column) => (wanted ? [column] : [])
   return [
@@ -87,10 +87,13 @@ function columnsOf({ baseline, chosen, goal, limits }: OptimizationReport): read
       ...{ head: 'memory', right, original: bytes(baseline.peakRssBytes) },
       cell: ({ peakRssBytes }) => bytes(peakRssBytes),
     }),
-    {
-      ...{ head: baseline.metricName, right, original: metricValue(baseline.metric), spare: true },
-      cell: ({ metric }) => metricValue(metric),
-    },
+    ...only(
+      [baseline, ...candidates].some(({ metric }) => metric !== null),
+      {
+        ...{ head: baseline.metricName, right, original: metricValue(baseline.metric), spare: true },
+        cell: ({ metric }) => metricValue(metric),
+      },
+    ),
     // Scores of few rows and of many do not compare.
     {
       ...{ head: 'rows', right, original: rows(baseline.judgedRows), spare: true },
