@@ -15,6 +15,7 @@ const tidy: readonly Pass[] = [
   simplify.dropZeroStates,
   simplify.shareSizes,
   simplify.eliminateCommonSubexpressions,
+  simplify.joinScattered,
   simplify.eliminateIdentity,
   simplify.splitBeforeMoving,
   simplify.mergeReshapes,
