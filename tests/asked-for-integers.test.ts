@@ -27,6 +27,21 @@ test('static int8 stands everywhere where it pays nowhere, since it was asked fo
   )
 })
 
+test('a node that would be faster in integers, but for the conversions around it, is not said to be cheaper in float', async () => {
+  const model = modelWith(
+    `g (float[N,3,24,24] x) => (float y) { h = Conv<pads = [1, 1, 1, 1]>(x, w) r = Relu(h)
+      s = Constant<value_floats = [1.0, 1.0, 2.0, 2.0]>() u = Resize<mode = "linear">(r, , s) y = Conv<pads = [1, 1, 1, 1]>(u, v) }`,
+    { w: [24, 3, 3, 3], v: [3, 24, 3, 3] },
+  )
+  const values = Float32Array.from({ length: 4 * 3 * 576 }, (_, i) => Math.sin(i))
+  const data = await memoryDataset({ x: { dtype: 'float32', dims: [4, 3, 24, 24], data: values } })
+  const { report } = await quantize(model, { scheme: 'static-int8', data })
+  const reason = report.float.find(({ node }) => node === 'h')!.reason
+  expect(reason).toMatch(/^the conversions around it cost more than its integers save/)
+  const [float, integer] = [...reason.matchAll(/([\d.]+) ms/g)].map(([, ms]) => Number(ms))
+  expect(integer).toBeLessThan(float!)
+})
+
 test('integers asked for come also where the float graph was given faster kernels', async () => {
   // By cost the product is float; the sum in front of the normalization is rewritten for the native target in any case.
   const model = modelWith(

@@ -127,16 +127,21 @@ export function floatNode(
 const readsCodes = (node: Node, { dtype }: NodeFacts) =>
   operatorName(node) !== 'Cast' && /^u?int[248]$/.test(dtype?.(node.inputs[0] ?? '') ?? '')
 
-/** Why the placement left a node in float, with the two figures that decided. */
+/**
+ * Why the placement left a node in float, with the two figures that decided. They are of the node alone: where its
+ * integers are no slower, what lost is the price of the conversions at the borders, and the reason says so.
+ */
 export function whyCheaperInFloat(
   { float, integer }: UnitCost,
   measured: boolean,
   { noiseBudget }: PlanOptions,
 ): string {
+  const alone =
+    integer < float
+      ? 'the conversions around it cost more than its integers save'
+      : 'float is cheaper between its neighbours'
   const reason =
-    noiseBudget === undefined
-      ? 'float is cheaper between its neighbours'
-      : 'float is cheaper between its neighbours, or its rounding would disturb the outputs more than it saves'
+    noiseBudget === undefined ? alone : `${alone}, or its rounding would disturb the outputs more than it saves`
   const ms = (ns: number) => Number((ns / 1e6).toPrecision(3))
   const figures = [`${ms(float)} ms ${measured ? 'here ' : ''}in float`, `${ms(integer)} ms in integers`]
   return `${reason} (${figures.join(', ')}${measured ? '' : ', by formulas'})`
