@@ -16,7 +16,10 @@ import type { ImportanceOptions } from './importance-gradients.ts'
 import { mustCheck } from './must-check.ts'
 import { rowTypes } from './proof-rows.ts'
 
-/** How much of a teacher its student keeps. */
+/**
+ * How much of a teacher its student keeps, each above 0 and at most 1: of its channels, of its residual blocks, and of
+ * the resolution behind its first convolution.
+ */
 export interface Shares {
   readonly width: number
   readonly depth: number

@@ -86,7 +86,9 @@ export interface Learned extends Trained {
   readonly model: Model
   /** What changed, by initializer. */
   readonly learned: ReadonlyMap<string, Tensor>
+  /** What the scores of its epochs are. */
   readonly scoreName: string
+  /** Of each part of the loss, by its name, as the report shows it. */
   readonly lossWeights: Readonly<Record<string, number>>
   readonly notes: readonly string[]
 }

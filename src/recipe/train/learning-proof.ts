@@ -15,6 +15,7 @@ const SECONDS = 4
 export interface LearningProof {
   readonly comparison: ComparisonReport
   readonly sides: readonly [LearnedModel, LearnedModel]
+  /** How many times as fast it is; null where none was timed. */
   readonly speedup: number | null
   /** Milliseconds that a row takes less; null where none was timed or the interval of the ratio holds 1. */
   readonly savedMs: number | null

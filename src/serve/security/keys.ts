@@ -18,7 +18,9 @@ export interface StoredKey {
   readonly tenant?: string
   /** Models that it may use; all unless said. */
   readonly models?: readonly string[]
+  /** On average; any number unless said. */
   readonly requestsPerSecond?: number
+  /** At once; what a second allows unless said. */
   readonly burst?: number
 }
 
