@@ -1,8 +1,8 @@
 import type { Column, Dataset } from '../data/index.ts'
-import type { Feeds, Session } from '../engine/index.ts'
+import type { Session } from '../engine/index.ts'
 import { isFloating } from '../ir/index.ts'
 import { measureBatchInvariance, sharedRunObstacle } from './batch-invariance.ts'
-import { feedsFrom, feedsOf, rowsPerRun } from './feeds/feeds.ts'
+import { allFeeds, feedsOf, rowsPerRun } from './feeds/feeds.ts'
 import { rowsInRun } from './feeds/fixed-rows.ts'
 import { answerText } from './metric/classification.ts'
 import { isClassLike } from './outputs/class-like.ts'
@@ -89,9 +89,8 @@ export async function safeBatch(
   const most = rowsPerRun(session.inputs, data, wanted)
   await requireOwnAnswers(session, data)
   if (most === 1 || data.rows < 2) return { batch: 1, reason: null }
-  const rows: Feeds[] = []
   const indices = Array.from({ length: Math.min(TRIAL_ROWS, data.rows) }, (_, i) => i)
-  for await (const row of feedsFrom(session, data, indices)) rows.push(row)
+  const rows = await allFeeds(session, data, indices)
   if (rows.length < 2) return { batch: 1, reason: null }
   const { all, reason } = await measureBatchInvariance(session, rows)
   const apart = all

@@ -1,8 +1,8 @@
 import type { Dataset } from '../data/index.ts'
-import type { Feeds, Session } from '../engine/index.ts'
+import type { Session } from '../engine/index.ts'
 import { UserError } from '../platform/index.ts'
 import { measureBatchInvariance } from './batch-invariance.ts'
-import { feedsFrom } from './feeds/feeds.ts'
+import { allFeeds } from './feeds/feeds.ts'
 import { fixedRows } from './feeds/fixed-rows.ts'
 
 /**
@@ -15,9 +15,7 @@ import { fixedRows } from './feeds/fixed-rows.ts'
 export async function requireOwnAnswers(session: Session, data: Dataset): Promise<void> {
   const together = fixedRows(session.inputs, data)
   if (together === null || data.rows < 2) return
-  const rows: Feeds[] = []
-  for await (const feeds of feedsFrom(session, data, [0, 1])) rows.push(feeds)
-  const { all, reason } = await measureBatchInvariance(session, rows)
+  const { all, reason } = await measureBatchInvariance(session, await allFeeds(session, data, [0, 1]))
   if (all) return
   throw new UserError(
     'unsupported',

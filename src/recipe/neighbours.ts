@@ -1,6 +1,6 @@
 import type { Dataset } from '../data/index.ts'
 import type { Session } from '../engine/index.ts'
-import { feedsFrom, measureBatchInvariance } from '../evaluate/index.ts'
+import { allFeeds, measureBatchInvariance } from '../evaluate/index.ts'
 
 /** As many rows as one batch of the measurement holds. */
 const ROWS = 4
@@ -20,8 +20,7 @@ export async function neighboursChange<M>(
   if (indices.length < 2) return null
   const measured = (model: M) =>
     lend(model, async (session) => {
-      const rows = []
-      for await (const row of feedsFrom(session, data, indices.slice(0, ROWS))) rows.push(row)
+      const rows = await allFeeds(session, data, indices.slice(0, ROWS))
       return rows.length < 2 ? null : await measureBatchInvariance(session, rows)
     })
   const found = await measured(candidate)

@@ -51,6 +51,13 @@ export async function* feedsFrom(
   for await (const row of data.read({ indices, batch: 1 })) yield feedsOf(row, session.inputs, data)
 }
 
+/** All of them in memory: for a few rows. */
+export async function allFeeds(...asked: Parameters<typeof feedsFrom>): Promise<readonly Feeds[]> {
+  const rows: Feeds[] = []
+  for await (const row of feedsFrom(...asked)) rows.push(row)
+  return rows
+}
+
 const TOGETHER =
   'The graph may be written for one row, whatever its first axis is called: run them one by one (a batch of 1).'
 

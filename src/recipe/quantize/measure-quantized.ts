@@ -1,6 +1,6 @@
 import { type Dataset, spreadRows } from '../../data/index.ts'
 import { type Feeds, openPair, ortNode, type Session } from '../../engine/index.ts'
-import { comparedValues, feedsFrom, measureBatchInvariance, measureLayers } from '../../evaluate/index.ts'
+import { allFeeds, comparedValues, measureBatchInvariance, measureLayers } from '../../evaluate/index.ts'
 import { allNodes, type Model } from '../../ir/index.ts'
 import { compareKernels, endedUnder, namedAsFound } from '../../passes/index.ts'
 import { letOthersRun } from '../../platform/index.ts'
@@ -98,12 +98,10 @@ function cutShort(before: Model, after: Model, evidence: readonly Report[]): Rea
 }
 
 /** Rows beside the `few` that are looked at in any case, so that there are `wanted` where the set has them. */
-async function moreRows(session: Session, data: Dataset, wanted: number, few: number): Promise<readonly Feeds[]> {
+function moreRows(session: Session, data: Dataset, wanted: number, few: number): Promise<readonly Feeds[]> {
   const known = new Set(spreadRows(data, undefined, LOOKED_AT))
   const others = spreadRows(data, undefined, wanted).filter((row) => !known.has(row))
-  const rows: Feeds[] = []
-  for await (const row of feedsFrom(session, data, others.slice(0, Math.max(0, wanted - few)))) rows.push(row)
-  return rows
+  return allFeeds(session, data, others.slice(0, Math.max(0, wanted - few)))
 }
 
 /**
