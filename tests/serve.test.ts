@@ -70,6 +70,11 @@ test('serves a folder, rehearsed on rows, measured, and ends with 0 when it is t
   expect([code, stdout]).toEqual([0, expect.stringMatching(/^served models for \d+ seconds?\n$/)])
 }, 120_000)
 
+test('samples that are not there are said before anything is served', async () => {
+  const { code, stderr } = await bench.whet('serve', 'models', '--http', '0', '--samples', 'nope.npz')
+  expect([code, stderr]).toEqual([2, expect.stringMatching(/cannot read nope\.npz: it does not exist/)])
+}, 60_000)
+
 test('keys are made, shown once, and asked for', async () => {
   const made = await bench.whet('serve', '--make-key', 'ci', '--scope', 'infer', '--keys', 'keys.json')
   const key = made.stdout.trim()

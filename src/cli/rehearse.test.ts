@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { ask, modelFolder, serve, withPlan } from '../../tests/serve-kit.ts'
-import type { Server } from '../serve/index.ts'
+import { type Server, silentLog } from '../serve/index.ts'
 import { rehearseOn } from './rehearse.ts'
 
 let server: Server | null = null
@@ -70,4 +70,21 @@ test('rows of which no two have the same shape prove nothing of shared runs', as
   writeFileSync(samples, rows.join('\n'))
   const { batching } = await startOn('g (float[N,K] x) => (float[N,K] y) { y = Add(x, x) }', samples)
   expect(batching.reason).toMatch(/^requests run one by one: no two of the rows that were tried have the same shape/)
+}, 60_000)
+
+test('samples of one model of a folder do not keep the others from being served', async () => {
+  const samples = join(mkdtempSync(join(tmpdir(), 'rehearse-')), 'rows.jsonl')
+  writeFileSync(samples, [1, 2, 3].map((k) => JSON.stringify({ x: [k, k] })).join('\n'))
+  const model = (input: string) => `g (float[N,2] ${input}) => (float[N,2] y) { y = Neg(${input}) }`
+  const warnings: unknown[] = []
+  const log = { ...silentLog, warn: (message: string, fields?: object) => void warnings.push({ message, ...fields }) }
+  server = await serve(modelFolder({ 'fits.onnx': model('x'), 'other.onnx': model('z') }), {
+    rehearse: rehearseOn(samples, {}, log),
+  })
+  const inputs = [{ name: 'z', datatype: 'FP32', shape: [1, 2], data: [1, 2] }]
+  const { status, json } = await ask(server.http, 'POST', '/v2/models/other/infer', { inputs })
+  expect([status, json.outputs?.[0].data]).toEqual([200, [-1, -2]])
+  expect(warnings).toEqual([
+    expect.objectContaining({ model: 'other', version: '1', error: expect.stringMatching(/input "z" is not in/) }),
+  ])
 }, 60_000)

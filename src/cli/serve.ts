@@ -1,8 +1,9 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { readModel } from '../onnx/index.ts'
-import { didYouMean, UserError, writeAtomic } from '../platform/index.ts'
+import { didYouMean, explainSystemError, UserError, writeAtomic } from '../platform/index.ts'
 import {
   DEFAULT_LIMITS,
   DEFAULT_SETTINGS,
@@ -159,6 +160,7 @@ export const serveVerb: Verb = {
     const grpcPort = port(options, 'grpc', 8001)
     if (httpPort === null && grpcPort === null)
       throw wrongCall('with --http off and --grpc off nobody can ask', 'leave one of them on')
+    const samples = await samplesOf(options)
     const { source, store } = await sourceOf(path, options.text('store'))
     const extension = await openRollouts(options, source, store, httpPort, log)
     const server = await startServer({
@@ -175,7 +177,7 @@ export const serveVerb: Verb = {
       keys: keysPath === undefined ? null : readKeys(keysPath),
       cacheBytes: options.givenSize('cache', { plain: MIB }) ?? 0,
       auditPath: auditPath(options, httpPort),
-      rehearse: rehearseOn(options.text('samples'), shapesOf(options)),
+      rehearse: rehearseOn(samples, shapesOf(options), log),
       tracer: tracerOf(options, log),
       drainMs: options.number('drain', DRAIN_MS, 0, LONGEST_TIMER_MS),
       signal: context.signal,
@@ -192,6 +194,16 @@ export const serveVerb: Verb = {
     const seconds = (performance.now() - begun) / 1000
     return { report: { kind: 'served', version: 1, source: path, addresses: { http, grpc, admin }, seconds } }
   },
+}
+
+/** What `--samples` names, which is there. */
+async function samplesOf(options: Arguments): Promise<string | undefined> {
+  const path = options.text('samples')
+  if (path !== undefined)
+    await stat(path).catch((error) => {
+      throw explainSystemError(error, path, 'read')
+    })
+  return path
 }
 
 interface Source {
