@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { modelFolder } from '../../../tests/serve-kit.ts'
 import { folderSource } from './folder-source.ts'
@@ -46,4 +47,12 @@ test('files that no name leads to are named, with what is to be done', async () 
   // As `whet optimize` writes.
   const own = modelFolder({ 'model.onnx': MODEL, 'candidates/static-int8.onnx': MODEL })
   expect(await folderSource(own).passedOver!()).toEqual([])
+})
+
+test('settings of another server are named, since they are not read', async () => {
+  const folder = modelFolder({ 'scorer/1/model.onnx': MODEL, 'scorer/2/model.onnx': MODEL, 'plain.onnx': MODEL })
+  writeFileSync(`${folder}/scorer/config.pbtxt`, 'version_policy: { specific { versions: [1] } }')
+  const named = [{ file: `${folder}/scorer/config.pbtxt`, hint: expect.stringMatching(/not read.*version_policy/) }]
+  expect(await folderSource(folder).passedOver!()).toEqual(named)
+  expect(await folderSource(`${folder}/scorer`).passedOver!()).toEqual(named)
 })

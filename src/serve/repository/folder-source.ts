@@ -68,7 +68,10 @@ async function scan(path: string): Promise<Found> {
   return new Map([[modelName(basename(resolve(path))), await versionsIn(path)]])
 }
 
-/** The `.onnx` files that no name leads to: of the folder, and of those folders right in it that offer nothing. */
+/**
+ * What lies there and is not used: the `.onnx` files that no name leads to, of the folder and of those folders right in
+ * it that offer nothing; and settings of another server (Triton's `config.pbtxt`), of the folder and of each in it.
+ */
 async function passedOver(path: string): Promise<readonly { readonly file: string; readonly hint: string }[]> {
   const offered = [...(await scan(path)).values()].flatMap((versions) => [...versions.values()])
   const offers = (folder: string) => offered.some((file) => file.startsWith(join(path, folder, sep)))
@@ -78,7 +81,9 @@ async function passedOver(path: string): Promise<readonly { readonly file: strin
   const inside = await Promise.all(
     folders.map(async (name) => (await readdir(join(path, name)).catch(() => [])).map((file) => join(name, file))),
   )
-  return [...entries, ...inside.flat()].flatMap((file) => {
+  const settings = ['.', ...entries.filter((name) => !ONNX.test(name))].map((name) => join(path, name, SETTINGS))
+  const unread = (await Promise.all(settings.map(async (file) => ((await isFile(file)) ? [file] : [])))).flat()
+  const lost = [...entries, ...inside.flat()].flatMap((file) => {
     const whole = join(path, file)
     if (!ONNX.test(file) || offered.includes(whole)) return []
     const folder = dirname(file)
@@ -89,10 +94,16 @@ async function passedOver(path: string): Promise<readonly { readonly file: strin
       { file: whole, hint: taken ? `there is another model called ${name}: rename one` : `call the file ${MODEL}` },
     ]
   })
+  return [...lost, ...unread.map((file) => ({ file, hint: NOT_READ }))]
 }
 
 /** Name of the file of a model in a folder of its own. */
 const MODEL = 'model.onnx'
+
+/** What Triton keeps a model's settings in. */
+const SETTINGS = 'config.pbtxt'
+const NOT_READ =
+  'settings are not read from it, such as version_policy: the newest version answers until another is loaded, the rest is measured or said by options (whet serve --help)'
 
 const ONNX = /\.onnx$/i
 const LETTERS = 'use letters, digits, "_", "-" and "." in the name of the file or folder'
