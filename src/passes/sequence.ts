@@ -54,6 +54,7 @@ const merge: readonly Pass[] = [
   fuse.recogniseDepthToSpace,
   fuse.recogniseNearestResize,
   fuse.fuseSpaceToDepth,
+  fuse.convolveTransposed,
   fuse.mergeAffine,
   fuse.fuseConvBatchNorm,
   fuse.affineBeforeReshape,

@@ -4,7 +4,7 @@
  * `cache[:, 2:4] = u`, as PyTorch exports it: indices of every place, which the kernel follows one by one, 12 ns each.
  * Where one block after the other is written until all of x is, they are joined at once and nothing is copied but they;
  * what is read from a part of what is joined is read from that part, so that the rest need not be there by then.
- * GTCRN, one step of speech whose caches are written by 18 such operators: 0.66 ms, then 0.50 (by turns, busy, least tenth),
+ * GTCRN, one step of speech whose caches are written by 18 such operators: 0.66 ms, then 0.49 (by turns, busy, least tenth),
  * and 535 KB, then 255, since indices are stored. Copies, so the same numbers.
  * Left alone: few places that are written into many, since the runtime writes them in place and copies nothing.
  * Illegal: a reduction; places that are no block in order, or not known.
