@@ -96,6 +96,16 @@ test('of a store that holds nothing, nothing is sound', PATIENCE, async () => {
   const empty = await bench.whet('verify', '--store', 'typo', '--json')
   expect(empty.code).toBe(2)
   expect(empty.stderr).toMatch(/there is no version to verify/)
+  const shown = await bench.whet('show', 'digits', '--store', 'typo')
+  expect([shown.code, shown.stderr]).toEqual([
+    2,
+    expect.stringMatching(/no version digits:latest\n.*whet push MODEL digits/),
+  ])
+})
+
+test('a path that is not there and can be no name is missed as a file, not as a wrong name', PATIENCE, async () => {
+  const { code, stderr } = await bench.whet('serve', 'models/')
+  expect([code, stderr]).toEqual([2, expect.stringContaining('there is no models/, as a file or a folder')])
 })
 
 test('wrong words are refused with what to do', PATIENCE, async () => {

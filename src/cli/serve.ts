@@ -23,7 +23,7 @@ import {
   Tracer,
   type VersionSettings,
 } from '../serve/index.ts'
-import { openStore, parseReference, type Store } from '../store/index.ts'
+import { isReference, openStore, parseReference, type Store } from '../store/index.ts'
 import { SHAPE, shapesOf, textAt } from './inputs.ts'
 import { rehearseOn } from './rehearse.ts'
 import { openRollouts, stateHome } from './serve-rollouts.ts'
@@ -230,13 +230,17 @@ async function sourceOf(path: string, location: string | undefined): Promise<Sou
       : { source: folderSource(path), store: null }
   if (location === undefined && /^(https?|oci):/.test(path)) return inStore(path, null)
   const place = openStore(location)
+  const missing = (kinds: string, meant = '') =>
+    new UserError('missing-file', `there is no ${path}, as ${kinds}`, {
+      where: path,
+      hint: `${meant}name an .onnx file, a folder of models, a store, or a name with --store DIR`,
+    })
+  // A path that cannot be a name, as `models/` or `Digits.onnx`, was meant for a file.
+  if (location === undefined && !isReference(path)) throw missing('a file or a folder')
   const { name } = parseReference(path)
   if (!(await place.list(name).catch(() => [])).length) {
     const known = await place.names().catch(() => [])
-    throw new UserError('missing-file', `there is no ${path}, as a file, a folder or a name in ${place.location}`, {
-      where: path,
-      hint: `${didYouMean(name, known)}name an .onnx file, a folder of models, a store, or a name with --store DIR`,
-    })
+    throw missing(`a file, a folder or a name in ${place.location}`, didYouMean(name, known))
   }
   return inStore(location, path)
 }

@@ -43,10 +43,15 @@ export function openStore(location: string = defaultStore(), options: StoreOptio
     // Of a name alone, with nothing else to mean.
     if (tag === undefined && entries.length === 1) return (await readVersion(place, entries[0]!.digest))!
     const tags = entries.flatMap((entry) => entry.tags)
+    const empty = tags.length === 0 && (await store.names().catch(() => null))?.length === 0
     throw new UserError('missing-file', `there is no version ${referenceText({ name, ...(tag ? { tag } : {}) })}`, {
       where,
       hint:
-        tags.length > 0 ? `there is ${tags.map((one) => `${name}:${one}`).join(', ')}` : 'whet log lists what there is',
+        tags.length > 0
+          ? `there is ${tags.map((one) => `${name}:${one}`).join(', ')}`
+          : empty
+            ? `nothing is kept there: whet push MODEL ${name} keeps something; was another store meant (--store)?`
+            : 'whet log lists what there is',
     })
   }
   const store: Store = {

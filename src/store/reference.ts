@@ -32,6 +32,16 @@ export function parseReference(text: string): Reference {
   return { name: checkName(text.slice(0, colon)), tag: checkTag(text.slice(colon + 1)) }
 }
 
+/** Whether this is a reference that {@link parseReference} takes. */
+export function isReference(text: string): boolean {
+  try {
+    parseReference(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** The name of a model as it is given. UserError `bad-argument` where it cannot be one. */
 export function checkName(name: string): string {
   if (name.length > 255 || !NAME.test(name) || name.split('/').some((part) => RESERVED.has(part)))
