@@ -11,6 +11,9 @@ export function ms(value: number | null | undefined): string {
   return `${value.toFixed(digits)} ms`
 }
 
+/** A number with its unit, which no line may part. */
+export const unbroken = (text: string): string => text.replaceAll(' ', '\u00a0')
+
 /** 1500000 → `1.5 MB`, in powers of 1000. */
 export function bytes(value: number | null | undefined): string {
   if (value === null || value === undefined) return '–'

@@ -125,7 +125,7 @@ function paired({ paired: pairs, model, against }: AttackReport): Markup {
       : pairs.ci[1] < 0
         ? `${model.path} stands less`
         : 'these rows do not tell which of the two stands more'
-  return html`<p>${plural(pairs.candidateOnly, 'row stands', 'rows stand')} only in ${model.path}, ${count(pairs.baseOnly)} only in ${against.path}: ${signed(pairs.difference)} (${percent(1 - pairs.alpha, 0)} interval ${signed(pairs.ci[0])} to ${signed(pairs.ci[1])}), so ${words}.</p>`
+  return html`<p>${plural(pairs.candidateOnly, 'row stays', 'rows stay')} right only with ${model.path}, ${count(pairs.baseOnly)} only with ${against.path}: a difference of ${signed(pairs.difference)} of the rows (${percent(1 - pairs.alpha, 0)} interval ${signed(pairs.ci[0])} to ${signed(pairs.ci[1])}), so ${words}.</p>`
 }
 
 function fooledRows({ fooled = [], model }: AttackReport, pictures: AttackExtras['fooled']): Markup {

@@ -106,6 +106,8 @@ test('the original that is handed out stands once, and no verdict is missing', (
   const original = { ...candidate, id: 'original', verdict: null, grade: null }
   const page = optimizationPage(report([original], 'original'))
   expect(page.match(/<b>original<\/b>/g)).toHaveLength(1)
+  // Its rows are those of the baseline.
+  expect(rowOf(page, 'original')).toContain('256 rows')
   expect(page).not.toContain('not judged')
 })
 

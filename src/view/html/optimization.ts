@@ -12,6 +12,7 @@ import {
   sizeChange,
   times,
   UNPROVEN_PASS,
+  unbroken,
 } from '../words.ts'
 import { comparisonSections, method } from './comparison.ts'
 import { html, type Markup } from './markup.ts'
@@ -104,8 +105,10 @@ const judgement = (row: TableRow, chosen: boolean): Markup =>
 function withOriginal({ candidates: found, baseline, chosen }: OptimizationReport): readonly TableRow[] {
   const place = ({ id, verdict }: CandidateResult) => (id === chosen.id ? 0 : verdict !== null ? 1 : 2)
   const candidates = [...found].sort((a, b) => place(a) - place(b))
-  if (candidates.some(({ id }) => id === 'original')) return candidates
   const { p50Ms, bytes, metric, judgedRows } = baseline
+  const rows = judgedRows === undefined ? {} : { judgedRows }
+  if (candidates.some(({ id }) => id === 'original'))
+    return candidates.map((one) => (one.id === 'original' ? { ...one, ...rows } : one))
   const own = {
     id: 'original',
     recipe: 'the file as it came',
@@ -115,7 +118,7 @@ function withOriginal({ candidates: found, baseline, chosen }: OptimizationRepor
     ratio: null,
     sqnrDb: null,
   }
-  return [{ ...own, p50Ms, bytes, metric, ...(judgedRows === undefined ? {} : { judgedRows }) }, ...candidates]
+  return [{ ...own, p50Ms, bytes, metric, ...rows }, ...candidates]
 }
 
 /** Whether any candidate was heard: of one whose answers are class numbers alone there is nothing to hear. */
@@ -159,7 +162,7 @@ function candidateTable(report: OptimizationReport): Markup {
         head: hasMetric(report) ? report.baseline.metricName : 'Judged on',
         numeric: true,
         cell: ({ metric, judgedRows }) => {
-          const rows = judgedRows === undefined ? '' : plural(judgedRows, 'row').replace(' ', '\u00a0')
+          const rows = judgedRows === undefined ? '' : unbroken(plural(judgedRows, 'row'))
           return hasMetric(report) ? html`${metricValue(metric)}${rows && html`<small>${rows}</small>`}` : rows || '–'
         },
       },

@@ -256,6 +256,9 @@ ${table(
     })),
   ],
   found,
+  () => '',
+  // Intervals stand in cells here, and two models with theirs are wider than a phone.
+  models.length > 1,
 )}`
 }
 

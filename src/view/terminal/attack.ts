@@ -44,7 +44,7 @@ export function attack(report: AttackReport, style: Style): string {
       ...stands.map(([path, { gradient }]) => `gradient of ${path}: ${GRADIENTS[gradient]}`),
       ...(paired && against
         ? [
-            `${plural(paired.candidateOnly, 'row stands', 'rows stand')} only in ${report.model.path}, ${count(paired.baseOnly)} only in ${against.path}: ${signed(paired.difference)} (${signed(paired.ci[0])} to ${signed(paired.ci[1])})`,
+            `${plural(paired.candidateOnly, 'row stays', 'rows stay')} right only with ${report.model.path}, ${count(paired.baseOnly)} only with ${against.path}: a difference of ${signed(paired.difference)} of the rows (${percent(1 - paired.alpha, 0)} interval ${signed(paired.ci[0])} to ${signed(paired.ci[1])})`,
           ]
         : []),
     ].flatMap((line) => wrap(line, style.width)),
