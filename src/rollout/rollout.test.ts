@@ -111,6 +111,14 @@ describe('the state', () => {
     )
   })
 
+  test('while it runs, the evidence is that of the alarm that is nearest', () => {
+    const state = [1, 1, 1].reduce(observeLabel, observe(startState(WATCH), same))
+    expect(evidenceOf(state).eValue).toBeCloseTo(
+      bets((share) => (1 + share) ** 3),
+      9,
+    )
+  })
+
   test('the path holds 1, 2, 5, 10 … pairs and where a proof comes; later pairs may take it back', () => {
     const wealth = (n: number) => bets((share) => (1 + share * 0.01) ** n)
     const first = seeds(2000).find((n) => wealth(n) >= 100)!
@@ -143,6 +151,8 @@ describe('the state', () => {
       failures: { base: 1, candidate: 1 },
       discordant: { baseOnly: 1, candidateOnly: 1 },
     })
+    // Labels come when they come: the path is one of pairs.
+    expect(state.path.map(({ pairs }) => pairs)).toEqual([1, 2])
     expect(reasonOf(startState(WATCH))).toBe('no request was answered by both yet')
   })
 
@@ -210,7 +220,8 @@ describe('the state', () => {
     unmoved(state)
     expect(state.latency.block).toEqual(Array(20).fill(1000))
     for (let i = 0; i < 20; i++) state = observe(state, times(1, 1000))
-    expect(state).toMatchObject({ state: 'rolled-back', alarm: 'latency' })
+    const slow = seeds(20).find((n) => bets((share) => (1 + (share * 0.95) / 1.05) ** n) >= 100)!
+    expect(state).toMatchObject({ state: 'rolled-back', alarm: 'latency', pairs: 256 + 40 + slow })
     expect(reasonOf(state)).toBe(
       "the candidate took longer than 378.0 ms (1.5 times the baseline's 95th percentile) more often than the baseline, in over 5 % of the pairs",
     )
@@ -244,4 +255,15 @@ test('a share of keys is sticky, grows without letting go, and is as large as it
   expect(taken.every((key) => inShare(key, 'r1', 0.1) && inShare(key, 'r1', 0.3))).toBe(true)
   expect(taken.filter((key) => inShare(key, 'r2', 0.1)).length).toBeLessThan(200)
   fc.assert(fc.property(fc.string(), (key) => inShare(key, 's', 1) && !inShare(key, 's', 0)))
+})
+
+test('whoever was in a share stays in it over versions: FNV-1a and the last step of MurmurHash3, reckoned elsewhere', () => {
+  const places = [
+    ['user-1', 'r1', 0.46057],
+    ['user-2', 'r1', 0.90389],
+    ['user-1', 'r2', 0.80256],
+    ['', 'r1', 0.43046],
+  ] as const
+  for (const [key, salt, place] of places)
+    expect([inShare(key, salt, place - 1e-5), inShare(key, salt, place + 1e-5)]).toEqual([false, true])
 })
