@@ -33,15 +33,24 @@ test('0 is exact, and nothing inside is off by more than half a step and the shi
 
 test('halves go to the even code, as the runtime rounds', () => {
   expect([...quantizeU8([0.5, 1.5, 2.5, 300, -1], { scale: 1, zeroPoint: 0 })]).toEqual([0, 2, 2, 255, 0])
+  // What is rounded is the quotient, before the zero point is added to it.
+  expect([...quantizeU8([0.5, 1.5, -3, -9, 252, 300], { scale: 1, zeroPoint: 3 })]).toEqual([3, 5, 0, 0, 255, 255])
+})
+
+test('codes reach from −zero point to 255 − zero point, in scales', () => {
+  expect(rangeOfU8({ scale: 0.5, zeroPoint: 10 })).toEqual({ min: -5, max: 122.5 })
 })
 
 test('a bias has the scale of input times weights, in 32 bits', () => {
   expect([...quantizeBias([1, -2, 1e12], 0.5, Float32Array.of(0.25, 0.5, 1e-3))]).toEqual([8, -8, 2147483647])
   expect([...quantizeBias([3], 1, Float32Array.of(1, 2))]).toEqual([3, 2])
+  expect([...quantizeBias([-1e12], 0.5, Float32Array.of(1e-3))]).toEqual([-2147483648])
 })
 
 test('a range of what is not finite is none', () => {
   expect(rangeOf([1, Number.NaN])).toBeNull()
   expect(rangeOf([1, Number.POSITIVE_INFINITY])).toBeNull()
   expect(rangeOf([3, -1, 2])).toEqual({ min: -1, max: 3 })
+  expect(rangeOf([1, 5])).toEqual({ min: 1, max: 5 })
+  expect(rangeOf([])).toEqual({ min: 0, max: 0 })
 })

@@ -27,6 +27,17 @@ test('one scale for all channels, which each of them can do with', () => {
   const safe = quantizeWhole([1, 1, 1, 0], [2, 2], 0, { pairSafe: 'neighbours' })
   expect(safe.scales).toHaveLength(1)
   expect([...safe.codes]).toEqual([64, 64, 64, 0])
+  expect([...quantizeWhole([1, 0, 1, 1, 1, 0], [3, 2], 0, { pairSafe: 'neighbours' }).scales]).toEqual([2 / 128])
+  // A channel of zeros can do with any scale.
+  expect([...quantizeWhole([0, 0, 0.001, 0], [2, 2], 0).scales]).toEqual([Math.fround(0.001 / 127)])
+})
+
+test('a scale that float32 makes smaller grows by a hair where its codes would leave the bound, in that channel alone', () => {
+  // Under 1 + 2⁻³⁰ they are 64.5 and 63.5, and 64 both; under 1, as float32 has it, they would be 65 and 64.
+  const [first, second] = [64.5, 63.5].map((code) => code * (1 + 2 ** -30)) as [number, number]
+  const { codes, scales } = quantizeChannels([1, 0, first, second], [2, 2], 0, { pairSafe: 'neighbours' })
+  expect([...codes]).toEqual([127, 0, 64, 63])
+  expect([...scales]).toEqual([Math.fround(1 / 127), 1 + 2 ** -20])
 })
 
 const worst = (codes: Int8Array, dims: readonly number[], axis: number) =>
@@ -53,6 +64,8 @@ test('no neighbours add up to more than 128 in codes, whatever the weights and t
   expect(worst(quantizeChannels([1, 1], [1, 2], 0).codes, [1, 2], 0)).toBe(254)
   expect([...quantizeChannels([1, 0, 1, 0], [1, 4], 0, { pairSafe: 'neighbours' }).codes]).toEqual([127, 0, 127, 0])
   expect([...quantizeChannels([1, 0, 1, 0], [1, 4], 0, { pairSafe: 'any' }).codes]).toEqual([64, 0, 64, 0])
+  expect([...quantizeChannels([0.1, 1, 0, 1], [2, 2], 1, { pairSafe: 'any' }).codes]).toEqual([127, 64, 0, 64])
+  expect([...quantizeChannels([1, 1], [1, 2], 0, { pairSafe: 'any' }).scales]).toEqual([2 / 128])
 })
 
 test('errors that cancel in sums keep the bound too, and channels that would leave it keep their nearest codes', () => {
@@ -87,6 +100,13 @@ test('where cancelling errors would push a pair beyond the bound, its channel ke
   const codesOf = (options: object) => [...quantizeChannels(values, [2, 6], 0, { ...scales, ...options }).codes]
   expect(codesOf({ balanced: true })).toEqual([65, 64, 0, 0, 0, 0, 120, 1, 0, 0, 0, 0])
   expect(codesOf({ balanced: true, pairSafe: 'neighbours' })).toEqual([64, 64, 0, 0, 0, 0, 120, 1, 0, 0, 0, 0])
+  // The other way round, by rows and by columns.
+  const turned = [...values.slice(6), ...values.slice(0, 6)]
+  const options = { ...scales, balanced: true, pairSafe: 'neighbours' } as const
+  const kept = [120, 1, 0, 0, 0, 0, 64, 64, 0, 0, 0, 0]
+  expect([...quantizeChannels(turned, [2, 6], 0, options).codes]).toEqual(kept)
+  const columns = <T>(rows: readonly T[]) => rows.map((_, i) => rows[(i % 2) * 6 + Math.floor(i / 2)]!)
+  expect([...quantizeChannels(columns(turned), [6, 2], 1, options).codes]).toEqual(columns(kept))
 })
 
 test('in any order the two largest of one sign meet, wherever they stand, in each channel', () => {
@@ -124,6 +144,12 @@ test('with codes that reach less far, weights keep as much of their range as fit
   )
   const half = quantizeChannels([1, 1], [1, 2], 0, { pairSafe: 'neighbours', reached: [1, 0.5] })
   expect([...half.codes]).toEqual([85, 85])
+  expect([...half.scales]).toEqual([Math.fround(1.5 / 127.5)])
+  const any = (reached: number[]) => [...quantizeChannels([1, 1], [1, 2], 0, { pairSafe: 'any', reached }).codes]
+  expect([any([1, 0.5]), any([0.5, 0.5])]).toEqual([
+    [85, 85],
+    [127, 127],
+  ])
   expect([...quantizeChannels([1, 1], [1, 2], 0, { pairSafe: 'neighbours', reached: [0.5, 0.5] }).codes]).toEqual([
     127, 127,
   ])
