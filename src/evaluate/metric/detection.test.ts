@@ -21,7 +21,16 @@ const near = (box: Box) => box.map((value) => expect.closeTo(value, 3))
 
 test('overlap and suppression by class', () => {
   expect(overlap([0, 0, 2, 2], [1, 0, 3, 2])).toBeCloseTo(1 / 3, 12)
-  expect(overlap([0, 0, 1, 1], [1, 1, 2, 2])).toBe(0)
+  expect(overlap([0, 0, 2, 2], [0, 1, 2, 3])).toBeCloseTo(1 / 3, 12)
+  // Apart in one direction, in both, and side by side.
+  const apart = [
+    [0, 3, 2, 4],
+    [3, 0, 4, 2],
+    [3, 3, 4, 4],
+    [2, 0, 4, 2],
+    [2, 2, 4, 4],
+  ] as const
+  for (const box of apart) expect(overlap([0, 0, 2, 2], box)).toBe(0)
   const boxes = [
     { box: [0, 0, 10, 10] as const, label: 0, score: 0.9 },
     { box: [0, 0, 10, 9] as const, label: 0, score: 0.8 },
@@ -29,6 +38,8 @@ test('overlap and suppression by class', () => {
     { box: [20, 20, 30, 30] as const, label: 0, score: Number.NaN },
   ]
   expect(suppress(boxes, 0.5, 100).map(({ score }) => score)).toEqual([0.9, 0.7])
+  expect(suppress(boxes.toReversed(), 0.5, 100).map(({ score }) => score)).toEqual([0.9, 0.7])
+  expect(suppress([{ box: [0, 0, Number.NaN, 1], label: 0, score: 1 }], 0.5, 100)).toEqual([])
   // So many of each class, as COCO counts them.
   expect(suppress(boxes, 1, 1).map(({ score }) => score)).toEqual([0.9, 0.7])
 })
@@ -80,6 +91,32 @@ describe('mean average precision', () => {
       ]),
     ).toBeCloseTo((51 + 50 * (2 / 3)) / 101, 12)
   })
+  test('a detection takes the box that it overlaps most, if it is of its class; the best score chooses first', () => {
+    const two = [truth[0]!, { box: [3, 0, 13, 10] as const, label: 0 }]
+    // The second overlaps the second box by 7/13 and the first by 4/16; the others are of another class, or too late.
+    const found = [
+      { box: [0, 0, 10, 10] as const, label: 0, score: 0.1 },
+      { box: [6, 0, 16, 10] as const, label: 0, score: 0.8 },
+      { box: [0, 0, 10, 10] as const, label: 0, score: 0.9 },
+      { box: [0, 0, 10, 10] as const, label: 1, score: 0.7 },
+    ]
+    const { truths, detections } = matchImage(found, two)
+    expect([...truths]).toEqual([[0, 2]])
+    expect(detections.map(({ score, right }) => [score, right])).toEqual([
+      [0.9, 0b1111111111],
+      [0.8, 0b1],
+      [0.7, 0],
+      [0.1, 0],
+    ])
+  })
+  test('boxes of all images count: one of two found is right at 51 recalls', () => {
+    const image = (found: readonly Box[]) =>
+      matchImage(
+        found.map((box) => ({ box, label: 0, score: 0.9 })),
+        truth.slice(0, 1),
+      )
+    expect(meanAveragePrecision([image([[0, 0, 10, 10]]), image([])])).toBeCloseTo(51 / 101, 12)
+  })
   test('recalls are those of COCO, which are doubles: 7 of 10 boxes do not reach the 70th', () => {
     const many = Array.from({ length: 10 }, (_, i) => ({ box: [20 * i, 0, 20 * i + 10, 10] as const, label: 0 }))
     const found = many.slice(0, 7).map(({ box }) => ({ box, label: 0, score: 0.9 }))
@@ -130,6 +167,18 @@ describe('decoders', () => {
       /no square input has 20 places/,
     )
   })
+  test('yolox: several classes, and an input that is no multiple of the stride', () => {
+    const data = new Array<number>(6 * 7).fill(0)
+    // 12 × 20 pixels are 2 × 3 cells of 8. The last is row 1, column 2; 16 wide and 24 high.
+    data.splice(5 * 7, 7, 0.5, 0.25, Math.log(2), Math.log(3), 0.8, 0.5, 0.25)
+    const box = near([12, -2, 28, 22])
+    expect(detectionsOf(rowOf({ y: floats([6, 7], data) }), decoders.yolox!, { size: [12, 20], strides: [8] })).toEqual(
+      [
+        { box, label: 0, score: expect.closeTo(0.4, 6) },
+        { box, label: 1, score: expect.closeTo(0.2, 6) },
+      ],
+    )
+  })
   test('anchors: shares of the input, and offsets to anchors', () => {
     const scores = floats([1, 2, 2], [0.1, 0.9, 0.95, 0.05])
     const boxes = floats([1, 2, 4], [0.25, 0.5, 0.5, 1, 0, 0, 1, 1])
@@ -162,18 +211,69 @@ describe('decoders', () => {
       { box: near([4, 4, 20, 20]), label: 0, score: expect.closeTo(0.9, 6) },
     ])
   })
+  test('points: several classes, on an input that is wider than high', () => {
+    const outputs = {
+      cls_8: floats([2, 2], [0, 0, 0.81, 0.16]),
+      obj_8: floats([2, 1], [0, 0.64]),
+      bbox_8: floats([2, 4], [0, 0, 0, 0, 0.5, 0.25, Math.log(2), Math.log(3)]),
+    }
+    const box = near([4, -10, 20, 14])
+    expect(detectionsOf(rowOf(outputs), decoders.points!, { size: [8, 16], score: 0.1 })).toEqual([
+      { box, label: 0, score: expect.closeTo(0.72, 6) },
+      { box, label: 1, score: expect.closeTo(0.32, 6) },
+    ])
+    const { obj_8: _, ...lacking } = outputs
+    expect(() => detectionsOf(rowOf(lacking), decoders.points!)).toThrow(/outputs of stride 8 do not belong together/)
+  })
   test('boxes: three outputs of a model that suppresses for itself', () => {
     const outputs = {
       boxes: floats([2, 4], [0, 0, 4, 4, 1, 1, 9, 9]),
       scores: floats([2], [0.3, 0.6]),
       labels: { dtype: 'int64', dims: [2], data: new BigInt64Array([7n, 3n]) } as TensorValue,
     }
-    expect(detectionsOf(rowOf(outputs), decoders.boxes!).map(({ label }) => label)).toEqual([3, 7])
+    expect(detectionsOf(rowOf(outputs), decoders.boxes!)).toEqual([
+      { box: [1, 1, 9, 9], label: 3, score: expect.closeTo(0.6, 6) },
+      { box: [0, 0, 4, 4], label: 7, score: expect.closeTo(0.3, 6) },
+    ])
+    const { scores: _, ...unscored } = outputs
+    expect(() => detectionsOf(rowOf(unscored), decoders.boxes!)).toThrow(/cannot be decoded/)
     // One find, whose first axis was taken for the batch; none at all.
     const one = detectionsOf(rowOf({ found: floats([6], [1, 2, 3, 4, 0.5, 9]) }), decoders.boxes!)
     expect(one).toEqual([{ box: [1, 2, 3, 4], label: 9, score: 0.5 }])
     expect(detectionsOf(rowOf({ found: floats([0, 6], []) }), decoders.boxes!)).toEqual([])
   })
+})
+
+test('settings say what is found', () => {
+  const found = floats([2, 6], [0, 0, 10, 10, 0.9, 0, 0, 2.5, 10, 12.5, 0.8, 0])
+  // Both boxes are there, and share 75 of 125; one of two is right at 51 recalls of 101.
+  const both = rowOf({ found }, [
+    [0, 0, 0, 10, 10],
+    [0, 0, 2.5, 10, 12.5],
+  ])
+  const half = expect.closeTo(51 / 101, 12)
+  const score = (settings: string) => metricNamed(`detection:boxes${settings}`).score(both)
+  expect(['', ',nms=0.5', ',nms=0.7,most=2', ',most=1', ',score=0.85', ',score=1'].map(score)).toEqual([
+    1,
+    half,
+    1,
+    half,
+    half,
+    0,
+  ])
+  // Height and width: the second of two places is the right one, in 8 × 16 pixels.
+  const places = floats([2, 6], [0, 0, 0, 0, 0, 0, 0.5, 0.5, 0, 0, 1, 1])
+  const wide = metricNamed('detection:yolox,size=8x16,strides=8')
+  expect(wide.score(rowOf({ places }, [[0, 8, 0, 16, 8]]))).toBe(1)
+  expect(wide.score(rowOf({ places }, [[0, 0, 8, 8, 16]]))).toBe(0)
+  expect([wide.higherIsBetter, wide.rightOrWrong === true, wide.bounds]).toEqual([true, false, [0, 1]])
+})
+
+test.each([
+  ...['size=416', 'size=0x8', 'size=8x8x8', 'size=8.5x8', 'strides=8/0', 'strides=', 'score=', 'score=2', 'score=-1'],
+  ...['nms=1.1', 'most=0', 'most=1.5', 'anchors=', 'anchors=10-x', 'anchors=10/0'],
+])('a setting that says nothing is refused: %s', (setting) => {
+  expect(() => metricNamed(`detection:yolox,${setting}`)).toThrow(`no detection setting "${setting}"`)
 })
 
 test('bad settings and labels are named', () => {
@@ -186,6 +286,13 @@ test('bad settings and labels are named', () => {
   expect(() => metric.score({ outputs, label: Float32Array.from([0, 5, 0, 1, 1]), row: 5 })).toThrow(
     /has the box 0, 5, 0, 1, 1/,
   )
+  for (const box of [
+    [0, 0, 5, 1, 1],
+    [0, 0, 0, Number.NaN, 1],
+  ])
+    expect(() => metric.score({ outputs, label: Float32Array.from(box), row: 5 })).toThrow(
+      `has the box ${box.join(', ')}`,
+    )
 })
 
 test('images have as many boxes as they have: a summary of one is not as long as another’s', () => {

@@ -125,10 +125,11 @@ export function detectionNamed(text: string): Metric {
     const number = Number(value)
     const numbers = value.split(/[x/]/).map(Number)
     const whole = numbers.every((part) => Number.isInteger(part) && part > 0)
+    const sides = value.split('/').map((head) => head.split('-').map(Number))
     const share = value !== '' && number >= 0 && number <= 1
     if (key === 'size' && numbers.length === 2 && whole) given.size = [numbers[0]!, numbers[1]!]
     else if (key === 'strides' && whole) given.strides = numbers
-    else if (key === 'anchors') given.anchors = value.split('/').map((head) => head.split('-').map(Number))
+    else if (key === 'anchors' && sides.flat().every((side) => side > 0)) given.anchors = sides
     else if (key === 'score' && share) given.score = number
     else if (key === 'nms' && share) given.suppression = number
     else if (key === 'most' && Number.isInteger(number) && number > 0) given.most = number
@@ -142,8 +143,6 @@ export function detectionNamed(text: string): Metric {
         'most=100',
       ])
   }
-  if (given.anchors?.some((head) => head.some((side) => !(side > 0))))
-    throw unknown('setting', 'anchors', ['anchors=10-16/32-48'])
   return detectionPrecision(decoder, given)
 }
 
