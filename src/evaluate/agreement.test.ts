@@ -40,6 +40,12 @@ describe('without labels', () => {
     expect(judgeAgreement({ ...dense, different: 0, denseDb: [null], allDb: [null] }, 0.01, 0.05)).toMatchObject({
       verdict: 'pass',
       grade: 'proven',
+      agreement: { rate: 1, changed: 0 },
+    })
+    expect(judgeAgreement({ ...dense, denseDb: [12], allDb: [12] }, 0.01, 0.05)).toMatchObject({
+      verdict: 'inconclusive',
+      grade: null,
+      agreement: null,
     })
     // A class answer that stays does not vouch for boxes that moved.
     const moved = { ...counts, changed: 0, denseDb: [12], allDb: [30, 12] }
@@ -60,6 +66,10 @@ describe('without labels', () => {
     expect(judgeAgreement(broken, 0.005, 0.05).verdict).toBe('inconclusive')
     expect(judgeAgreement({ ...broken, clusters: undefined }, 0.005, 0.05).verdict).toBe('regressed')
   })
+  test('one row settles nothing', () => {
+    const one = judgeAgreement({ ...counts, n: 1, changed: 0, different: 0 }, 0.01, 0.05)
+    expect(one).toMatchObject({ verdict: 'inconclusive', requiredN: 299, agreement: { changedUpperBound: 0.95 } })
+  })
   test('no rows are refused, and no rows settle what may lose all', () => {
     expect(() => judgeAgreement({ ...counts, n: 0 }, 0.01, 0.05)).toThrow('no rows, no verdict')
     expect(judgeAgreement({ ...counts, broken: 1 }, 1, 0.05)).toMatchObject({
@@ -71,11 +81,17 @@ describe('without labels', () => {
     expect(judgeAgreement({ ...counts, changed: 1, broken: 1 }, 0.01, 0.05)).toMatchObject({
       verdict: 'inconclusive',
       grade: null,
+      // Labels would tell a direction.
+      requiredN: expect.any(Number),
     })
     expect(judgeAgreement({ ...counts, changed: 30, broken: 30 }, 0.01, 0.05).verdict).toBe('regressed')
     // The bound is one-sided: 0.0110 at 5 %, where the lower end of the 95 % interval is 0.0094.
     expect(judgeAgreement({ ...counts, n: 300, changed: 7, different: 7, broken: 7 }, 0.01, 0.05).verdict).toBe(
       'regressed',
+    )
+    // Six or more of 270 break by chance alone in 5.6 % of cases where 1 % do.
+    expect(judgeAgreement({ ...counts, n: 270, changed: 6, different: 6, broken: 6 }, 0.01, 0.05).verdict).toBe(
+      'inconclusive',
     )
   })
 })

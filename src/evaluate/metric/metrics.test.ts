@@ -42,7 +42,7 @@ describe('classification', () => {
     expect(() => named.score(logits([0, 1], 'cow'))).toThrow(/"cow" of row 0 is none of the class names/)
     expect(() => metricNamed('top1').score(logits([0, 1], 'dog'))).toThrow(/class names are unknown/)
     const forest = { label: { dtype: 'int64', dims: [], data: new BigInt64Array([4n]) } as TensorValue }
-    expect(metricNamed('top1').score(row(forest, 4))).toBe(1)
+    expect([4, 3].map((label) => metricNamed('top1').score(row(forest, label)))).toEqual([1, 0])
     const text = { kind: { dtype: 'string', dims: [], data: ['dog'] } as TensorValue }
     expect(metricNamed('top1').score(row(text, 'dog'))).toBe(1)
   })
@@ -50,6 +50,9 @@ describe('classification', () => {
     const both = (label: string) => row({ label: textOf('dog'), probabilities: floats([2], [0.9, 0.1]) }, label)
     const top1 = metricNamed('top1')
     expect([top1.score(both('dog')), top1.score(both('cat')), top1.answer!(both('cat'))]).toEqual([1, 0, 'dog'])
+    const turned = row({ probabilities: floats([2], [0.9, 0.1]), label: textOf('dog') }, 'dog')
+    expect(top1.score(turned)).toBe(1)
+    expect(() => metricNamed('top1', { output: 'probabilities' }).score(turned)).toThrow(/class names are unknown/)
     expect(metricNamed('top1', { classNames: ['cat', 'dog'] }).score(both('cat'))).toBe(1)
     expect(() => metricNamed('top2').score(both('dog'))).toThrow(/class names are unknown/)
   })
@@ -139,6 +142,21 @@ test('regression', () => {
     /no output of the model has 1 number/,
   )
   expect(() => metricNamed('mae').score(row({ y: floats([1], [1]) }, Number.NaN))).toThrow(/row 0 is not a number/)
+  const half = Float32Array.of(1, Number.NaN)
+  expect(() => metricNamed('mae').score(row({ y: floats([2], [1, 3]) }, half))).toThrow(/row 0 is not a number/)
+})
+
+test('which way is better, and what a row can only get right or wrong', () => {
+  const facts = (names: readonly string[]) =>
+    names.map((name) => [name, metricNamed(name).higherIsBetter, metricNamed(name).rightOrWrong === true])
+  const [counted, good, bad] = [
+    ['top1', 'top5', 'exact-match'],
+    ['r2', 'miou', 'dice', 'auroc', 'aupr', 'spearman'],
+    ['mae', 'rmse', 'cer', 'wer', 'perplexity', 'brier', 'nll', 'ece', 'eer'],
+  ] as const
+  expect(facts(counted)).toEqual(counted.map((name) => [name, true, true]))
+  expect(facts(good)).toEqual(good.map((name) => [name, true, false]))
+  expect(facts(bad)).toEqual(bad.map((name) => [name, false, false]))
 })
 
 test('segmentation: mIoU over pixels, class axis first or last, 255 ignored', () => {
@@ -147,8 +165,14 @@ test('segmentation: mIoU over pixels, class axis first or last, 255 ignored', ()
   // First: answers 0, 1, 1, 0. Class 0: 1 of 2; class 1: 1 of 2.
   expect(over(metricNamed('miou'), [row({ y: first }, label)])).toBeCloseTo(0.5, 12)
   expect(over(metricNamed('miou'), [row({ y: floats([4], [0, 1, 1, 0]) }, label)])).toBeCloseTo(0.5, 12)
-  const wide = floats([1, 4, 2], [1, 0, 0, 1, 0, 1, 1, 0])
-  expect(over(metricNamed('miou'), [row({ y: wide }, label)])).toBeCloseTo(0.5, 12)
+  // Answers 0, 1, 2, 1 of four pixels, which the other layout would read as 0, 1, 2, 0.
+  const pixels = [5, 1, 2, 1, 5, 2, 0, 1, 3, 0, 1.5, 1]
+  const planes = [0, 1, 2].flatMap((c) => pixels.filter((_, i) => i % 3 === c))
+  for (const y of [floats([2, 2, 3], pixels), floats([3, 2, 2], planes)])
+    expect(over(metricNamed('miou'), [row({ y }, Uint8Array.of(0, 1, 2, 0))])).toBeCloseTo((1 / 2 + 1 / 2 + 1) / 3, 12)
+  // Where both axes are as long as there are classes, they come first.
+  const square = floats([3, 1, 3], [9, 9, 0, 0, 0, 9, 0, 1, 0])
+  expect(over(metricNamed('miou'), [row({ y: square }, Uint8Array.of(0, 0, 1))])).toBe(1)
 })
 
 test('segmentation: one score a pixel is that of class 1, and NaN is no answer', () => {
@@ -159,6 +183,8 @@ test('segmentation: one score a pixel is that of class 1, and NaN is no answer',
   expect(miou([0.8, 0.9, 0.1, 0.2])).toBe(0)
   // As logits: 0, 1, 1, 1.
   expect(miou([-3, 0.4, 2, 0.1])).toBeCloseTo((1 / 2 + 2 / 3) / 2, 12)
+  // Whole numbers below 0 are logits as well.
+  expect(miou([-3, -1, 2, 1])).toBe(1)
   expect(miou([0.2, Number.NaN, 0.9, 0.5])).toBeNaN()
   expect(miou(new Array(8).fill(Number.NaN), [2, 4])).toBeNaN()
   expect(metricNamed('dice').score(row({ y: floats([2, 4], new Array(8).fill(Number.NaN)) }, label))).toBeNaN()
@@ -285,8 +311,11 @@ test('metrics by name, and a user’s own', () => {
   expect(() => metricNamed('toString')).toThrow(UserError)
   const own = { name: 'mine', higherIsBetter: true, score: () => 1 }
   expect(asMetric(own, 'metric.mjs')).toBe(own)
-  for (const broken of [null, undefined, 1, {}, { name: 'x' }, { name: 'x', higherIsBetter: true }])
-    expect(() => asMetric(broken, 'metric.mjs')).toThrow(/the metric lacks/)
+  for (const broken of [null, undefined, 1])
+    expect(() => asMetric(broken, 'metric.mjs')).toThrow('the metric lacks an object')
+  expect(() => asMetric({ higherIsBetter: true }, 'metric.mjs')).toThrow('the metric lacks `name`')
+  expect(() => asMetric({ name: 'x', score: () => 1 }, 'metric.mjs')).toThrow('the metric lacks `higherIsBetter`')
+  expect(() => asMetric({ name: 'x', higherIsBetter: true }, 'metric.mjs')).toThrow('the metric lacks `score(')
 })
 
 test('the metric that labels suggest', () => {
@@ -300,6 +329,21 @@ test('the metric that labels suggest', () => {
   expect(defaultMetric(1.5, { y: floats([1], [0]) }, {}, 0).name).toBe('mae')
   expect(defaultMetric(new Float32Array(3), outputs, {}, 0).name).toBe('mae')
   expect(defaultMetric(new Uint8Array(4), { y: floats([3, 2, 2], new Array(12).fill(0)) }, {}, 0).name).toBe('miou')
+  const mask = { y: floats([3, 2, 2], new Array(12).fill(0)), z: floats([5], new Array(5).fill(0)) }
+  expect(defaultMetric(new Uint8Array(4), mask, {}, 0).name).toBe('miou')
+  const grid = { y: floats([5, 40], new Array(200).fill(0)) }
+  expect(defaultMetric('dog', grid, { output: 'y' }, 0).name).toBe('top1')
+  const hint = (label: RowLabel) => {
+    try {
+      return defaultMetric(label, grid, {}, 0).name
+    } catch (error) {
+      return (error as UserError).hint
+    }
+  }
+  expect([hint('dog'), hint(1.5)]).toEqual([
+    expect.stringMatching(/^write classes as numbers/),
+    expect.stringMatching(/^correct the labels/),
+  ])
   expect(() => defaultMetric('text', { y: floats([5, 40], new Array(200).fill(0)) }, {}, 7)).toThrow(
     'the label "text" of row 7 fits none',
   )

@@ -50,6 +50,24 @@ describe('ranking', () => {
     expect(() => auroc(levelsOf([1, Number.NaN], [true, false]))).toThrow(/NaN/)
     expect(() => auroc(levelsOf([1], [true, false]))).toThrow(/1 scores for 2 rows/)
   })
+  test('rates by hand, over several levels', () => {
+    // Positives at 9, 7 and 3; negatives at 8, 6, 3 and 1.
+    const levels = levelsOf([9, 8, 7, 6, 3, 3, 1], [true, false, true, false, true, false, false])
+    expect([falsePositiveRate(levels), falsePositiveRate(levels, 0.6)]).toEqual([3 / 4, 1 / 4])
+    // Below 6 two of four are let in, and one of three is refused until 3 is reached.
+    expect(equalErrorRate(levels)).toBeCloseTo(1 / 3, 12)
+    // 19 of 20 positives are 95 %: the last one, below a negative, is not asked for.
+    const places = Array.from({ length: 21 }, (_, i) => i)
+    const many = levelsOf(
+      places,
+      places.map((place) => place !== 1),
+    )
+    expect([falsePositiveRate(many), falsePositiveRate(many, 0.96)]).toEqual([0, 1])
+    const pair = (positive: number, negative: number) => equalErrorRate(levelsOf([positive, negative], [true, false]))
+    expect([pair(2, 1), pair(1, 2), pair(1, 1)]).toEqual([0, 1, 0.5])
+    for (const rate of [auroc, falsePositiveRate, equalErrorRate])
+      for (const kind of [true, false]) expect(rate(levelsOf([1, 2], [kind, kind]))).toBeNaN()
+  })
   test('a logit or a rounded probability a little beyond 0 to 1 breaks no metric’s word', () => {
     for (const name of ['auroc', 'aupr', 'eer', 'brier', 'ece', 'aurc'])
       for (const score of [-0.0009, 1.0009])

@@ -34,6 +34,18 @@ test('figures by hand: maxAbs, maxRel and SQNR over all samples', async () => {
   expect(worst?.mismatch).toBe('sample 0: element 1: -2 became -2.5')
 })
 
+test('the greatest differences are kept, of finite elements and not blown up by zeros', async () => {
+  const figures = async (a: number[], b: number[]) =>
+    (await measureEquivalence(scripted({ y: f32(a) }), scripted({ y: f32(b) }), [{}])).equivalence
+  expect(await figures([1, -2], [1.5, -1.75])).toMatchObject({ maxAbs: 0.5, maxRel: 1 / 3 })
+  expect(await figures([-2, 0], [-1, 0])).toMatchObject({ maxAbs: 1, maxRel: 0.5 })
+  // A zero beside a thousand is measured by one.
+  expect(await figures([1000, 0], [1000, 0.5])).toMatchObject({ maxAbs: 0.5, maxRel: 0.5 })
+  const { sqnrDb } = await figures([Infinity, 2], [Infinity, 1])
+  expect(sqnrDb).toBeCloseTo(10 * Math.log10(4), 12)
+  expect(await figures([Infinity, 1], [5, 1])).toEqual({ samples: 1, maxAbs: 0, maxRel: 0, sqnrDb: null })
+})
+
 test('identical outputs have no noise', async () => {
   const { equivalence, equal, worst } = await measureEquivalence(
     scripted({ y: f32([0, 1]) }),
@@ -52,6 +64,9 @@ test.each([
   ['−0 is 0', [0], [-0], true],
   ['within absolute and relative tolerance', [1000, 0], [1000.9, 0.0009], true],
   ['beyond it', [1000], [1002.1], false],
+  ['a little beyond the relative', [1000], [1001.2], false],
+  ['a little beyond the absolute', [0], [0.0012], false],
+  ['below zero as above', [-1000], [-1000.9], true],
   ['beside large outputs, float32 rounds by steps of these', [10000, 0.2], [10000, 0.205], true],
   ['more than such steps is a mismatch', [10000, 0.2], [10000, 0.22], false],
   ['beside small outputs they are none', [100, 0.2], [100, 0.205], false],
@@ -77,6 +92,34 @@ test('integers, booleans and strings must be equal; shapes, types and names too'
   )
   expect(await compare({ y: f32([1]) }, { y: f32([1, 2]) })).toMatch(/shape \[1\] became \[2\]/)
   expect(await compare({ y: f32([1]) }, { z: f32([1]) })).toMatch(/no such output/)
+  const shaped = (...dims: number[]): Fetched => ({ y: { ...f32([1, 2, 3, 4]), dims } })
+  expect(await compare(shaped(2, 2), shaped(2, 1))).toMatch(/shape \[2,2\] became \[2,1\]/)
+  expect(await compare(shaped(4), shaped(4, 1))).toMatch(/shape \[4\] became \[4,1\]/)
+  expect(await compare(value('int32', Int32Array.of(5, 7)), value('int32', Int32Array.of(6, 8)))).toMatch(
+    /2 of 2 elements differ, first element 0: 5 became 6/,
+  )
+  const both = await measureEquivalence(
+    scripted({ x: f32([1]), y: f32([2]) }),
+    scripted({ x: f32([1]), y: f32([3]) }),
+    [{}],
+  )
+  expect([both.equal, both.worst?.name]).toEqual([false, 'y'])
+})
+
+test('integers have figures as floats have; texts that differ are one apart', async () => {
+  const figures = async (a: TensorValue, b: TensorValue) =>
+    (await measureEquivalence(scripted({ y: a }), scripted({ y: b }), [{}])).equivalence
+  const whole = (...data: number[]): TensorValue => ({
+    dtype: 'int64',
+    dims: [3],
+    data: BigInt64Array.from(data, BigInt),
+  })
+  // Σa² = 29, Σ(a − b)² = 4 + 1.
+  const { sqnrDb, ...seen } = await figures(whole(3, 4, 2), whole(3, 6, 1))
+  expect(seen).toEqual({ samples: 1, maxAbs: 2, maxRel: 0.5 })
+  expect(sqnrDb).toBeCloseTo(10 * Math.log10(29 / 5), 12)
+  const text = (...data: string[]): TensorValue => ({ dtype: 'string', dims: [2], data })
+  expect(await figures(text('a', 'b'), text('a', 'c'))).toMatchObject({ maxAbs: 1, maxRel: 1 })
 })
 
 test('a choice between scores that are as good may fall on either; one between others may not', async () => {
@@ -90,7 +133,12 @@ test('a choice between scores that are as good may fall on either; one between o
   const choices = new Map([['y', { scores: 'scores', axis: -2 }]])
   const scored = (...to: number[]) => {
     const { outputs } = scripted({ y: places(2, 0, 0, 0) })
-    const base = { outputs, run: async () => ({ y: places(2, 0, 0, 0), scores }) }
+    // Scores are no output: they come when they are asked for.
+    const run = async (_: unknown, fetch?: readonly string[]): Promise<Fetched> => ({
+      y: places(2, 0, 0, 0),
+      ...(fetch?.includes('scores') && { scores }),
+    })
+    const base = { outputs, run }
     return measureEquivalence(base, scripted({ y: places(...to) }), [{}], { choices })
   }
   expect((await scored(1, 1, 0, 2)).equal).toBe(true)
@@ -98,6 +146,32 @@ test('a choice between scores that are as good may fall on either; one between o
   expect((await scored(0, 0, 0, 0)).worst?.mismatch).toMatch(/1 of 4 elements differ, first element 0: 2 became 0/)
   expect((await scored(2, 0, 2, 0)).equal).toBe(false)
   expect((await scored(2, 0, 3, 0)).equal).toBe(false)
+})
+
+test('how near two scores are that may be taken for each other', async () => {
+  const tie = async (scores: readonly number[], axis: number, to: readonly number[]) => {
+    const place = (data: readonly number[]): TensorValue => ({
+      dtype: 'int64',
+      dims: [2],
+      data: BigInt64Array.from(data, BigInt),
+    })
+    const results = { y: place([0, 0]), scores: { ...f32(scores), dims: [2, 2] } }
+    const base = { outputs: scripted({ y: results.y }).outputs, run: async () => results }
+    const choices = new Map([['y', { scores: 'scores', axis }]])
+    return (await measureEquivalence(base, scripted({ y: place(to) }), [{}], { choices })).equal
+  }
+  // Rows of two scores: each may be off by 0.001 + 0.001 · |score|.
+  expect(await tie([1, 1.0035, 5, 0], 1, [1, 0])).toBe(true)
+  expect(await tie([1, 1.005, 5, 0], 1, [1, 0])).toBe(false)
+  expect(await tie([-1000, -1001, 5, 0], -1, [1, 0])).toBe(true)
+  // The least of 1 and 5 is not 5.
+  expect(await tie([1, 5, 5, 0], 1, [1, 0])).toBe(false)
+  // By columns: 1 and 1.001, 5 and 0.
+  expect(await tie([1, 5, 1.001, 0], 0, [1, 0])).toBe(true)
+  expect(await tie([1, 5, 1.001, 0], 0, [0, 1])).toBe(false)
+  // Beside 10,000, scores are off by steps of that.
+  expect(await tie([0.2, 0.205, 10_000, 0], 1, [1, 0])).toBe(true)
+  expect(await tie([0.2, 0.205, 10, 0], 1, [1, 0])).toBe(false)
 })
 
 test('the random inputs of a seed are always the same, and keep to domains, ranges and shared symbols', () => {
