@@ -57,7 +57,6 @@ function attention(call: Call): Nd[] {
           score += qv[(head * length + row) * size + i]! * kv[(shared * total + t) * size + i]!
         score *= scale
         if (mode === 0) kept[from + t] = score
-        if (mode === 1 || mode === 2) kept[from + t] = score
         score += mask ? mask(from + t) : 0
         if (causal && t > row + past) score = Number.NEGATIVE_INFINITY
         if (mode === 1) kept[from + t] = score

@@ -190,6 +190,31 @@ describe('hand-computed results', () => {
     })
     expect(numbers(back)).toEqual([1, 2, 4, 4])
   })
+  test.each<[string, Given[], number[]]>([
+    ['Gemm', [f32([1, 1], [2]), f32([1, 1], [3]), f32([1], [10])], [16]],
+    ['LeakyRelu', [f32([2], [-2, 2])], [-0.02, 2]],
+    ['ThresholdedRelu', [f32([3], [0.5, 1, 1.5])], [0, 0, 1.5]],
+    ['HardSigmoid', [f32([2], [0, 1])], [0.5, 0.7]],
+    ['Elu', [f32([2], [-1, 2])], [1 / Math.E - 1, 2]],
+    ['Celu', [f32([2], [-1, 2])], [1 / Math.E - 1, 2]],
+    ['Mean', [f32([1], [1]), f32([1], [2]), f32([1], [6])], [3]],
+    ['Softmax', [f32([2, 2], [0, Math.log(3), 0, 0])], [0.25, 0.75, 0.5, 0.5]],
+    ['DequantizeLinear', [tensorOf('uint8', [2, 2], [1, 2, 3, 4]), f32([2], [1, 10])], [1, 20, 3, 40]],
+    ['CumSum', [f32([3], [1, 2, 3]), i64([0], [])], [1, 3, 6]],
+    ['TopK', [f32([3], [1, 3, 2]), i64([2])], [3, 2]],
+  ])('%s with its attributes left out', (opType, inputs, expected) => {
+    const outputs = opType === 'TopK' ? 2 : 1
+    expect(numbers(one(opType, inputs, { outputs }))).toEqual(expected.map((value) => expect.closeTo(value, 6)))
+  })
+
+  test('cumulative sums that leave out their own element, from either end', () => {
+    const sums = (attributes: NodeOptions['attributes']) =>
+      numbers(one('CumSum', [f32([3], [1, 2, 3]), i64([0], [])], { attributes }))
+    expect(sums({ exclusive: int(1) })).toEqual([0, 1, 3])
+    expect(sums({ reverse: int(1) })).toEqual([6, 5, 3])
+    expect(sums({ exclusive: int(1), reverse: int(1) })).toEqual([5, 3, 0])
+  })
+
   test('blockwise dequantization of int4 with a scale a block', () => {
     const x = fromNumbers('int4', [2, 4], [-8, 7, 1, 2, 3, -4, 5, -6])
     const y = one('DequantizeLinear', [x, f32([2, 2], [1, 2, 3, 4])], {
