@@ -251,6 +251,32 @@ describe('real-valued scores', () => {
     expect(noisy.verdict).toBe('inconclusive')
     expect(noisy.requiredN).toBeGreaterThan(400)
   })
+  test('a loss that looks smaller than it is moves the bound by that, and by its error beside that of the rows', () => {
+    const random = randomSource(7)
+    const base = Array.from({ length: 400 }, () => random.uniform())
+    const scores = {
+      base,
+      candidate: base.map((value) => value - 0.002 + 0.02 * standardNormal(random)),
+      higherIsBetter: true,
+      rightOrWrong: false,
+    }
+    const flattery = { loss: { by: 0.01, error: 0.002 }, gain: { by: 0.003, error: 0.001 } }
+    const [plain, wide] = [judge(scores, point), judge({ ...scores, flattery }, point)]
+    const { delta, lowerBound, upperBound } = plain
+    // 1.6449 standard errors are a one-sided bound of 95 %.
+    expect(wide.delta).toBe(delta)
+    expect(wide.lowerBound).toBeCloseTo(delta - 0.01 - Math.hypot(delta - lowerBound, 1.644853627 * 0.002), 9)
+    expect(wide.upperBound).toBeCloseTo(delta + 0.003 + Math.hypot(upperBound - delta, 1.644853627 * 0.001), 9)
+    const [low, high] = plain.nonInferiority!.ci
+    const ci = [
+      delta - 0.01 - Math.hypot(delta - low, 1.959963985 * 0.002),
+      delta + 0.003 + Math.hypot(high - delta, 1.959963985 * 0.001),
+    ]
+    expect(wide.nonInferiority!.ci).toEqual(ci.map((end) => expect.closeTo(end, 9)))
+    // z is 1.6449 where the bound just reaches −margin.
+    const margin = 0.01 - delta + Math.hypot(delta - lowerBound, 1.644853627 * 0.002)
+    expect(judge({ ...scores, flattery }, { ...point, margin }).nonInferiority!.z).toBeCloseTo(1.644853627, 6)
+  })
   test('an error is better when it falls', () => {
     const error = { base, higherIsBetter: false, rightOrWrong: false }
     const risen = judge({ ...error, candidate: plus(base, noise(400, 0.03)) }, point)
@@ -571,6 +597,7 @@ test('the verdict table by itself', () => {
   expect(verdictOf(bounds)).toBe('pass')
   expect(verdictOf({ ...bounds, lowerBound: -0.01 })).toBe('inconclusive')
   expect(verdictOf({ ...bounds, lowerBound: -0.03, upperBound: -0.011 })).toBe('regressed')
+  expect(verdictOf({ ...bounds, lowerBound: -0.03, upperBound: -0.01 })).toBe('inconclusive')
   expect(verdictOf({ ...bounds, lowerBound: -0.03, delta: -0.012, significantlyWorse: true })).toBe('regressed')
   expect(verdictOf({ ...bounds, lowerBound: -0.03, delta: -0.009, significantlyWorse: true })).toBe('inconclusive')
 })
@@ -578,6 +605,8 @@ test('the verdict table by itself', () => {
 test('rowsToSettle plans for equal models first, then for the difference that was seen', () => {
   const input = { variance: 0.02, discordance: 0.02, delta: 0, margin: 0.01, alpha: 0.05, least: 268 }
   expect(rowsToSettle({ ...input, n: 500 })).toBe(1237)
+  // So many were judged, and did not.
+  expect([1236, 1237].map((n) => rowsToSettle({ ...input, n }))).toEqual([1237, 1238])
   // (1.6449 + 0.8416)² · 0.02 / 0.005² = 4946.1
   expect(rowsToSettle({ ...input, n: 2000, delta: -0.005 })).toBe(4947)
   expect(Number.isFinite(rowsToSettle({ ...input, n: 2000, delta: -0.01 }))).toBe(true)

@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest'
-import { designEffect, type RandomSource, randomSource, standardNormal, tango } from '../../statistics/index.ts'
+import {
+  designEffect,
+  normalSurvival,
+  type RandomSource,
+  randomSource,
+  standardNormal,
+  tango,
+} from '../../statistics/index.ts'
 import { metricNamed } from '../metric/metrics.ts'
 import { judge } from './judge.ts'
 import { pairedScores } from './paired-scores.ts'
@@ -65,6 +72,22 @@ test('counts with a design effect of two are half as many', () => {
   expect(tango({ baseOnly: 12, candidateOnly: 4, n: 200, margin: 0.05, alpha: 0.05, designEffect: 2 })).toEqual(halves)
   const none = { baseOnly: 0, candidateOnly: 0, n: 4, margin: 0.05, alpha: 0.05, designEffect: 0.5 }
   expect(() => tango(none)).toThrow('a design effect is 1 at least, got 0.5')
+})
+
+test('rows that are lost and found in twos are half as much evidence of a loss', () => {
+  // 16 lost and 4 found of 400, each beside its twin.
+  const base = Array.from({ length: 400 }, (_, i) => (i >= 16 && i < 20 ? 0 : 1))
+  const candidate = base.map((_, i) => (i < 16 ? 0 : 1))
+  const company = () => base.map((_, i) => ({ near: [i ^ 1], only: null }))
+  const alone = { base, candidate, higherIsBetter: true, rightOrWrong: true }
+  const options = { margin: 0.01, alpha: 0.05 }
+  // Of 20 coins 17 or more heads are 1,351 of 2²⁰ cases, 16 are 4,845 and count half.
+  expect(judge(alone, options).pWorse).toBeCloseTo((1351 + 4845 / 2) / 2 ** 20, 9)
+  // The variance of 200 twins is 2 · (200 / 199) / (400 / 399) times that of 400 rows, and 12 of 20 are 1.89499 deviations.
+  expect(judge({ ...alone, company }, options).pWorse).toBeCloseTo(
+    normalSurvival(12 / Math.sqrt((20 * 2 * 399) / (199 * 2))),
+    9,
+  )
 })
 
 test('a few rows that find each other alone are taken to change by two', () => {
