@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
+import type { Column } from './dataset.ts'
 import { memoryDataset } from './memory-dataset.ts'
+import { RowHash } from './row-hash.ts'
 import { repeatsIn, rowsApart, tellApart, tellRepeats } from './rows-apart.ts'
 
 const set = (values: readonly number[], path = 'memory') =>
@@ -52,4 +54,30 @@ test('rows of one set that repeat an earlier one are named with the first, whate
   expect((await repeatsIn(pictures)).size).toBe(0)
   expect(tellRepeats(new Map(), pictures).join()).toMatch(/were not looked for among 2001/)
   expect(tellRepeats(await repeatsIn(await set([1, 2])), { rows: 2 })).toEqual([])
+})
+
+test('rows are told apart by any byte, text or shape, and are the same wherever they stand', () => {
+  const hashOf = (column: Column, row = 0, rows = 1) => {
+    const hash = new RowHash()
+    hash.add(column, row, rows)
+    return hash.value
+  }
+  const bytes = (...data: number[]): Column => ({ dtype: 'uint8', dims: [1, data.length], data: Uint8Array.from(data) })
+  const floats = (dims: readonly number[], ...data: number[]): Column => ({
+    dtype: 'float32',
+    dims,
+    data: Float32Array.from(data),
+  })
+  const texts = (...data: string[]): Column => ({ dtype: 'string', dims: [1, data.length], data })
+  const kinds = [
+    ...[bytes(1, 2, 3, 4, 5), bytes(1, 2, 3, 4, 6), bytes(0, 2, 3, 4, 5)],
+    ...[floats([1, 2, 1], 1, 2), floats([1, 1, 2], 1, 2), floats([1, 2, 1], 1, 3), floats([1, 2, 1], 0, 2)],
+    ...[texts('ab', 'c'), texts('a', 'bc'), texts('ab', 'd')],
+  ]
+  expect(new Set(kinds.map((kind) => hashOf(kind))).size).toBe(kinds.length)
+  const two = floats([2, 2, 1], 0, 2, 1, 2)
+  expect([0, 1].map((row) => hashOf(two, row, 2))).toEqual([kinds[6], kinds[3]].map((kind) => hashOf(kind!)))
+  // Of 2²¹ hashes 20,000 rows would share about a hundred.
+  const many = Array.from({ length: 20_000 }, (_, i) => hashOf(floats([1, 2], (i * 7919) % 20_011, i % 101)))
+  expect(new Set(many).size).toBe(many.length)
 })

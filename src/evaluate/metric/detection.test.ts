@@ -149,6 +149,14 @@ describe('mean average precision', () => {
     // The wrong box of the second image ranks first: precision 1/2 at every recall of class 0.
     expect(metric.aggregate!([metric.summary!(one), metric.summary!(other)])).toBeCloseTo(0.25, 12)
     expect(metric.aggregate!([metric.summary!(one)])).toBeCloseTo(0.5, 12)
+    // One of two boxes of class 3 and the only one of class 7.
+    const found = floats([2, 6], [0, 0, 10, 10, 0.9, 3, 20, 0, 30, 10, 0.8, 7])
+    const several = rowOf({ found }, [
+      [3, 0, 0, 10, 10],
+      [3, 40, 0, 50, 10],
+      [7, 20, 0, 30, 10],
+    ])
+    expect(metric.aggregate!([metric.summary!(several)])).toBeCloseTo((51 / 101 + 1) / 2, 12)
   })
 })
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { TensorValue } from '../../engine/index.ts'
 import { UserError } from '../../platform/index.ts'
+import { randomSource } from '../../statistics/index.ts'
 import { expectedCalibrationError, reliabilityBins, riskCoverageArea } from './calibration-error.ts'
 import { checkedMetric } from './checked-metric.ts'
 import type { Metric, MetricRow, RowLabel } from './metric.ts'
@@ -170,6 +171,15 @@ test('segmentation: mIoU over pixels, class axis first or last, 255 ignored', ()
   const planes = [0, 1, 2].flatMap((c) => pixels.filter((_, i) => i % 3 === c))
   for (const y of [floats([2, 2, 3], pixels), floats([3, 2, 2], planes)])
     expect(over(metricNamed('miou'), [row({ y }, Uint8Array.of(0, 1, 2, 0))])).toBeCloseTo((1 / 2 + 1 / 2 + 1) / 3, 12)
+  const random = randomSource(5)
+  const scores = Array.from({ length: 6 * 5 }, () => random.uniform())
+  const answers = [0, 1, 2, 3, 4, 5].map((pixel) => {
+    const own = scores.slice(5 * pixel, 5 * pixel + 5)
+    return own.indexOf(Math.max(...own))
+  })
+  const turned = [0, 1, 2, 3, 4].flatMap((c) => scores.filter((_, i) => i % 5 === c))
+  for (const y of [floats([2, 3, 5], scores), floats([5, 2, 3], turned)])
+    expect(over(metricNamed('miou'), [row({ y }, Uint8Array.from(answers))])).toBe(1)
   // Where both axes are as long as there are classes, they come first.
   const square = floats([3, 1, 3], [9, 9, 0, 0, 0, 9, 0, 1, 0])
   expect(over(metricNamed('miou'), [row({ y: square }, Uint8Array.of(0, 0, 1))])).toBe(1)

@@ -118,6 +118,13 @@ test('integers have figures as floats have; texts that differ are one apart', as
   const { sqnrDb, ...seen } = await figures(whole(3, 4, 2), whole(3, 6, 1))
   expect(seen).toEqual({ samples: 1, maxAbs: 2, maxRel: 0.5 })
   expect(sqnrDb).toBeCloseTo(10 * Math.log10(29 / 5), 12)
+  // Of the greater of both magnitudes, or of one.
+  const pairs = [
+    [-4, -2, 0.5],
+    [-2, -4, 0.5],
+    [0, 1, 1],
+  ] as const
+  for (const [x, y, maxRel] of pairs) expect(await figures(whole(x, 9, 9), whole(y, 9, 9))).toMatchObject({ maxRel })
   const text = (...data: string[]): TensorValue => ({ dtype: 'string', dims: [2], data })
   expect(await figures(text('a', 'b'), text('a', 'c'))).toMatchObject({ maxAbs: 1, maxRel: 1 })
 })
@@ -169,6 +176,9 @@ test('how near two scores are that may be taken for each other', async () => {
   // By columns: 1 and 1.001, 5 and 0.
   expect(await tie([1, 5, 1.001, 0], 0, [1, 0])).toBe(true)
   expect(await tie([1, 5, 1.001, 0], 0, [0, 1])).toBe(false)
+  // Places that are none, though the number that lies there is as good.
+  expect(await tie([0, 5, 5, 0], 1, [0, -1])).toBe(false)
+  expect(await tie([5, 0, 5, 0], 1, [2, 0])).toBe(false)
   // Beside 10,000, scores are off by steps of that.
   expect(await tie([0.2, 0.205, 10_000, 0], 1, [1, 0])).toBe(true)
   expect(await tie([0.2, 0.205, 10, 0], 1, [1, 0])).toBe(false)

@@ -208,7 +208,7 @@ describe('hand-computed results', () => {
   })
 
   test('cumulative sums that leave out their own element, from either end', () => {
-    const sums = (attributes: NodeOptions['attributes']) =>
+    const sums = (attributes: NonNullable<NodeOptions['attributes']>) =>
       numbers(one('CumSum', [f32([3], [1, 2, 3]), i64([0], [])], { attributes }))
     expect(sums({ exclusive: int(1) })).toEqual([0, 1, 3])
     expect(sums({ reverse: int(1) })).toEqual([6, 5, 3])
