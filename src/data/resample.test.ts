@@ -45,6 +45,19 @@ describe('resample', () => {
     },
   )
 
+  // By Pillow 11.1.
+  test.each<[Kernel, readonly number[], readonly number[]]>([
+    ['box', [51, 89, 145, 74], [3, 3, 99, 250, 250, 0, 0, 17, 201, 201, 88, 88, 143, 5, 5]],
+    ['linear', [94, 83, 121, 81], [3, 41, 99, 190, 200, 50, 7, 17, 127, 178, 111, 110, 143, 60, 5]],
+    ['hamming', [76, 76, 134, 82], [3, 30, 99, 208, 239, 11, 5, 17, 149, 196, 93, 103, 143, 44, 5]],
+    ['cubic', [94, 87, 119, 80], [0, 30, 99, 216, 221, 39, 0, 17, 141, 195, 105, 107, 143, 56, 0]],
+    ['lanczos', [99, 90, 114, 84], [0, 19, 99, 236, 221, 50, 0, 17, 152, 196, 106, 105, 143, 58, 0]],
+  ])('%s, smaller and larger, as Pillow does it', (kernel, smaller, larger) => {
+    const values = [3, 99, 250, 0, 17, 201, 88, 143, 5]
+    expect(row(values, 4, kernel)).toEqual(smaller)
+    expect(row(values, 15, kernel)).toEqual(larger)
+  })
+
   test('channels are resized apart', () => {
     const image = { height: 1, width: 2, channels: 3, data: Uint8Array.of(0, 10, 100, 200, 10, 0) }
     expect(Array.from(resample(image, [2, 4], 'linear', true).data)).toEqual([
