@@ -179,11 +179,15 @@ describe('decoders', () => {
     const data = new Array<number>(6 * 7).fill(0)
     // 12 × 20 pixels are 2 × 3 cells of 8. The last is row 1, column 2; 16 wide and 24 high.
     data.splice(5 * 7, 7, 0.5, 0.25, Math.log(2), Math.log(3), 0.8, 0.5, 0.25)
+    // The one before it begins at (8, 8), which is its middle.
+    data.splice(4 * 7, 7, 0, 0, 0, 0, 0.5, 0.3, 0.1)
     const box = near([12, -2, 28, 22])
     expect(detectionsOf(rowOf({ y: floats([6, 7], data) }), decoders.yolox!, { size: [12, 20], strides: [8] })).toEqual(
       [
         { box, label: 0, score: expect.closeTo(0.4, 6) },
         { box, label: 1, score: expect.closeTo(0.2, 6) },
+        { box: near([4, 4, 12, 12]), label: 0, score: expect.closeTo(0.15, 6) },
+        { box: near([4, 4, 12, 12]), label: 1, score: expect.closeTo(0.05, 6) },
       ],
     )
   })

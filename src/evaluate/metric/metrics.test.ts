@@ -165,6 +165,8 @@ test('segmentation: mIoU over pixels, class axis first or last, 255 ignored', ()
   const first = floats([2, 2, 2], [1, 0, 0, 1, 0, 1, 1, 0])
   // First: answers 0, 1, 1, 0. Class 0: 1 of 2; class 1: 1 of 2.
   expect(over(metricNamed('miou'), [row({ y: first }, label)])).toBeCloseTo(0.5, 12)
+  for (const none of [-1, 9])
+    expect(over(metricNamed('miou'), [row({ y: first }, Int32Array.of(0, 0, 1, none))])).toBeCloseTo(0.5, 12)
   expect(over(metricNamed('miou'), [row({ y: floats([4], [0, 1, 1, 0]) }, label)])).toBeCloseTo(0.5, 12)
   // Answers 0, 1, 2, 1 of four pixels, which the other layout would read as 0, 1, 2, 0.
   const pixels = [5, 1, 2, 1, 5, 2, 0, 1, 3, 0, 1.5, 1]
