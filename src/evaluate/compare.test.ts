@@ -123,6 +123,28 @@ test('a margin of hardly anything, in the units of the labels, is said where it 
   expect(await warned(2)).not.toMatch(/in the units/)
 })
 
+test('places that are far off beside one of large numbers are said, where all together are close', async () => {
+  const [n, places, width] = [40, 4, 16]
+  const size = (i: number) => (Math.floor(i / width) % places === 0 ? 1000 : 1)
+  const data = Float32Array.from({ length: n * places * width }, (_, i) => size(i) * Math.sin(i))
+  const rows = memoryDataset({ x: { dtype: 'float32', dims: [n, places * width], data } })
+  const off = (error: number): Session => {
+    const flat = session((row) => [...row].map((v) => v + error), { width: places * width })
+    const run: Session['run'] = async (feeds) => {
+      const { logits } = await flat.run(feeds)
+      return { logits: { ...logits!, dims: [logits!.dims[0]!, places, width] } as TensorValue }
+    }
+    return { ...flat, run }
+  }
+  const said = async (error: number) => {
+    const { grade, warnings } = await compare(off(0), off(error), await rows)
+    const told = /keeps 71 dB over all of its places, but half of them keep no more than 17:/
+    return [grade, told.test(warnings.join())]
+  }
+  expect(await said(0.1)).toEqual(['close', true])
+  expect(await said(0.001)).toEqual(['close', false])
+})
+
 test('numbers that are far off on rows of large ones are said, where answers stay the same', async () => {
   const n = 400
   const { x, labels } = rowsOf(n)

@@ -5,7 +5,7 @@ import { labelDoubts } from './label-doubts.ts'
 import { marginDoubts } from './margin-doubts.ts'
 import { metrics } from './metric/metrics.ts'
 import { CLOSE_DB } from './noise/close.ts'
-import { heard, isCutOff, keptWords, lowestSqnrDb, typicalSqnrDb } from './noise/lowest-sqnr.ts'
+import { heard, hiddenPlaces, isCutOff, keptWords, lowestSqnrDb, typicalSqnrDb } from './noise/lowest-sqnr.ts'
 import type { ScoredRows } from './score-rows.ts'
 import type { Numbers } from './unlike-ranges.ts'
 
@@ -31,6 +31,7 @@ export function comparisonDoubts(
     ...noNumbers(scored),
     ...(scored.metric === null && given.labelField !== null ? [NO_TOKEN_SCORES] : []),
     ...farOffOnLargeRows(report),
+    ...farOffBesidesLargePlaces(report),
     ...otherOutputs(report, scored),
     ...severalFit(report, scored),
     ...oneOfTwoClasses(report, scored),
@@ -83,6 +84,15 @@ function farOffOnLargeRows(report: ComparisonReport): readonly string[] {
   if (verdict === 'regressed' || !isCutOff({ outputs }) || ofAll! >= CLOSE_DB) return []
   return [
     `On rows of unusually large numbers the outputs are far from those of the base model: ${ofAll!.toFixed(0)} dB over all rows, ${ofMost!.toFixed(0)} without these. Answers were judged on these rows as on all others; where the numbers themselves are used, look at them.`,
+  ]
+}
+
+/** What all places of an output keep together is what the largest of them keep. */
+function farOffBesidesLargePlaces(report: ComparisonReport): readonly string[] {
+  const hidden = report.verdict === 'regressed' ? undefined : hiddenPlaces(report)
+  if (!hidden) return []
+  return [
+    `Output ${hidden.name} keeps ${hidden.sqnrDb!.toFixed(0)} dB over all of its places, but half of them keep no more than ${hidden.placesDb.toFixed(0)}: a few of unusually large numbers, as of a first token, decide the whole. Where places are used one by one, as tokens are, judge what is made of them by labels.`,
   ]
 }
 

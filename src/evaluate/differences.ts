@@ -4,6 +4,7 @@ import type { ComparisonReport } from '../report/index.ts'
 import { type DetectionListCheck, detectionListCheck } from './metric/detection-list.ts'
 import { tokenAgreement } from './metric/language.ts'
 import { decibelsOfChanged } from './noise/close.ts'
+import { PlaceTally } from './noise/places.ts'
 import { toDecibels } from './noise/sqnr.ts'
 import { isClassLike } from './outputs/class-like.ts'
 import { numbersOf, type RowOutputs } from './outputs/row-outputs.ts'
@@ -25,7 +26,7 @@ export interface Differences {
   add(base: RowOutputs, candidate: RowOutputs, scores?: string): RowDifference
   /**
    * By output: signal to noise in decibels (null where identical), the same without rows of unusually large numbers, how
-   * many rows the noise rests on, greatest absolute difference.
+   * many rows the noise rests on, that of the middle place, greatest absolute difference.
    */
   outputs(): ComparisonReport['outputs']
   /** Whether every row had a class-like output. */
@@ -56,6 +57,7 @@ interface RowSums {
 
 interface OverRows extends Sums {
   readonly rows: RowSums[]
+  readonly places: PlaceTally
   readonly found: DetectionListCheck
 }
 
@@ -83,6 +85,7 @@ export function differences(sequences: ReadonlySet<string> = new Set()): Differe
         const named = classLike && !isFloating(value.dtype)
         const add = named ? addAnswer : NUMBERS.includes(value.dtype) ? addNumbers : addOutput
         const result = add(of, value, other)
+        of.places.add(value, other)
         of.rows.push({ signal: of.signal - signal, noise: of.noise - noise })
         identical &&= result.identical
         broken ||= result.broken
@@ -101,12 +104,14 @@ export function differences(sequences: ReadonlySet<string> = new Set()): Differe
     },
     outputs() {
       const scored = [...sums.values()].some((output) => isAnswer(output) && !output.named)
-      return [...sums].map(([name, { signal, noise, maxAbs, rows, named, counted }]) => {
+      return [...sums].map(([name, { signal, noise, maxAbs, rows, places, named, counted }]) => {
         const decibels = named || counted ? decibelsOfCounts : toDecibels
+        const placesDb = noise > 0 ? places.medianDb : null
         return {
           name,
           sqnrDb: noise === 0 ? null : decibels(signal, noise),
           ...(noise > 0 ? acrossRows(rows, decibels) : {}),
+          ...(placesDb === null ? {} : { placesDb }),
           maxAbs,
           ...(named ? { answer: true } : {}),
           ...(named && scored ? { named } : {}),
@@ -132,6 +137,7 @@ const noRowsYet = (): OverRows => ({
   named: true,
   counted: false,
   rows: [],
+  places: new PlaceTally(),
   found: detectionListCheck(),
 })
 

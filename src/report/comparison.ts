@@ -212,6 +212,8 @@ export const comparison = report('comparison', {
       typicalDb: optional(number),
       /** So many rows of equal noise would make the sum as sure: few where some rows make most of the noise. */
       noiseRows: optional(number),
+      /** Of outputs of [places, features] a row, as of tokens: decibels of the middle one of all places. */
+      placesDb: optional(number),
       maxAbs: number,
       /** One integer or text, which is the same or not: its decibels are of the rows over those where it changed. */
       answer: optional(boolean),

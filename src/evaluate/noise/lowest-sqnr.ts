@@ -1,5 +1,5 @@
 import type { ComparisonReport } from '../../report/index.ts'
-import { changedAt } from './close.ts'
+import { CLOSE_DB, changedAt } from './close.ts'
 
 type Outputs = Pick<ComparisonReport, 'outputs'>
 
@@ -35,6 +35,19 @@ const FAR_OFF_DB = 6
 export function isCutOff(proof: Outputs): boolean {
   const [ofAll, ofMost] = [lowestSqnrDb(proof), typicalSqnrDb(proof)]
   return ofAll !== null && ofMost !== null && ofMost > ofAll + FAR_OFF_DB
+}
+
+/**
+ * The output whose places are farthest off where large numbers of a few hide it: half of them are not close, and by more
+ * than all of them together are.
+ */
+export function hiddenPlaces(proof: Outputs): (Output & { readonly placesDb: number }) | undefined {
+  const hidden = heard(proof).flatMap((output) => {
+    const { sqnrDb, placesDb } = output
+    const far = sqnrDb !== null && placesDb !== undefined && placesDb < Math.min(CLOSE_DB, sqnrDb - FAR_OFF_DB)
+    return far ? [{ ...output, placesDb }] : []
+  })
+  return hidden.sort((a, b) => a.placesDb - b.placesDb)[0]
 }
 
 /** How many rows the noise at the worst output rests on: those that it was measured on, or fewer where it is uneven. */
