@@ -15,8 +15,8 @@ const BRAVE_NOISE = noiseAt(CLOSE_DB + 1 / 2)
 /** So many rows tell what others will show; of fewer, a quieter mixture is kept as well, unless much speaks for it. */
 const MANY_ROWS = 32
 const QUIETER = noiseAt(3)
-/** How much quieter an insurance is, answers changed by a third; and one that is tried where that is not enough. */
-const INSURANCE = [noiseAt(10), noiseAt(20)]
+/** How much quieter an insurance is: answers changed by a third. */
+const INSURANCE = noiseAt(10)
 
 /**
  * The longest that a timing of refinements may take, in seconds, and of the time: what is handed out is timed again, and
@@ -92,10 +92,8 @@ export class Mixtures {
     )
     const kept = [...quietestFirst(likely).slice(-1), ...(best ? [best.trial] : [])]
     for (const trial of kept) pool.withdrawNote(trial)
-    if (!best) return kept
-    const { expectedNoise: noise } = best.trial.built
-    const surer = this.#provesSooner(best.trial) ? await this.#surer(spec, best.trial, noise) : []
-    return [...kept, ...surer, ...(this.#fewTell(best.trial) ? await this.#quieter(spec, noise) : [])]
+    if (!best || !this.#fewTell(best.trial)) return kept
+    return [...kept, ...(await this.#quieter(spec, best.trial.built.expectedNoise))]
   }
 
   /** More likely than not to pass; to stay close where the secure mixture, to fall back on, is not likely to pass either. */
@@ -116,8 +114,9 @@ export class Mixtures {
   }
 
   /**
-   * A quieter mixture beside one that may well fail. Where answers decide, a much quieter one, to prove before it; where
-   * the noise must hold, one to fall back on.
+   * A quieter mixture beside one that may well fail. By labels a much quieter one, to prove before it: answers change in
+   * proportion to the noise, and where one too many does, only what stands before it in the proof is handed out; only
+   * where there is plenty of time. Where the noise must hold, one to fall back on.
    */
   async insured(whole: Trial): Promise<readonly Trial[]> {
     const pool = this.#pool
@@ -125,41 +124,15 @@ export class Mixtures {
     const { pass } = odds
     const { spec } = whole.built
     const foretold = () => this.#builder.foretold(spec, `a quieter mixture of ${spec.id}`)
-    if (!mayPass(odds) && !this.#provesSooner(whole))
-      return this.#fewTell(whole) ? this.#quieter(spec, await foretold()) : []
+    if (!mayPass(odds)) return this.#fewTell(whole) ? this.#quieter(spec, await foretold()) : []
     if (isSure(pass) || !this.#budget.plenty) return []
-    return this.#surer(spec, whole, await foretold())
-  }
-
-  /**
-   * Whether one that changes fewer answers would be handed out before this one, which is close and has no hope of a pass:
-   * what is proven by labels stands before what is close, be it the lossless model, and the rows are enough for a proof.
-   */
-  #provesSooner(trial: Trial): boolean {
-    const { bench, proofRows } = this.#pool
-    return !mayPass(this.#pool.odds(trial)) && trial.comparison!.labelled && bench.canProve(proofRows)
-  }
-
-  /**
-   * A much quieter mixture than this one, which is foretold so much noise, that is surer to pass, to prove before it: answers
-   * change in proportion to the noise, and where one too many does, only what stands before it in the proof is handed out.
-   * Only where there is plenty of time.
-   */
-  async #surer(spec: CandidateSpec, than: Trial, noise: number | null): Promise<readonly Trial[]> {
-    const pool = this.#pool
-    let surest = than
-    for (const quieter of INSURANCE) {
-      if (!noise || !this.#budget.plenty || !pool.affords(1)) break
-      const trial = await this.#builder.build(spec, noise * quieter)
-      if (!trial) break
-      await pool.climb(trial)
-      const surer = pool.odds(trial).pass > pool.odds(surest).pass
-      if (surer && surest !== than) pool.note(surest, 'not timed: a quieter one is surer to pass')
-      if (surer) surest = trial
-      else pool.note(trial, 'not timed: quieter, and yet no surer to pass')
-      if (isLikely(pool.odds(surest).pass)) break
-    }
-    return surest === than ? [] : [surest]
+    const noise = await foretold()
+    const trial = noise && pool.affords(1) ? await this.#builder.build(spec, noise * INSURANCE) : null
+    if (!trial) return []
+    await pool.climb(trial)
+    if (pool.odds(trial).pass > pass) return [trial]
+    pool.note(trial, 'not timed: quieter, and yet no surer to pass')
+    return []
   }
 
   /**
