@@ -23,6 +23,7 @@ const TWICE = 'ConvTranspose<strides = [2, 2]>'
 test.each([
   ['a picture that grows', `y = ${TWICE}(x, g, d)`, '2,48,3,5'],
   ['no bias', `y = ${TWICE}(x, g)`, '2,48,3,5'],
+  ['no room by name', 'y = ConvTranspose<auto_pad = "VALID", strides = [2, 2]>(x, g)', '2,48,3,5'],
   ['tiles that are no squares', 'y = ConvTranspose<strides = [3, 2]>(x, tall, d)', '2,48,3,5'],
   ['a line that grows', 'y = ConvTranspose<strides = [3]>(x, longer, d)', '2,48,7'],
   [
@@ -63,6 +64,7 @@ test.each([
   ['it is padded', 'y = ConvTranspose<strides = [2, 2], pads = [1, 1, 1, 1]>(x, g)'],
   ['a size is asked for', 'y = ConvTranspose<strides = [2, 2], output_shape = [6, 10]>(x, g)'],
   ['windows skip pixels', `${MOVED} y = Conv<strides = [2, 2]>(t, w)`, '2,3,5,48'],
+  ['room that is computed', 'y = ConvTranspose<auto_pad = "SAME_UPPER", strides = [2, 2]>(x, g)'],
   ['few weights', `y = ${TWICE}(x, small)`],
   ['moving channels would take the gain', 'y = Conv(x, w, b)'],
   ['weights are computed', `k = Neg(g) y = ${TWICE}(x, k)`],

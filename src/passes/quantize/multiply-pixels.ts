@@ -20,6 +20,7 @@ import {
   intsAttribute,
   type Node,
   nodeLabel,
+  stringAttribute,
   type Tensor,
   tensorOf,
   tensorShape,
@@ -102,7 +103,7 @@ function readsPixels(node: Node, { weight }: FloatOperands): boolean {
   if (!none('pads') || !none('output_padding') || node.attributes.has('output_shape')) return false
   if (node.opType === 'Conv') return [...sides, ...strides].every((size) => size === 1)
   return (
-    !node.attributes.has('auto_pad') &&
+    ['NOTSET', 'VALID'].includes(stringAttribute(node, 'auto_pad', 'NOTSET')) &&
     intsAttribute(node, 'dilations', []).every((value) => value === 1) &&
     sides.every((side, i) => side === strides[i])
   )
