@@ -6,6 +6,7 @@ import { marginDoubts } from './margin-doubts.ts'
 import { metrics } from './metric/metrics.ts'
 import { CLOSE_DB } from './noise/close.ts'
 import { heard, hiddenPlaces, isCutOff, keptWords, lowestSqnrDb, typicalSqnrDb } from './noise/lowest-sqnr.ts'
+import { orderDoubts } from './order-doubts.ts'
 import type { ScoredRows } from './score-rows.ts'
 import type { Numbers } from './unlike-ranges.ts'
 
@@ -32,6 +33,7 @@ export function comparisonDoubts(
     ...(scored.metric === null && given.labelField !== null ? [NO_TOKEN_SCORES] : []),
     ...farOffOnLargeRows(report),
     ...farOffBesidesLargePlaces(report),
+    ...orderDoubts(report),
     ...otherOutputs(report, scored),
     ...severalFit(report, scored),
     ...oneOfTwoClasses(report, scored),

@@ -1,7 +1,12 @@
 import type { TensorValue } from '../engine/index.ts'
 import { type DType, isFloating } from '../ir/index.ts'
 import type { ComparisonReport } from '../report/index.ts'
-import { type DetectionListCheck, detectionListCheck } from './metric/detection-list.ts'
+import {
+  type DetectionListCheck,
+  detectionListCheck,
+  type ListOrderCheck,
+  listOrderCheck,
+} from './metric/detection-list.ts'
 import { tokenAgreement } from './metric/language.ts'
 import { decibelsOfChanged } from './noise/close.ts'
 import { PlaceTally } from './noise/places.ts'
@@ -59,6 +64,7 @@ interface OverRows extends Sums {
   readonly rows: RowSums[]
   readonly places: PlaceTally
   readonly found: DetectionListCheck
+  readonly order: ListOrderCheck
 }
 
 /**
@@ -86,6 +92,7 @@ export function differences(sequences: ReadonlySet<string> = new Set()): Differe
         const add = named ? addAnswer : NUMBERS.includes(value.dtype) ? addNumbers : addOutput
         const result = add(of, value, other)
         of.places.add(value, other)
+        of.order.add(value)
         of.rows.push({ signal: of.signal - signal, noise: of.noise - noise })
         identical &&= result.identical
         broken ||= result.broken
@@ -104,7 +111,7 @@ export function differences(sequences: ReadonlySet<string> = new Set()): Differe
     },
     outputs() {
       const scored = [...sums.values()].some((output) => isAnswer(output) && !output.named)
-      return [...sums].map(([name, { signal, noise, maxAbs, rows, places, named, counted }]) => {
+      return [...sums].map(([name, { signal, noise, maxAbs, rows, places, order, named, counted }]) => {
         const decibels = named || counted ? decibelsOfCounts : toDecibels
         const placesDb = noise > 0 ? places.medianDb : null
         return {
@@ -112,6 +119,7 @@ export function differences(sequences: ReadonlySet<string> = new Set()): Differe
           sqnrDb: noise === 0 ? null : decibels(signal, noise),
           ...(noise > 0 ? acrossRows(rows, decibels) : {}),
           ...(placesDb === null ? {} : { placesDb }),
+          ...(noise > 0 && order.column !== null ? { orderedBy: order.column } : {}),
           maxAbs,
           ...(named ? { answer: true } : {}),
           ...(named && scored ? { named } : {}),
@@ -139,6 +147,7 @@ const noRowsYet = (): OverRows => ({
   rows: [],
   places: new PlaceTally(),
   found: detectionListCheck(),
+  order: listOrderCheck(),
 })
 
 const isAnswer = ({ classLike, found }: OverRows) => classLike && !found.isList

@@ -214,6 +214,8 @@ export const comparison = report('comparison', {
       noiseRows: optional(number),
       /** Of outputs of [places, features] a row, as of tokens: decibels of the middle one of all places. */
       placesDb: optional(number),
+      /** Of a list, as of what a detector found: the column, from 0, that its entries are in the order of. */
+      orderedBy: optional(integer),
       maxAbs: number,
       /** One integer or text, which is the same or not: its decibels are of the rows over those where it changed. */
       answer: optional(boolean),

@@ -1,5 +1,5 @@
 import type { Dataset } from '../data/index.ts'
-import { labelDoubts, marginDoubts } from '../evaluate/index.ts'
+import { labelDoubts, marginDoubts, orderDoubts } from '../evaluate/index.ts'
 import {
   type Built,
   isNewer,
@@ -160,6 +160,7 @@ export function doubtsOf({
   const all = Math.min(select.indices.length, prove.indices.length)
   return [
     ...labelDoubts(largestOf(judged), data.classNames, all),
+    ...orderDoubts(largestOf(failed.length > 0 ? failed : judged)),
     // What failed may stand on fewer rows than the proof beside it, and the baseline has one score there.
     ...(failed.length > 0
       ? marginDoubts({ ...largestOf(judged), verdict: largestOf(failed).verdict }, options.margin)

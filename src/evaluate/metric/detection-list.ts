@@ -40,3 +40,37 @@ function isFalling(numbers: ArrayLike<number>): boolean {
   for (let i = 1; i < numbers.length; i++) if (!(numbers[i - 1]! >= numbers[i]!)) return false
   return numbers[0]! > numbers[numbers.length - 1]!
 }
+
+/** Tells, row by row, whether an output is a list in the order of one of its columns, [entries, columns] or one number an entry. */
+export interface ListOrderCheck {
+  add(value: TensorValue): void
+  /**
+   * The first column whose numbers fall from the first entry to the last on all rows, and which are not the same numbers on
+   * all of them, as places would be; null where there is none, or fewer than two rows.
+   */
+  readonly column: number | null
+}
+
+export function listOrderCheck(): ListOrderCheck {
+  let rows = 0
+  let falling: { readonly column: number; readonly first: number; varies: boolean }[] = []
+  return {
+    add(value) {
+      const [entries = 0, columns = 1] = value.dims.filter((dim, axis) => axis > 0 || dim !== 1)
+      const isList = isFloating(value.dtype) && value.dims.length <= 2 && entries >= LONG && columns > 0
+      const numbers = isList ? numbersOf(value) : []
+      const column = (at: number) => Array.from({ length: entries }, (_, entry) => numbers[entry * columns + at]!)
+      if (rows++ === 0)
+        falling = Array.from({ length: isList ? columns : 0 }, (_, at) => ({
+          column: at,
+          first: numbers[at]!,
+          varies: false,
+        }))
+      falling = falling.filter((found) => isList && found.column < columns && isFalling(column(found.column)))
+      for (const found of falling) found.varies ||= numbers[found.column] !== found.first
+    },
+    get column() {
+      return falling.find(({ varies }) => varies)?.column ?? null
+    },
+  }
+}
