@@ -36,7 +36,11 @@ test.each([
     't = Transpose<perm = [0,2,1]>(x) c = Conv(t, line, b) y = Transpose<perm = [0,2,1]>(c)',
     '2,7,48',
   ],
-  ['so many channels that moving them is little', 'y = Conv(x, wide)', '2,128,3,5'],
+  [
+    'so many channels that moving them on one side is little',
+    't = Transpose<perm = [0,3,1,2]>(x) y = Conv(t, wide)',
+    '2,3,5,128',
+  ],
 ] as const)('%s: a product of rows of channels', async (_, body, shape) => {
   const { ops } = await rewriteEqually(multiplyPixels, model(body, shape), { tolerance: 1e-4 })
   expect(ops).toContain('MatMul')
@@ -66,7 +70,8 @@ test.each([
   ['windows skip pixels', `${MOVED} y = Conv<strides = [2, 2]>(t, w)`, '2,3,5,48'],
   ['room that is computed', 'y = ConvTranspose<auto_pad = "SAME_UPPER", strides = [2, 2]>(x, g)'],
   ['few weights', `y = ${TWICE}(x, small)`],
-  ['moving channels would take the gain', 'y = Conv(x, w, b)'],
+  ['moving channels would take the gain', `${MOVED} y = Conv(t, w, b)`, '2,3,5,48'],
+  ['no channels stand last', 'y = Conv(x, wide)', '2,128,3,5'],
   ['weights are computed', `k = Neg(g) y = ${TWICE}(x, k)`],
 ])('left alone: %s', async (_, body, shape = '2,48,3,5') => {
   const { report } = await rewriteWith(multiplyPixels, model(body, shape))

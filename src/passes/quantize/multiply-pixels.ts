@@ -8,7 +8,8 @@
  * attention that grows 256 channels of 64×64 to 64, and those to 32 of 256×256: 51 ms, then 41, on a busy machine).
  * Illegal: groups; pads; windows that overlap; weights that are not constant float32; tiles of sizes that are known only
  * when it runs.
- * Left alone: fewer weights than pay; convolutions of whose time bringing channels to the end and back takes the gain.
+ * Left alone: fewer weights than pay; convolutions with no Transpose beside them, or of few channels of which one side must be
+ * moved all the same.
  * Source: y[o, k·h + i] = b[o] + Σ_c x[c, h] · w[c, o, i] for every axis.
  */
 import {
@@ -47,7 +48,7 @@ function apply(node: Node, context: RuleContext): RuleOutcome {
   const { weight, bias } = operands
   const sides = weight.dims.slice(2)
   const [channels, makes] = grows ? [weight.dims[0]!, weight.dims[1]!] : [weight.dims[1]!, weight.dims[0]!]
-  if (!grows && channels * makes < MOVE_MACS * movedChannels(node, channels, makes, editor)) return false
+  if (!grows && !paysBeside(node, channels, makes, editor)) return false
   const tile = elementCount(sides)
   const shape = tensorShape(types.get(input))
   const sizes = tile > 1 ? shape?.map((dim) => (typeof dim === 'number' ? dim : -1)) : []
@@ -109,10 +110,17 @@ function readsPixels(node: Node, { weight }: FloatOperands): boolean {
   )
 }
 
-/** Channels of a pixel that must be moved: none on a side where a Transpose has them at the end already. */
-function movedChannels(node: Node, channels: number, makes: number, editor: GraphEditor): number {
-  const before = editor.producer(node.inputs[0]!, 'Transpose') ? 0 : channels
-  return before + (editor.soleConsumer(node.outputs[0]!, 'Transpose') ? 0 : makes)
+/**
+ * Whether a Transpose beside a convolution has its channels last already, so that they need not be moved on both sides for
+ * its sake. Networks of convolutions alone have better integers, of known ranges, and a search has no time for both.
+ */
+function paysBeside(node: Node, channels: number, makes: number, editor: GraphEditor): boolean {
+  const [before, behind] = [
+    editor.producer(node.inputs[0]!, 'Transpose'),
+    editor.soleConsumer(node.outputs[0]!, 'Transpose'),
+  ]
+  const moved = (before ? 0 : channels) + (behind ? 0 : makes)
+  return moved < channels + makes && channels * makes >= MOVE_MACS * moved
 }
 
 /** Weights as [C, k·k·M], a column for each channel of each pixel of a tile. */
