@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import type { TensorValue } from '../engine/index.ts'
 import { differences } from './differences.ts'
 import { askedWords, heard, keptWords, lowestSqnrDb } from './noise/lowest-sqnr.ts'
+import type { RowOutputs } from './outputs/row-outputs.ts'
 
 const value = (dtype: 'float32' | 'float64', data: Float32Array | Float64Array): TensorValue => ({
   dtype,
@@ -238,4 +239,38 @@ test('classes of places are the same or they are not, and their share is told', 
   )
   expect(pixels.outputs()[0]).not.toHaveProperty('equal')
   expect(pixels.outputs()[0]!.sqnrDb).toBeGreaterThan(45)
+})
+
+test('boxes in a sorted list are counted, however few decibels are left of its numbers', () => {
+  const box = (i: number, score: number) => [10 * i, 20, 10 * i + 8, 30, score, i % 3]
+  const list = (entries: readonly (readonly number[])[]): RowOutputs => ({
+    found: { dtype: 'float32', dims: [entries.length, 6], data: Float32Array.from(entries.flat()) },
+  })
+  const entries = Array.from({ length: 12 }, (_, i) => box(i, 0.9 - 0.05 * i))
+  const others = (change: (entry: readonly number[], i: number) => readonly number[]) =>
+    list(entries.map(change).toSorted((a, b) => b[4]! - a[4]!))
+  const of = (rows: number, candidate: RowOutputs) => {
+    const seen = differences()
+    for (let row = 0; row < rows; row++) seen.add(list(entries), row === 0 ? candidate : others((entry) => entry))
+    expect(seen.dense()).toEqual(['found'])
+    return seen.outputs()[0]!
+  }
+  // All change places.
+  const swapped = others((entry, i) => [...entry.slice(0, 4), entry[4]! + (i % 2 === 0 ? -0.03 : 0.03), entry[5]!])
+  expect(of(10, swapped)).toMatchObject({ boxes: { compared: 120, changed: 0 } })
+  expect(of(10, swapped).sqnrDb).toBeGreaterThan(38)
+  expect(keptWords(of(10, swapped))).toBe('all 120 of its boxes')
+  // One of another class is one lost and one new: of 102, a little less than the 99 % that are near.
+  const oneOff = others((entry, i) => (i === 3 ? [...entry.slice(0, 5), 5] : entry))
+  expect(of(8, oneOff)).toMatchObject({ boxes: { compared: 97, changed: 2 } })
+  expect(of(8, oneOff).sqnrDb).toBeCloseTo(25 - 20 * Math.log10(200 / 97), 9)
+  expect(of(17, oneOff).sqnrDb).toBeGreaterThan(25)
+  expect(keptWords(of(8, oneOff))).toBe('97.93 % of its 97 boxes')
+  expect(askedWords(of(8, oneOff), 25)).toBe('99 %')
+  // Nine are too few to count.
+  const few = differences()
+  few.add(list(entries.slice(0, 9)), list(entries.slice(0, 9).map((entry) => [entry[0]! + 1, ...entry.slice(1)])))
+  expect(few.outputs()[0]).not.toHaveProperty('boxes')
+  // What is the very same is the very same.
+  expect(of(2, list(entries))).toEqual({ name: 'found', sqnrDb: null, maxAbs: 0 })
 })

@@ -1,6 +1,7 @@
 import type { TensorValue } from '../engine/index.ts'
 import { type DType, isFloating } from '../ir/index.ts'
 import type { ComparisonReport } from '../report/index.ts'
+import { type FoundCounts, foundBoxes } from './found/found-boxes.ts'
 import {
   type DetectionListCheck,
   detectionListCheck,
@@ -69,10 +70,12 @@ interface OverRows extends Sums {
 
 /**
  * SQNR = 10 log₁₀(Σ base² / Σ (base − candidate)²), over all elements of all rows of an output; of classes and tokens
- * what `decibelsOfChanged` says of the share that changed. Outputs among `sequences` (see `scoresSteps`) hold no answer.
+ * what `decibelsOfChanged` says of the share that changed, and so of boxes in sorted lists (see `foundBoxes`). Outputs among
+ * `sequences` (see `scoresSteps`) hold no answer.
  */
 export function differences(sequences: ReadonlySet<string> = new Set()): Differences {
   const sums = new Map<string, OverRows>()
+  const found = foundBoxes()
   let rows = 0
   let classLikeRows = 0
   const tokens = { places: 0, agreeing: 0 }
@@ -103,6 +106,7 @@ export function differences(sequences: ReadonlySet<string> = new Set()): Differe
         if (classLike && !sameAnswer(value, other)) changed = true
       }
       rows++
+      found.add(base, candidate)
       const next = tokenAgreement(base, candidate, scores)
       tokens.places += next?.places ?? 0
       tokens.agreeing += next?.agreeing ?? 0
@@ -110,8 +114,10 @@ export function differences(sequences: ReadonlySet<string> = new Set()): Differe
       return { changed, identical, broken }
     },
     outputs() {
+      const { outputs: lists, rows: boxes } = found
       const scored = [...sums.values()].some((output) => isAnswer(output) && !output.named)
       return [...sums].map(([name, { signal, noise, maxAbs, rows, places, order, named, counted }]) => {
+        if (noise > 0 && lists.includes(name)) return { name, ...asBoxes(boxes), maxAbs }
         const decibels = named || counted ? decibelsOfCounts : toDecibels
         const placesDb = noise > 0 ? places.medianDb : null
         return {
@@ -134,6 +140,18 @@ export function differences(sequences: ReadonlySet<string> = new Set()): Differe
     answers: () => [...sums].filter(([, output]) => isAnswer(output)).map(([name]) => name),
     tokens: () => (tokens.places > 0 ? { ...tokens, rate: tokens.agreeing / tokens.places } : null),
     dense: () => [...sums].filter(([, output]) => !isAnswer(output)).map(([name]) => name),
+  }
+}
+
+/** How near a list of boxes is, by those in it that changed. */
+function asBoxes(rows: readonly FoundCounts[]) {
+  const compared = rows.reduce((sum, { boxes }) => sum + boxes, 0)
+  const changed = rows.reduce((sum, row) => sum + row.changed, 0)
+  const sums = rows.map((row) => ({ signal: row.boxes, noise: row.changed }))
+  return {
+    sqnrDb: decibelsOfCounts(compared, changed),
+    ...acrossRows(sums, decibelsOfCounts),
+    boxes: { compared, changed },
   }
 }
 

@@ -58,7 +58,7 @@ export function agreementSentence(
   const worst = worstOutput({ outputs })
   const distance = !worst
     ? 'all outputs are identical'
-    : worst.equal === undefined
+    : worst.equal === undefined && !worst.boxes
       ? `the outputs keep ${short(worst.sqnrDb!)} dB of signal over difference`
       : `${worst.name} keeps ${keptWords(worst)}`
   const answers = agreement
@@ -74,7 +74,11 @@ export function agreementSentence(
   // Enough answers were seen: it is another output that holds it back.
   if (far.length > 0 && agreement && agreement.changedUpperBound <= margin)
     return `${start}: ${answers}, but ${far.map((output) => `${output.name} keeps ${keptWords(output)}, where ${askedWords(output, CLOSE_DB)} are asked for`).join(', ')}; only labels or a metric can tell what that does.`
+  if (!agreement && worst?.boxes)
+    return `${start}: ${answers}${keepsWhatIsAsked(worst) ? '' : `, where ${askedWords(worst, CLOSE_DB)} are asked for`}; only labels or a metric can tell what that does to the task.`
   if (!agreement)
     return `${start}: ${answers}; such outputs hold no answers to count, so only labels or a metric can tell what that does to the task.`
   return `${start}: ${answers}, and a margin of ${short(margin * 100)} % needs more; ${missing}.`
 }
+
+const keepsWhatIsAsked = ({ sqnrDb }: ComparisonReport['outputs'][number]) => sqnrDb === null || sqnrDb >= CLOSE_DB

@@ -226,6 +226,11 @@ export const comparison = report('comparison', {
        * of all of them over those that changed.
        */
       equal: optional(number),
+      /**
+       * Of a sorted list, as of what a detector found: boxes that either model scores with at least 0.25, and those without
+       * their like in the other's list; decibels are then of these.
+       */
+      boxes: optional(object({ compared: integer, changed: integer })),
     }),
   ),
   slices: list(slice),

@@ -79,7 +79,7 @@ function lossWords({ chosen, proof, apart, late }: HandedOut): string {
   }
   const worst = worstOutput({ outputs: heard(proof) })
   const noise =
-    worst?.equal === undefined
+    worst?.equal === undefined && !worst?.boxes
       ? worst && `signal to noise at least ${worst.sqnrDb!.toFixed(0)} dB`
       : `${worst.name} keeps ${keptWords(worst)}`
   const evidence = [changed, noise ?? null].filter((words) => words !== null)

@@ -57,16 +57,18 @@ export function noiseRows(proof: Outputs & Pick<ComparisonReport, 'n'>): number 
 
 type Output = ComparisonReport['outputs'][number]
 
-/** How much of an output is kept: decibels; of whole numbers, such as the class of each place, the share that is the same. */
-export function keptWords({ sqnrDb, equal }: Output, digits = 1): string {
+/** How much of an output is kept: decibels; of whole numbers, such as the class of each place, and of boxes the share that is the same. */
+export function keptWords({ sqnrDb, equal, boxes }: Output, digits = 1): string {
+  if (boxes?.changed === 0) return `all ${boxes.compared} of its boxes`
+  if (boxes) return `${shareText(1 - boxes.changed / boxes.compared)} of its ${boxes.compared} boxes`
   return equal === undefined
     ? `${sqnrDb!.toFixed(digits)} dB of signal over difference`
     : `${shareText(equal)} of its numbers`
 }
 
 /** What so many decibels are of such an output. */
-export function askedWords({ equal }: Output, decibels: number): string {
-  return equal === undefined ? `${decibels}` : shareText(1 - changedAt(decibels))
+export function askedWords({ equal, boxes }: Output, decibels: number): string {
+  return equal === undefined && !boxes ? `${decibels}` : shareText(1 - changedAt(decibels))
 }
 
 // What is not all is not called all.
