@@ -1,4 +1,4 @@
-import type { ComparisonReport } from '../../report/index.ts'
+import { type ComparisonReport, grouped } from '../../report/index.ts'
 import { CLOSE_DB, changedAt } from './close.ts'
 
 type Outputs = Pick<ComparisonReport, 'outputs'>
@@ -59,8 +59,8 @@ type Output = ComparisonReport['outputs'][number]
 
 /** How much of an output is kept: decibels; of whole numbers, such as the class of each place, and of boxes the share that is the same. */
 export function keptWords({ sqnrDb, equal, boxes }: Output, digits = 1): string {
-  if (boxes?.changed === 0) return `all ${boxes.compared} of its boxes`
-  if (boxes) return `${shareText(1 - boxes.changed / boxes.compared)} of its ${boxes.compared} boxes`
+  if (boxes?.changed === 0) return `all ${grouped(boxes.compared)} of its boxes`
+  if (boxes) return `${shareText(1 - boxes.changed / boxes.compared)} of its ${grouped(boxes.compared)} boxes`
   return equal === undefined
     ? `${sqnrDb!.toFixed(digits)} dB of signal over difference`
     : `${shareText(equal)} of its numbers`

@@ -217,7 +217,7 @@ function outputs(report: ComparisonReport): Markup {
 function kept(row: ComparisonReport['outputs'][number]): string {
   const { equal, sqnrDb, boxes } = row
   if (isAnswer(row)) return '–'
-  if (boxes) return `${boxes.compared - boxes.changed} of ${boxes.compared} boxes the same`
+  if (boxes) return `${count(boxes.compared - boxes.changed)} of ${count(boxes.compared)} boxes the same`
   return equal === undefined || sqnrDb === null ? decibels(sqnrDb) : `${Math.floor(equal * 10_000) / 100} % the same`
 }
 
