@@ -26,7 +26,10 @@ Object.assign(mayImport, {
 mayImport.cli = Object.keys(mayImport)
 // Large rooms have floors: a folder sees those named before it, and what lies in the room itself.
 const floors = {
-  'passes/quantize': ['float16', 'kernels', 'units', 'placement', 'weights', 'static', 'dynamic', 'learned', 'costs'],
+  'passes/quantize': [
+    ...['codes', 'products', 'float16', 'kernels', 'units', 'placement'],
+    ...['weights', 'static', 'dynamic', 'learned', 'costs'],
+  ],
   recipe: ['evidence', 'judge', 'train', 'prune', 'quantize'],
 }
 const npm = ['npm', 'npm-dev', 'npm-optional', 'npm-peer', 'npm-bundled']

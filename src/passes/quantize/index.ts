@@ -1,4 +1,5 @@
-export { rangeOfU8 } from './affine.ts'
+export { rangeOfU8 } from './codes/affine.ts'
+export { type ReadWindows, readWindows } from './codes/window-codes.ts'
 export { type BorderProbe, borderCost, borderProbe } from './costs/border-costs.ts'
 export { type CostProbes, costProbes, unitCosts } from './costs/unit-costs.ts'
 export { unitSignatures } from './costs/unit-signatures.ts'
@@ -19,8 +20,9 @@ export {
 export { roundingErrors } from './learned/rounding-errors.ts'
 export { hardCodes, SOFT, softWeights, weightsOfCodes } from './learned/soft-weights.ts'
 export { type TuningForm, tuningForm } from './learned/tuning-form.ts'
-export { multiplyPixels } from './multiply-pixels.ts'
 export { productSafety } from './portable.ts'
+export { multiplyPixels } from './products/multiply-pixels.ts'
+export { turnTables } from './products/turn-tables.ts'
 export {
   calibrationChannels,
   calibrationValues,
@@ -31,10 +33,8 @@ export {
   type StaticInt8Options,
 } from './static/quantize-static-int8.ts'
 export { smoothInputs } from './static/smooth-inputs.ts'
-export { turnTables } from './turn-tables.ts'
 export { GROUPS } from './weights/block-grid.ts'
 export { codeBlocks } from './weights/code-blocks.ts'
 export { momentValues, momentWindows, quantizeWeights, type WeightOptions } from './weights/quantize-weights.ts'
 export { scaleWeightInputs } from './weights/scale-weight-inputs.ts'
 export { type WidenedProducts, widenedProducts } from './weights/widened-products.ts'
-export { type ReadWindows, readWindows } from './window-codes.ts'

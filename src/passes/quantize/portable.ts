@@ -18,8 +18,8 @@ import {
   tensorValues,
   toNumbers,
 } from '../../ir/index.ts'
-import { anyPairReach } from './channel-weights.ts'
-import { depthOrders, MOST_PAIR, pairReach } from './kernel-pairs.ts'
+import { anyPairReach } from './codes/channel-weights.ts'
+import { depthOrders, MOST_PAIR, pairReach } from './codes/kernel-pairs.ts'
 import { becomesOf, codesBehind, type ReadCodes } from './turned-codes.ts'
 
 /** What the weights of one product say about 16-bit sums. */

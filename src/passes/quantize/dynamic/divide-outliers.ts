@@ -20,15 +20,15 @@ import { exactly, type Refusal } from '../../../report/index.ts'
 import { GraphEditor, type Pass, type PassResult } from '../../../rewrite/index.ts'
 import { edited } from '../drop-unread.ts'
 import { KEEP_FLOAT, keptAsAsked } from '../kept-as-asked.ts'
-import { channelsFrom } from '../static/evidence.ts'
-import { type ObservedChannels, peaksOf } from '../units/observed.ts'
 import {
   FEWEST_WEIGHTS,
   type ProductNode,
   type WeightedProduct,
   weightedProducts,
   weightsKey,
-} from '../weighted-product.ts'
+} from '../products/weighted-product.ts'
+import { channelsFrom } from '../static/evidence.ts'
+import { type ObservedChannels, peaksOf } from '../units/observed.ts'
 import type { Around } from '../weights/channels-of-parts.ts'
 import { readingWeights, scaledWeights } from '../weights/input-scales.ts'
 import { noiseLeft } from '../weights/noise-left.ts'

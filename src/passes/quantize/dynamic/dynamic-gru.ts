@@ -1,6 +1,6 @@
 import { intAttribute, type Node, stringAttribute, tensorOf, tensorShape, tensorValues } from '../../../ir/index.ts'
 import type { GraphEditor, RuleContext } from '../../../rewrite/index.ts'
-import { rangeOf } from '../affine.ts'
+import { rangeOf } from '../codes/affine.ts'
 import type { CodingOptions, DynamicCodes } from './dynamic-matmul.ts'
 import { type Gru, type GruForm, gruInSteps } from './gru-steps.ts'
 

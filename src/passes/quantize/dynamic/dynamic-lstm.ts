@@ -1,7 +1,7 @@
 import { elementCount, intAttribute, type Node, tensorOf, tensorValues } from '../../../ir/index.ts'
 import type { GraphEditor } from '../../../rewrite/index.ts'
-import { rangeOf } from '../affine.ts'
-import { quantizeChannels, quantizeWhole } from '../channel-weights.ts'
+import { rangeOf } from '../codes/affine.ts'
+import { quantizeChannels, quantizeWhole } from '../codes/channel-weights.ts'
 import { without } from '../units/quantize-rules.ts'
 import type { CodedWeights, CodingOptions } from './dynamic-matmul.ts'
 

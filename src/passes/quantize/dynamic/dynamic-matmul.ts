@@ -1,7 +1,7 @@
 import { elementType, makeNode, type Node, tensorOf } from '../../../ir/index.ts'
 import type { GraphEditor } from '../../../rewrite/index.ts'
-import { type ChannelOptions, quantizeChannels, quantizeWhole } from '../channel-weights.ts'
-import { type WeightedProduct, withBias } from '../weighted-product.ts'
+import { type ChannelOptions, quantizeChannels, quantizeWhole } from '../codes/channel-weights.ts'
+import { type WeightedProduct, withBias } from '../products/weighted-product.ts'
 
 /** How dynamic integers code weights. */
 export interface CodingOptions {

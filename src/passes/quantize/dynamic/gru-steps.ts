@@ -11,7 +11,7 @@ import {
   type ValueInfo,
 } from '../../../ir/index.ts'
 import { type GraphEditor, type Pieces, piecesOf } from '../../../rewrite/index.ts'
-import { FEWEST_WEIGHTS, withBias } from '../weighted-product.ts'
+import { FEWEST_WEIGHTS, withBias } from '../products/weighted-product.ts'
 import { type CodingOptions, codedMatrix, type DynamicCodes, dynamicProduct } from './dynamic-matmul.ts'
 
 /** A GRU with constant weights, which lie as ONNX lays them: by direction, then by gate (z, r, n), then by row. */

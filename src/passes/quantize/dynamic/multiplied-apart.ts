@@ -1,6 +1,6 @@
 import { int, makeNode, type Node, type Tensor, tensorOf } from '../../../ir/index.ts'
 import type { GraphEditor } from '../../../rewrite/index.ts'
-import { type ProductNode, type WeightedProduct, weightsKey } from '../weighted-product.ts'
+import { type ProductNode, type WeightedProduct, weightsKey } from '../products/weighted-product.ts'
 
 /** Adds the channels of infinite scale, multiplied in float, to a product without them; undefined where there are none. */
 export function multipliedApart(scales: Float32Array, editor: GraphEditor) {

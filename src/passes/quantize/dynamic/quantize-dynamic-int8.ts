@@ -28,10 +28,10 @@ import {
   runRules,
 } from '../../../rewrite/index.ts'
 import { dropUnread } from '../drop-unread.ts'
-import { EINSUM_STAYS } from '../einsum-stays.ts'
 import { KEEP_FLOAT, KEPT, keptAsAsked } from '../kept-as-asked.ts'
-import { tablesCoded } from '../stored-tables.ts'
-import { weightedProduct, weightedProducts, weightsKey } from '../weighted-product.ts'
+import { EINSUM_STAYS } from '../products/einsum-stays.ts'
+import { weightedProduct, weightedProducts, weightsKey } from '../products/weighted-product.ts'
+import { tablesCoded } from '../weights/stored-tables.ts'
 import { dynamicGru } from './dynamic-gru.ts'
 import { dynamicLstm } from './dynamic-lstm.ts'
 import {

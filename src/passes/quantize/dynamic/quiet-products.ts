@@ -4,11 +4,11 @@ import type { Evidence } from '../../../rewrite/index.ts'
 import { matmulCost } from '../placement/kernel-costs.ts'
 import type { MeasuredCosts } from '../placement/price-list.ts'
 import { cheapestWithin } from '../placement/within-budget.ts'
+import type { ProductNode } from '../products/weighted-product.ts'
 import { costsFrom, sensitivityFrom } from '../static/evidence.ts'
 import { originsUnder } from '../static/quantize-static-int8.ts'
 import { quantizeRules } from '../units/quantize-rules.ts'
 import { type Roundings, roundingsOf } from '../units/roundings.ts'
-import type { ProductNode } from '../weighted-product.ts'
 
 /** What a mixture of dynamic integers and float keeps within its budget of noise. */
 export interface QuietProducts {

@@ -32,8 +32,8 @@ import {
   type RuleOutcome,
   rulePass,
 } from '../../../rewrite/index.ts'
+import { leavesBits } from '../codes/kernel-pairs.ts'
 import { recoding } from '../drop-unread.ts'
-import { leavesBits } from '../kernel-pairs.ts'
 import { type CodedOperands, type CodedWeights, codedOperands, dropCoded, recode, recodeAll } from './coded-weights.ts'
 import { placeNs } from './conv-kernel.ts'
 

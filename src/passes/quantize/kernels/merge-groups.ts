@@ -10,8 +10,8 @@
  */
 import { int, intAttribute, mergedGroups, type Node } from '../../../ir/index.ts'
 import { type RuleContext, type RuleOutcome, rulePass } from '../../../rewrite/index.ts'
+import { leavesBits } from '../codes/kernel-pairs.ts'
 import { recoding } from '../drop-unread.ts'
-import { leavesBits } from '../kernel-pairs.ts'
 import { codedWeights, dropCoded, recode } from './coded-weights.ts'
 
 export const mergeGroups = recoding(

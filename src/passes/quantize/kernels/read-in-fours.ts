@@ -27,8 +27,8 @@ import {
   toNumbers,
 } from '../../../ir/index.ts'
 import { pictureToWeigh, type RuleContext, type RuleOutcome, rulePass } from '../../../rewrite/index.ts'
+import { leavesBits } from '../codes/kernel-pairs.ts'
 import { recoding } from '../drop-unread.ts'
-import { leavesBits } from '../kernel-pairs.ts'
 import { codedWeights, dropCoded, recode } from './coded-weights.ts'
 import { GROUP, inBlocks } from './conv-kernel.ts'
 import { type InputForm, narrowForm, type Pair, wideForm } from './input-forms.ts'

@@ -23,8 +23,8 @@ import {
   toNumbers,
 } from '../../../ir/index.ts'
 import { moveRowNs, type RuleContext, type RuleOutcome, rulePass } from '../../../rewrite/index.ts'
+import { leavesBits } from '../codes/kernel-pairs.ts'
 import { recoding } from '../drop-unread.ts'
-import { leavesBits } from '../kernel-pairs.ts'
 import { codedOperands } from './coded-weights.ts'
 import { BLOCK, inBlocks, placeNs } from './conv-kernel.ts'
 import { convolveInTiles } from './lay-tiles.ts'

@@ -12,14 +12,14 @@ import {
 } from '../../../ir/index.ts'
 import type { Refusal } from '../../../report/index.ts'
 import { type Evidence, GraphEditor } from '../../../rewrite/index.ts'
-import { quantizeChannels } from '../channel-weights.ts'
+import { quantizeChannels } from '../codes/channel-weights.ts'
 import { keptAsAsked } from '../kept-as-asked.ts'
+import { isMatrixProduct, type WeightedProduct } from '../products/weighted-product.ts'
 import { planOf, type StaticInt8Options } from '../static/quantize-static-int8.ts'
-import { type StoredGrid, storedGrid } from '../stored-weights.ts'
 import { mostCode } from '../units/plan-options.ts'
-import { isMatrixProduct, type WeightedProduct } from '../weighted-product.ts'
 import { codeOf, gridOf, USUAL_BLOCK } from '../weights/block-grid.ts'
 import type { WeightOptions } from '../weights/quantize-weights.ts'
+import { type StoredGrid, storedGrid } from '../weights/stored-weights.ts'
 import { sourcedProduct } from '../weights/tied-table.ts'
 
 /**

@@ -13,7 +13,7 @@ import {
 } from '../../../ir/index.ts'
 import type { NoiseSource } from '../../../report/index.ts'
 import type { Evidence } from '../../../rewrite/index.ts'
-import { type Affine, UNIT } from '../affine.ts'
+import { type Affine, UNIT } from '../codes/affine.ts'
 import { QdqWriter } from '../static/qdq-writer.ts'
 import { planOf, type StaticInt8Options } from '../static/quantize-static-int8.ts'
 import type { StaticPlan } from '../static/static-plan.ts'

@@ -7,8 +7,8 @@ import {
   tensorOf,
   tensorValues,
 } from '../../../ir/index.ts'
-import { biasScale, quantizeBias } from '../affine.ts'
-import type { ChannelWeights } from '../channel-weights.ts'
+import { biasScale, quantizeBias } from '../codes/affine.ts'
+import type { ChannelWeights } from '../codes/channel-weights.ts'
 import { corrected, meanShift, productChannels, underMultipliers } from '../units/product-channels.ts'
 import { without } from '../units/quantize-rules.ts'
 import type { Unit } from '../units/unit.ts'

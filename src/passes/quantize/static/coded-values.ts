@@ -1,5 +1,5 @@
 import { type Node, operatorName, type Tensor, tensorOf, tensorValues } from '../../../ir/index.ts'
-import { affineU8, quantizeU8, rangeOf } from '../affine.ts'
+import { affineU8, quantizeU8, rangeOf } from '../codes/affine.ts'
 import type { Unit } from '../units/unit.ts'
 import { keptApart, scalesApart } from './between-codes.ts'
 import type { Codes } from './equalise-channels.ts'

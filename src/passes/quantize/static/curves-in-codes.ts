@@ -1,5 +1,5 @@
 import { floatAttribute, makeNode, type Node, nodeLabel, tensorOf } from '../../../ir/index.ts'
-import { type Affine, UNIT } from '../affine.ts'
+import { type Affine, UNIT } from '../codes/affine.ts'
 import type { Unit } from '../units/unit.ts'
 import type { CodedValues } from './coded-values.ts'
 import { limitedCodes } from './limited-codes.ts'

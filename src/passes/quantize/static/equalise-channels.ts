@@ -1,5 +1,5 @@
 import { intAttribute, type Node, operatorName } from '../../../ir/index.ts'
-import type { Affine } from '../affine.ts'
+import type { Affine } from '../codes/affine.ts'
 import { type ObservedChannels, peaksOf } from '../units/observed.ts'
 import type { PlanContext } from '../units/plan-context.ts'
 import { activationSlots, type NodeFacts, quantizeRules } from '../units/quantize-rules.ts'

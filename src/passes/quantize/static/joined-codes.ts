@@ -1,5 +1,5 @@
 import type { GraphIndex, Node } from '../../../ir/index.ts'
-import { type Affine, affineU8, type Range, rangeOfU8 } from '../affine.ts'
+import { type Affine, affineU8, type Range, rangeOfU8 } from '../codes/affine.ts'
 import type { PlanContext } from '../units/plan-context.ts'
 import { standIn, type Unit } from '../units/unit.ts'
 

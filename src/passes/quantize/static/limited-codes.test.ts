@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { decibels, kernelsOf, modelWith, randomValue, rangesOf, runOnce } from '../../../../tests/quantize-kit.ts'
 import { randomSource } from '../../../statistics/index.ts'
-import { affineU8 } from '../affine.ts'
+import { affineU8 } from '../codes/affine.ts'
 import { limitedCodes } from './limited-codes.ts'
 import { planOf, quantizeStaticInt8 } from './quantize-static-int8.ts'
 

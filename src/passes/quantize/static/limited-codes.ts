@@ -1,5 +1,5 @@
 import { type Node, roundHalfEven } from '../../../ir/index.ts'
-import { type Affine, affineU8, type Range, rangeOfU8 } from '../affine.ts'
+import { type Affine, affineU8, type Range, rangeOfU8 } from '../codes/affine.ts'
 import { standIn, type Unit } from '../units/unit.ts'
 
 /** Codes between two limits, and what they stand for there. */

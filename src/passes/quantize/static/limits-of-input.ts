@@ -1,6 +1,6 @@
 import { type Node, operatorName } from '../../../ir/index.ts'
 import { clipBounds } from '../../../rewrite/index.ts'
-import { quantizeU8 } from '../affine.ts'
+import { quantizeU8 } from '../codes/affine.ts'
 import type { Codes } from './equalise-channels.ts'
 import type { StaticPlan } from './static-plan.ts'
 

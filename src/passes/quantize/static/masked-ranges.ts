@@ -7,7 +7,7 @@ import {
   type Tensor,
   tensorValues,
 } from '../../../ir/index.ts'
-import type { Range } from '../affine.ts'
+import type { Range } from '../codes/affine.ts'
 import type { ObservedRange } from '../units/observed.ts'
 import { type NodeFacts, onlyMoves } from '../units/quantize-rules.ts'
 

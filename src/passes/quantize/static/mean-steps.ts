@@ -1,5 +1,5 @@
 import type { Shape } from '../../../ir/index.ts'
-import { affineU8, type Range } from '../affine.ts'
+import { affineU8, type Range } from '../codes/affine.ts'
 
 /** One code more or less in a picture may move the code of its mean this far; at 256 the runtime's kernel throws. */
 const MOST_STEPS = 64

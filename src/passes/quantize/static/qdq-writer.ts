@@ -9,7 +9,7 @@ import {
   type Tensor,
   tensorOf,
 } from '../../../ir/index.ts'
-import type { Affine } from '../affine.ts'
+import type { Affine } from '../codes/affine.ts'
 import type { Codes } from './equalise-channels.ts'
 
 /** Collects the nodes and constants of a graph that is written anew, with names that nothing else has. */

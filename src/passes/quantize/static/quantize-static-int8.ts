@@ -33,11 +33,11 @@ import {
   text,
 } from '../../../report/index.ts'
 import { type Evidence, type Pass, type PassResult, refusedWhole } from '../../../rewrite/index.ts'
+import { learnedWeightsOf } from '../codes/learned-weights.ts'
 import { keptAsAsked } from '../kept-as-asked.ts'
-import { learnedWeightsOf } from '../learned-weights.ts'
-import { type TablesCoded, tablesCoded } from '../stored-tables.ts'
 import { PLAN_OPTIONS, type PlanOptions } from '../units/plan-options.ts'
 import { type NodeFacts, quantizeRules } from '../units/quantize-rules.ts'
+import { type TablesCoded, tablesCoded } from '../weights/stored-tables.ts'
 import { channelsFrom, costsFrom, rangesFrom, sensitivityFrom } from './evidence.ts'
 import { insertQdq } from './insert-qdq.ts'
 import { type ChannelPlace, channelPlaces, valuesToCalibrate } from './observed-values.ts'

@@ -1,5 +1,5 @@
 import { type Node, namedAxes, operatorName, toNumbers } from '../../../ir/index.ts'
-import type { Range } from '../affine.ts'
+import type { Range } from '../codes/affine.ts'
 import type { PlanContext } from '../units/plan-context.ts'
 import { isCarrier } from '../units/unit.ts'
 

@@ -1,5 +1,5 @@
 import { type Node, operatorName } from '../../../ir/index.ts'
-import { type Affine, SMALLEST_SCALE } from '../affine.ts'
+import { type Affine, SMALLEST_SCALE } from '../codes/affine.ts'
 import type { NodeFacts, OperatorRule } from '../units/quantize-rules.ts'
 import type { Unit } from '../units/unit.ts'
 import { numberBeside } from './number-beside.ts'

@@ -1,5 +1,5 @@
 import { type GraphIndex, isPadded, type Node, tensorValues } from '../../../ir/index.ts'
-import type { Affine, Range } from '../affine.ts'
+import type { Affine, Range } from '../codes/affine.ts'
 import { productChannels } from '../units/product-channels.ts'
 import type { NodeFacts, OperatorRule } from '../units/quantize-rules.ts'
 import type { Unit } from '../units/unit.ts'

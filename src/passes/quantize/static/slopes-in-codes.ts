@@ -1,5 +1,5 @@
 import { int, ints, makeNode, type Node, tensorOf } from '../../../ir/index.ts'
-import { type Affine, affineU8, biasScale, quantizeBias, type Range, rangeOfU8 } from '../affine.ts'
+import { type Affine, affineU8, biasScale, quantizeBias, type Range, rangeOfU8 } from '../codes/affine.ts'
 import type { ObservedRange } from '../units/observed.ts'
 import { type ChannelSlopes, slopePieces } from '../units/slopes.ts'
 import type { Unit } from '../units/unit.ts'

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { decibels, modelWith, rangesOf, runOnce } from '../../../../tests/quantize-kit.ts'
 import { indexGraph } from '../../../ir/index.ts'
 import { randomSource } from '../../../statistics/index.ts'
-import { rangeOfU8 } from '../affine.ts'
+import { rangeOfU8 } from '../codes/affine.ts'
 import { planOf, quantizeStaticInt8 } from './quantize-static-int8.ts'
 import { tellingRanges } from './telling-ranges.ts'
 

@@ -1,6 +1,6 @@
 import { floatAttribute, type GraphIndex, type Node, operatorName } from '../../../ir/index.ts'
 import { clipBounds } from '../../../rewrite/index.ts'
-import type { Range } from '../affine.ts'
+import type { Range } from '../codes/affine.ts'
 import type { ObservedRange } from '../units/observed.ts'
 import { type NodeFacts, onlyMoves } from '../units/quantize-rules.ts'
 

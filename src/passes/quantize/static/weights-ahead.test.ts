@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { makeNode, parseModel, tensorOf } from '../../../ir/index.ts'
-import { quantizeChannels } from '../channel-weights.ts'
+import { quantizeChannels } from '../codes/channel-weights.ts'
 import { codeAhead } from './quantize-static-int8.ts'
 import { weightLayout, weightsOnce } from './weights-ahead.ts'
 

@@ -9,7 +9,7 @@ import {
   type Tensor,
   tensorValues,
 } from '../../../ir/index.ts'
-import { type ChannelWeights, quantizeChannels } from '../channel-weights.ts'
+import { type ChannelWeights, quantizeChannels } from '../codes/channel-weights.ts'
 import { balances, mostCode, type PlanOptions } from '../units/plan-options.ts'
 import type { NodeFacts } from '../units/quantize-rules.ts'
 

@@ -1,4 +1,4 @@
-import type { Range } from '../affine.ts'
+import type { Range } from '../codes/affine.ts'
 
 /** What calibration saw of a value; `elements` of one row, where it was counted. */
 export interface ObservedRange extends Range {

@@ -14,8 +14,8 @@ import {
   type Tensor,
   tensorValues,
 } from '../../../ir/index.ts'
-import { EINSUM_REASON } from '../einsum-stays.ts'
 import { tilesOf } from '../kernels/tiles.ts'
+import { EINSUM_REASON } from '../products/einsum-stays.ts'
 import { channelSlopes } from './slopes.ts'
 
 /**

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { outputPower } from '../../../rewrite/index.ts'
-import { inverseFactor } from '../inverse-factor.ts'
+import { inverseFactor } from '../codes/inverse-factor.ts'
 import { dequantizeBlocks, quantizeBlocks } from './block-codes.ts'
 import { gptqBlocks } from './gptq.ts'
 

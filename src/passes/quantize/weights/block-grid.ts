@@ -1,4 +1,4 @@
-import { SMALLEST_SCALE } from '../affine.ts'
+import { SMALLEST_SCALE } from '../codes/affine.ts'
 
 /** Codes of one block of weights: `weight ≈ scale · (code − zero)`, codes 0 … 2^bits − 1. */
 export interface Grid {

@@ -1,6 +1,6 @@
 import type { Model, Node } from '../../../ir/index.ts'
 import { GraphEditor, type ParallelMap } from '../../../rewrite/index.ts'
-import { weightsKey } from '../weighted-product.ts'
+import { weightsKey } from '../products/weighted-product.ts'
 import type { BlockCodes } from './block-codes.ts'
 import { blockWithin } from './block-grid.ts'
 import type { BlockOptions } from './block-store.ts'

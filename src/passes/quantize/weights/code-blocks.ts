@@ -1,5 +1,5 @@
 import { joinedFloats } from '../../../ir/index.ts'
-import type { InputMoments } from '../moments.ts'
+import type { InputMoments } from '../codes/moments.ts'
 import { type BlockCodes, quantizeBlocks } from './block-codes.ts'
 import type { GridOptions } from './block-grid.ts'
 import { gptqBlocks } from './gptq.ts'

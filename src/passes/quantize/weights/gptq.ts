@@ -1,4 +1,4 @@
-import { handOnErrors } from '../hand-on-errors.ts'
+import { handOnErrors } from '../codes/hand-on-errors.ts'
 import { type BlockCodes, BlockWriter } from './block-codes.ts'
 import { codeOf, type Grid, type GridOptions, gridOf } from './block-grid.ts'
 

@@ -1,6 +1,6 @@
 import { elementType, fromNumbers, makeNode, type Node, nodeLabel, roundTo, tensorValues } from '../../../ir/index.ts'
 import type { GraphEditor } from '../../../rewrite/index.ts'
-import { FEWEST_WEIGHTS } from '../weighted-product.ts'
+import { FEWEST_WEIGHTS } from '../products/weighted-product.ts'
 import { readersOfTable } from './tied-table.ts'
 
 /**

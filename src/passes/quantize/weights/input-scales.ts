@@ -1,8 +1,13 @@
 import { type Node, nodeLabel, tensorOf, tensorValues } from '../../../ir/index.ts'
 import type { GraphEditor } from '../../../rewrite/index.ts'
-import { rangeOf } from '../affine.ts'
+import { rangeOf } from '../codes/affine.ts'
+import {
+  FEWEST_WEIGHTS,
+  isMatrixProduct,
+  type ProductNode,
+  type WeightedProduct,
+} from '../products/weighted-product.ts'
 import { without } from '../units/quantize-rules.ts'
-import { FEWEST_WEIGHTS, isMatrixProduct, type ProductNode, type WeightedProduct } from '../weighted-product.ts'
 import { sourcedProduct } from './tied-table.ts'
 
 /** A product that can take scales; one of too few weights to be coded does so in float. */

@@ -24,20 +24,26 @@ import {
   refusedWhole,
   runRules,
 } from '../../../rewrite/index.ts'
+import { learnedWeightsOf } from '../codes/learned-weights.ts'
+import { inputMoments, type WindowMoments, windowMoments } from '../codes/moments.ts'
+import { type ReadWindows, readWindows } from '../codes/window-codes.ts'
 import { dropUnread } from '../drop-unread.ts'
-import { EINSUM_STAYS } from '../einsum-stays.ts'
 import { KEEP_FLOAT, KEPT, keptAsAsked } from '../kept-as-asked.ts'
-import { learnedWeightsOf } from '../learned-weights.ts'
-import { inputMoments, type WindowMoments, windowMoments } from '../moments.ts'
-import { StoredWeights, storable, storeAsIntegers, storeTurnedTable } from '../stored-weights.ts'
-import { FEWEST_WEIGHTS, refuseWeights, type WeightedProduct, weightsKey, withBias } from '../weighted-product.ts'
-import { type ReadWindows, readWindows } from '../window-codes.ts'
+import { EINSUM_STAYS } from '../products/einsum-stays.ts'
+import {
+  FEWEST_WEIGHTS,
+  refuseWeights,
+  type WeightedProduct,
+  weightsKey,
+  withBias,
+} from '../products/weighted-product.ts'
 import type { BlockCodes } from './block-codes.ts'
 import { GROUPS, USUAL_BLOCK } from './block-grid.ts'
 import { type BlockOptions, BlockStore, blockProduct, type ProductReader } from './block-store.ts'
 import { blocksAhead } from './blocks-ahead.ts'
 import { halveTable } from './half-table.ts'
 import { productNotes, type ShortRows, unreadNotes } from './product-notes.ts'
+import { StoredWeights, storable, storeAsIntegers, storeTurnedTable } from './stored-weights.ts'
 import { blockLookup, productsOfTable, readersOfTable, refuseTied, sourcedProduct } from './tied-table.ts'
 
 export interface WeightOptions {

@@ -12,7 +12,7 @@ import {
   transposedMatrix,
 } from '../../../ir/index.ts'
 import type { GraphEditor } from '../../../rewrite/index.ts'
-import { refuseWeights, type WeightedProduct, weightedProduct } from '../weighted-product.ts'
+import { refuseWeights, type WeightedProduct, weightedProduct } from '../products/weighted-product.ts'
 import { blockWithin } from './block-grid.ts'
 import type { StoredBlocks } from './block-store.ts'
 

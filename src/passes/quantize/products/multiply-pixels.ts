@@ -26,8 +26,8 @@ import {
   tensorOf,
   tensorShape,
   tensorValues,
-} from '../../ir/index.ts'
-import { type GraphEditor, piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+} from '../../../ir/index.ts'
+import { type GraphEditor, piecesOf, type RuleContext, type RuleOutcome, rulePass } from '../../../rewrite/index.ts'
 import { FEWEST_WEIGHTS } from './weighted-product.ts'
 
 export const multiplyPixels = rulePass(

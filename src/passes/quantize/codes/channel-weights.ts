@@ -1,4 +1,4 @@
-import { elementCount, magnitudes, roundHalfEven } from '../../ir/index.ts'
+import { elementCount, magnitudes, roundHalfEven } from '../../../ir/index.ts'
 import { SMALLEST_SCALE } from './affine.ts'
 import { balanceSums, kernelLayout } from './balance-sums.ts'
 import { depthOrders, MOST_PAIR, MOST_SUM, pairReach } from './kernel-pairs.ts'

@@ -1,4 +1,4 @@
-import { elementCount, type Tensor, toNumbers } from '../../ir/index.ts'
+import { elementCount, type Tensor, toNumbers } from '../../../ir/index.ts'
 
 /**
  * Where the weights of one channel lie in the order in which integer kernels take them: depth k of channel c at

@@ -10,9 +10,9 @@ import {
   tensorOf,
   tensorValues,
   transposedMatrix,
-} from '../../ir/index.ts'
-import type { GraphEditor } from '../../rewrite/index.ts'
-import { rangeOf } from './affine.ts'
+} from '../../../ir/index.ts'
+import type { GraphEditor } from '../../../rewrite/index.ts'
+import { rangeOf } from '../codes/affine.ts'
 
 /** A product with constant weights, as y = x · W + b with W of [K, N]. */
 export interface WeightedProduct {

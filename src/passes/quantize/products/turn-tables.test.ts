@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { decibels, inIntegers, kernelsOf, modelWith, runOnce } from '../../../tests/quantize-kit.ts'
-import { opsOf, rewriteWith } from '../../../tests/rewrite-kit.ts'
-import { checkModel, type Model, tensorOf } from '../../ir/index.ts'
-import { modelBytes } from '../../onnx/index.ts'
-import { quantizeDynamicInt8, turnTables } from './index.ts'
-import { productSafety } from './portable.ts'
+import { decibels, inIntegers, kernelsOf, modelWith, runOnce } from '../../../../tests/quantize-kit.ts'
+import { opsOf, rewriteWith } from '../../../../tests/rewrite-kit.ts'
+import { checkModel, type Model, tensorOf } from '../../../ir/index.ts'
+import { modelBytes } from '../../../onnx/index.ts'
+import { quantizeDynamicInt8, turnTables } from '../index.ts'
+import { productSafety } from '../portable.ts'
 import { tieTurned } from './tie-turned.ts'
 
 const [WORDS, WIDTH] = [400, 64]

@@ -8,8 +8,8 @@
  * Left alone: tables of a graph around this one, which branches read each for themselves; a table that only the Transpose
  * reads, of which folding makes a constant.
  */
-import { intsAttribute, type Node, tensorOf, tensorValues, transposedMatrix } from '../../ir/index.ts'
-import { type RuleContext, type RuleOutcome, rulePass } from '../../rewrite/index.ts'
+import { intsAttribute, type Node, tensorOf, tensorValues, transposedMatrix } from '../../../ir/index.ts'
+import { type RuleContext, type RuleOutcome, rulePass } from '../../../rewrite/index.ts'
 import { FEWEST_WEIGHTS } from './weighted-product.ts'
 
 export const turnTables = rulePass(

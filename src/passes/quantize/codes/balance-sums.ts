@@ -1,4 +1,4 @@
-import { elementCount, roundHalfEven } from '../../ir/index.ts'
+import { elementCount, roundHalfEven } from '../../../ir/index.ts'
 
 /** int8 codes, one scale an output channel or one for all. */
 interface CodedWeights {

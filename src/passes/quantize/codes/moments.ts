@@ -1,5 +1,5 @@
-import type { NumericArray } from '../../ir/index.ts'
-import type { Evidence } from '../../rewrite/index.ts'
+import type { NumericArray } from '../../../ir/index.ts'
+import type { Evidence } from '../../../rewrite/index.ts'
 
 /** What the rows say of a value [.., K] that products read: the mean of its magnitudes [K], and XᵀX over the vectors [K, K]. */
 export interface InputMoments {

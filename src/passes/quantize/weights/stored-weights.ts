@@ -8,14 +8,14 @@ import {
   type Tensor,
   tensorOf,
   tensorValues,
-} from '../../ir/index.ts'
-import type { GraphEditor, RuleOutcome } from '../../rewrite/index.ts'
-import { rangeOf } from './affine.ts'
-import { quantizeChannels } from './channel-weights.ts'
-import type { LearnedWeight } from './learned-weights.ts'
-import type { WindowMoments } from './moments.ts'
-import { isMatrixProduct } from './weighted-product.ts'
-import { codesByWindows } from './window-codes.ts'
+} from '../../../ir/index.ts'
+import type { GraphEditor, RuleOutcome } from '../../../rewrite/index.ts'
+import { rangeOf } from '../codes/affine.ts'
+import { quantizeChannels } from '../codes/channel-weights.ts'
+import type { LearnedWeight } from '../codes/learned-weights.ts'
+import type { WindowMoments } from '../codes/moments.ts'
+import { codesByWindows } from '../codes/window-codes.ts'
+import { isMatrixProduct } from '../products/weighted-product.ts'
 
 /** Weights of one graph that are stored as codes: the name of the widened value by the name of the float constant. */
 export class StoredWeights {

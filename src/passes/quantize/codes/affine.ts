@@ -1,4 +1,4 @@
-import { roundHalfEven } from '../../ir/index.ts'
+import { roundHalfEven } from '../../../ir/index.ts'
 
 /**
  * Integer codes for real numbers: `real = scale · (code − zeroPoint)`, as QuantizeLinear and DequantizeLinear of

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parseModel } from '../../ir/index.ts'
+import { parseModel } from '../../../ir/index.ts'
 import { quantizeChannels } from './channel-weights.ts'
 import { codesByWindows, readWindows } from './window-codes.ts'
 

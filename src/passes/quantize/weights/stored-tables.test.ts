@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { decibels, inIntegers, modelWith, runOnce } from '../../../tests/quantize-kit.ts'
-import { checkModel } from '../../ir/index.ts'
-import type { StaticInt8Options } from './static/quantize-static-int8.ts'
+import { decibels, inIntegers, modelWith, runOnce } from '../../../../tests/quantize-kit.ts'
+import { checkModel } from '../../../ir/index.ts'
+import type { StaticInt8Options } from '../static/quantize-static-int8.ts'
 
 const LOOKUPS = modelWith(
   'g (int64[2] i) => (float y, float z) { [words] e = Gather(t, i) y = MatMul(e, w) [few] z = Gather(f, i) }',

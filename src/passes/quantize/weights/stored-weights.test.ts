@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { parseModel, tensorOf, toNumbers } from '../../ir/index.ts'
-import { quantizeWeights } from './weights/quantize-weights.ts'
+import { parseModel, tensorOf, toNumbers } from '../../../ir/index.ts'
+import { quantizeWeights } from './quantize-weights.ts'
 
 /** The greatest error of a sum over an output channel's weights, in steps of its codes. */
 async function worstSum(graph: string, dims: readonly number[], axis: 0 | 1, bits: 4 | 8): Promise<number> {

@@ -4,13 +4,13 @@
  * row, they take a quarter of the bytes, and the runtime widens them once, when it loads the model.
  * Illegal: another reader of the float table, beside which the codes would make the file grow.
  */
-import { elementCount, type Model, type Node, nodeLabel } from '../../ir/index.ts'
-import type { Refusal } from '../../report/index.ts'
-import { type GraphEditor, perGraph, type Rule, runRules } from '../../rewrite/index.ts'
-import { dropUnread } from './drop-unread.ts'
-import { KEPT } from './kept-as-asked.ts'
+import { elementCount, type Model, type Node, nodeLabel } from '../../../ir/index.ts'
+import type { Refusal } from '../../../report/index.ts'
+import { type GraphEditor, perGraph, type Rule, runRules } from '../../../rewrite/index.ts'
+import { dropUnread } from '../drop-unread.ts'
+import { KEPT } from '../kept-as-asked.ts'
+import { tieTurned } from '../products/tie-turned.ts'
 import { StoredWeights, storeAsIntegers } from './stored-weights.ts'
-import { tieTurned } from './tie-turned.ts'
 
 /** Of smaller tables the bytes do not matter. */
 const FEWEST_NUMBERS = 4096

@@ -1,5 +1,5 @@
-import { elementCount, type NumericArray } from '../../ir/index.ts'
-import type { Evidence } from '../../rewrite/index.ts'
+import { elementCount, type NumericArray } from '../../../ir/index.ts'
+import type { Evidence } from '../../../rewrite/index.ts'
 import { type ChannelOptions, type ChannelWeights, nearestCodes } from './channel-weights.ts'
 
 /** What was learned about the weights of one initializer. */

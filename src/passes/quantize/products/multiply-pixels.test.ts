@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { modelWith } from '../../../tests/quantize-kit.ts'
-import { expectEqualModels, rewriteEqually, rewriteWith } from '../../../tests/rewrite-kit.ts'
+import { modelWith } from '../../../../tests/quantize-kit.ts'
+import { expectEqualModels, rewriteEqually, rewriteWith } from '../../../../tests/rewrite-kit.ts'
 import { multiplyPixels } from './multiply-pixels.ts'
 
 const WEIGHTS = {

@@ -1,4 +1,4 @@
-import type { Rule } from '../../rewrite/index.ts'
+import type { Rule } from '../../../rewrite/index.ts'
 
 /** Why an Einsum stays in float. */
 export const EINSUM_REASON = 'the runtime has no integer kernel for Einsum; written as MatMul it would have one'

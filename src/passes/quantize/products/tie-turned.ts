@@ -13,7 +13,7 @@ import {
   readsOf,
   type Tensor,
   tensorBytes,
-} from '../../ir/index.ts'
+} from '../../../ir/index.ts'
 import { FEWEST_WEIGHTS } from './weighted-product.ts'
 
 /** What reads the weights of a product, and at which input. */

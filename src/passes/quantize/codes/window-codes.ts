@@ -7,8 +7,8 @@ import {
   roundHalfEven,
   type Windows,
   windowsOf,
-} from '../../ir/index.ts'
-import { GraphEditor } from '../../rewrite/index.ts'
+} from '../../../ir/index.ts'
+import { GraphEditor } from '../../../rewrite/index.ts'
 import { quantizeChannels } from './channel-weights.ts'
 import { handOnErrors } from './hand-on-errors.ts'
 import type { WindowMoments } from './moments.ts'
