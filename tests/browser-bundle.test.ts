@@ -56,7 +56,7 @@ test('nothing of Node can be reached from the entry for pages', () => {
   expect(code).not.toMatch(/(from|import)\s*\(?\s*['"](node:|fs|path|os|crypto|child_process)/)
 })
 
-describe.skipIf(findChromium() === null)('in headless Chromium', () => {
+describe.skipIf(findChromium('auto') === null)('in headless Chromium', () => {
   const model = modelWith(
     'g (float[1,64] x) => (float[1,10] y) { a = MatMul(x, w1)  b = Identity(a)  y = MatMul(b, w2) }',
     {
@@ -82,7 +82,7 @@ describe.skipIf(findChromium() === null)('in headless Chromium', () => {
       } else response.writeHead(404).end()
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    const browser = await startChromium(findChromium()!)
+    const browser = await startChromium(findChromium('auto')!)
     try {
       const tab = await browser.openTab(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
       let found: unknown

@@ -70,10 +70,10 @@ const stood = {
   data: { path: 'rows.npz', digest: 'sha256:0', rows: 40 },
 } as unknown as RobustnessReport
 
-describe.skipIf(findChromium() === null)('in a browser', () => {
+describe.skipIf(findChromium('auto') === null)('in a browser', () => {
   let browser: Browser
   beforeAll(async () => {
-    browser = await startChromium(findChromium()!)
+    browser = await startChromium(findChromium('auto')!)
   })
   afterAll(() => browser?.stop())
 

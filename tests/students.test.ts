@@ -90,7 +90,7 @@ describe('a search with rows to train on', () => {
     try {
       // A clock that stands still, so that the test does not hang on this machine's.
       const budget = new Budget(300_000, () => 0)
-      const pool = new Pool(bench, { name: 'latency' }, budget, () => {})
+      const pool = new Pool(bench, { name: 'latency' }, budget, () => {}, 1)
       // As timed on a machine where integers gain, so that the test does not hang on this one.
       const everywhere = placementSpecs().find(({ pass }) => pass?.placement === 'everywhere')!
       const timed = (await pool.build(everywhere))!
@@ -127,7 +127,7 @@ describe('a search with rows to train on', () => {
     try {
       let now = 0
       const budget = new Budget(1000, () => (now += 100))
-      const pool = new Pool(bench, { name: 'latency' }, budget, () => {})
+      const pool = new Pool(bench, { name: 'latency' }, budget, () => {}, 1)
       const { trials } = await trainStudents(pool, budget, await rowsOf(2048), { ...settings, seconds: 1e-6 })
       expect(trials).toEqual([])
       expect(budget.leftOut.slice(0, 2)).toEqual(['1536 of 2048 rows to train on', 'training half-resolution-depth'])

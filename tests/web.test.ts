@@ -66,7 +66,7 @@ test('a browser is refused for another target', async () => {
   })
 })
 
-test.skipIf(findChromium() === null)(
+test.skipIf(findChromium('auto') === null)(
   'in a browser no core is named, since it puts its tabs where it likes',
   async () => {
     const asked = { target: 'web', browser: 'auto', maxSeconds: 0.3 } as const

@@ -3,7 +3,7 @@ import type { Dataset } from './dataset.ts'
 import { randomNumbers } from './random-numbers.ts'
 
 /** `count` of the rows 0 … `rows` − 1, chosen by seed without repeats, in ascending order (all where there are fewer). */
-export function sampleRows(rows: number, count: number, seed = 0): readonly number[] {
+export function sampleRows(rows: number, count: number, seed: number): readonly number[] {
   const random = randomNumbers(seed)
   const order = Array.from({ length: rows }, (_, i) => i)
   const taken = Math.max(0, Math.min(Math.floor(count), rows))

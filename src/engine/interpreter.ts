@@ -78,7 +78,7 @@ export interface InterpreterOptions {
  * The operator table as an interpreter of a model, its functions and nested graphs. Weights are decoded once, when they
  * are first read.
  */
-export const interpreterOf = (model: Model, options: InterpreterOptions = {}): Interpreter =>
+export const interpreterOf = (model: Model, options: InterpreterOptions): Interpreter =>
   new TableInterpreter(model, options)
 
 class TableInterpreter implements Interpreter {

@@ -31,7 +31,7 @@ test('a model that lies in a file is not read again for every value of every run
   const ask = async () => {
     const { made } = await inner.ready(feeds, ['x', 'a', 'b', 'c'])
     expect(made).toEqual(['a', 'b', 'c'])
-    await inner.values(feeds, made)
+    await inner.values(feeds, made, false)
   }
   await ask()
   // Once to tell the names apart, once to open what hands them out.

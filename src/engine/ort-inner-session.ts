@@ -73,7 +73,7 @@ export class InnerSession {
    * The values of these names, which the main graph makes, in one run of `prepared` feeds; `lent` where they lie, for
    * whoever looks at them at once and writes nothing.
    */
-  async values(prepared: unknown, names: readonly string[], lent = false): Promise<Fetched> {
+  async values(prepared: unknown, names: readonly string[], lent: boolean): Promise<Fetched> {
     const key = keyOf(names)
     if (this.#values?.key !== key) {
       await this.#values?.session.release()

@@ -22,7 +22,7 @@ test('a browser that is not there is a UserError', async () => {
   })
 })
 
-describe.skipIf(findChromium() === null)('a model in a headless browser', () => {
+describe.skipIf(findChromium('auto') === null)('a model in a headless browser', () => {
   test('asks nothing of the world: a proxy that its environment names hears no request', async () => {
     const asked: string[] = []
     const proxy = createServer((socket) => {

@@ -25,7 +25,7 @@ const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-s
 const MAC = '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome'
 
 /** The Chromium or Chrome of this machine: `wanted` as a path or a name on the PATH, `auto` for the first found; or null. */
-export function findChromium(wanted = 'auto'): string | null {
+export function findChromium(wanted: string): string | null {
   const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '')
   const names = wanted === 'auto' ? NAMES : [wanted]
   const paths = names.flatMap((name) =>

@@ -92,7 +92,7 @@ function outcomeOf(folder: string): Outcome {
   } catch (error) {
     return { fail: String(error) }
   }
-  const interpreter = interpreterOf(model)
+  const interpreter = interpreterOf(model, {})
   if (interpreter.unsupported.length > 0) return { unsupported: interpreter.unsupported }
   for (const set of readdirSync(folder).filter((name) => name.startsWith('test_data_set_'))) {
     try {

@@ -104,7 +104,7 @@ function unlike(recipe: Recipe, problem: string, cause?: unknown): Error {
 
 const edited = (problem: string, cause?: unknown) => refusal(problem, 'it was edited or damaged', cause)
 
-const refusal = (problem: string, why: string, cause?: unknown) =>
+const refusal = (problem: string, why: string, cause: unknown) =>
   new UserError('bad-argument', problem, {
     where: 'recipe',
     hint: `${why}: make it again with whet optimize, or with whet quantize --recipe`,

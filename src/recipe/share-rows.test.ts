@@ -17,10 +17,10 @@ test('no row belongs to two phases and none is lost, whatever the number of rows
         const data = await rowsOf(rows)
         const other = await rowsOf(7)
         const sets = { ...(ownCalibration ? { calibration: other } : {}), ...(ownProof ? { proof: other } : {}) }
-        const parts = shareRows(data, sets, seed)
+        const parts = shareRows(data, sets, seed, new Map())
         const spent = Object.values(parts).flatMap((part) => (part.data === data ? part.indices : []))
         expect([...spent].sort((a, b) => a - b)).toEqual(Array.from({ length: rows }, (_, i) => i))
-        expect(shareRows(data, sets, seed)).toEqual(parts)
+        expect(shareRows(data, sets, seed, new Map())).toEqual(parts)
         if (ownProof) expect(parts.prove.indices).toHaveLength(7)
       },
     ),

@@ -48,7 +48,7 @@ export function shareRows(
   data: Dataset,
   sets: { readonly calibration?: Dataset | undefined; readonly proof?: Dataset | undefined },
   seed: number,
-  repeats: ReadonlyMap<number, number> = new Map(),
+  repeats: ReadonlyMap<number, number>,
 ): Readonly<Record<Phase, RowsOf>> {
   const all = (set: Dataset): RowsOf => ({ data: set, indices: Array.from({ length: set.rows }, (_, i) => i) })
   const counts = rowCounts(data.rows - repeats.size, {

@@ -50,17 +50,17 @@ test('work that goes on side by side takes its time together', () => {
 
 test('time for the proof is kept from the start, and kept again from what rows turn out to cost', () => {
   const { budget, work } = budgetOf(120)
-  budget.keepForProof(100, { answering: 0.02, judging: 0.1 })
+  budget.keepForProof(100, { answering: 0.02, judging: 0.1 }, 0)
   // A twelfth of the time confirms; 100 rows at a fiftieth of a second by the original, and three proofs at a tenth.
   expect(budget.left).toBeCloseTo(120 - 10 - 2 - 30)
   // Behind the first of them 96 rows count three times as much as the 32 that they were thought to be like.
   work('judging', 97, 0.05)
   expect(budget.left).toBeCloseTo(120 - 10 - 2 - (3 / 4) * 15 - (1 / 4) * 30 - 97 * 0.05)
   // Never so much that nothing is left to prove.
-  budget.keepForProof(1e6, { answering: 0, judging: 0.1 })
+  budget.keepForProof(1e6, { answering: 0, judging: 0.1 }, 0)
   expect(budget.left).toBeCloseTo(120 - 10 - 48 - 97 * 0.05)
   // Rows that are too few to prove anything tell of noise, of which some tell as much.
-  budget.keepForProof(1e6, { answering: 0, judging: 0.1, canProve: false })
+  budget.keepForProof(1e6, { answering: 0, judging: 0.1, canProve: false }, 0)
   expect(budget.left).toBeCloseTo(120 - 10 - 18 - 97 * 0.05)
 })
 

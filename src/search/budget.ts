@@ -127,7 +127,7 @@ export class Budget {
       judging,
       canProve = true,
     }: { readonly answering: number; readonly judging: number; readonly canProve?: boolean },
-    closing = 0,
+    closing: number,
   ): void {
     this.#proofRows = rows
     this.#mostKept = canProve ? MOST_KEPT : MOST_KEPT_FOR_NOISE

@@ -13,7 +13,7 @@ const convolution = parseModel(`<ir_version: 10, opset_import: ["" : 20]> g (flo
 async function builtFirst(seconds: number, runMs: number, proofRows: number, model = convolution) {
   const asked: string[] = []
   const budget = new Budget(1000 * seconds, () => 0)
-  budget.keepForProof(proofRows, { answering: runMs / 1000, judging: (2 * runMs) / 1000 })
+  budget.keepForProof(proofRows, { answering: runMs / 1000, judging: (2 * runMs) / 1000 }, 0)
   const pool = staged<Pool>({
     bench: {
       seen: { openMs: 100, runMs },

@@ -62,7 +62,7 @@ export function closeInstead(idle: Proven | undefined, proofs: readonly Proven[]
 }
 
 /** What a finalist did on the proof rows, of which the figures of the selection rows tell nothing. */
-export function whyNotProven(proof: ComparisonReport, apart = false): string {
+export function whyNotProven(proof: ComparisonReport, apart: boolean): string {
   const { base, candidate, agreement, metric, n } = proof
   const scores =
     base.value === null || candidate.value === null

@@ -262,14 +262,14 @@ test('why a finalist was not proven is told by the figures of the proof rows', (
       ...more,
     })
   const scored = proof({ verdict: 'regressed', base: { value: 0.925 }, candidate: { value: 0.9 }, agreement: null })
-  expect(whyNotProven(scored)).toBe('found to be worse on the 1,200 proof rows: top1 0.9 against 0.925')
+  expect(whyNotProven(scored, false)).toBe('found to be worse on the 1,200 proof rows: top1 0.9 against 0.925')
   const unlabelled = { base: { value: null }, candidate: { value: null }, agreement: { changed: 7 } }
-  expect(whyNotProven(proof({ verdict: 'inconclusive', ...unlabelled }))).toBe(
+  expect(whyNotProven(proof({ verdict: 'inconclusive', ...unlabelled }), false)).toBe(
     'not proven on the 1,200 proof rows: 7 answers changed',
   )
   const outputs = [31.2, 22.14, 24.9, null].map((sqnrDb, i) => ({ name: `y${i}`, sqnrDb }))
   const far = proof({ verdict: 'inconclusive', grade: null, outputs, ...unlabelled })
-  expect(whyNotProven(far)).toBe(
+  expect(whyNotProven(far, false)).toBe(
     'not proven on the 1,200 proof rows: 7 answers changed, y1 keeps 22.1 dB of signal over difference where 25 are asked for',
   )
 })

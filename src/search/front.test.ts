@@ -32,10 +32,12 @@ test('time is told by the original of the same run: a slower machine moves nothi
     const ratio = { base: 'original', other: id, median, ci: [median - 0.01, median + 0.01] as const }
     return { id, p50Ms, ratio, bytes: 97_508 }
   }
-  expect([...frontOf([timed('first', 0.1286, 0.5415), timed('confirmed', 0.1348, 0.5412)])]).toEqual(['confirmed'])
+  expect([...frontOf([timed('first', 0.1286, 0.5415), timed('confirmed', 0.1348, 0.5412)], null)]).toEqual([
+    'confirmed',
+  ])
   // Calibrations of one placement run the same kernels, and have one timing.
-  expect([...frontOf([timed('minmax', 0.13, 0.54), timed('mse', 0.13, 0.54)])]).toEqual(['minmax', 'mse'])
-  expect([...frontOf([{ id: 'not timed', ratio: null, bytes: 1 }])]).toEqual([])
+  expect([...frontOf([timed('minmax', 0.13, 0.54), timed('mse', 0.13, 0.54)], null)]).toEqual(['minmax', 'mse'])
+  expect([...frontOf([{ id: 'not timed', ratio: null, bytes: 1 }], null)]).toEqual([])
 })
 
 test('the original that is handed out is on the front, and what is slower and no smaller is beaten by it', () => {
@@ -47,5 +49,5 @@ test('the original that is handed out is on the front, and what is slower and no
   const original = { id: 'original', bytes: 36_149 }
   const lossless = timed('lossless', 1.03, 36_149)
   expect([...frontOf([lossless, timed('int8', 1.2, 13_000)], original)]).toEqual(['original', 'int8'])
-  expect([...frontOf([lossless])]).toEqual(['lossless'])
+  expect([...frontOf([lossless], null)]).toEqual(['lossless'])
 })

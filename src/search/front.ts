@@ -27,7 +27,7 @@ export function paretoFront(points: readonly Point[]): ReadonlySet<string> {
  */
 export function frontOf(
   candidates: readonly Pick<CandidateResult, 'id' | 'ratio' | 'bytes'>[],
-  original: Pick<CandidateResult, 'id' | 'bytes'> | null = null,
+  original: Pick<CandidateResult, 'id' | 'bytes'> | null,
 ): ReadonlySet<string> {
   const medians = candidates.map(({ id, ratio, bytes }) => ({ id, x: ratio?.median ?? null, y: bytes }))
   const points = original ? [{ id: original.id, x: 1, y: original.bytes }, ...medians] : medians

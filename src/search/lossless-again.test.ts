@@ -26,7 +26,7 @@ test('what no moment showed is timed again in the time that was kept for proofs,
   let now = 0
   const budget = new Budget(120_000, () => now)
   // Forty per cent of the time are kept for proofs that may never be made.
-  budget.keepForProof(1000, { answering: 0, judging: 1 })
+  budget.keepForProof(1000, { answering: 0, judging: 1 }, 0)
   now = 65_000
   expect(budget.left).toBeLessThan(0)
   budget.leaveOut(timingAgain('lossless'))

@@ -39,8 +39,8 @@ async function poolOf(seconds: number, kept: ReadonlySet<string> = new Set(), gr
       }
     },
   })
-  budget.keepForProof(0, { answering: 0, judging: 1 })
-  const pool = new Pool(bench, { name: 'latency' }, budget, () => {})
+  budget.keepForProof(0, { answering: 0, judging: 1 }, 0)
+  const pool = new Pool(bench, { name: 'latency' }, budget, () => {}, 1)
   const trials = await pool.buildAll(Object.keys(DECIBELS).map((id) => ({ id, words: id })))
   return { pool, trials, judged, budget }
 }
@@ -150,7 +150,7 @@ test('a candidate that the runtime refuses is left out and named; one that only 
     }),
     refusal: async ({ spec }) => (spec.id === 'refused' ? 'no kernel for this type' : null),
   })
-  const pool = new Pool(bench, { name: 'latency' }, new Budget(1000, () => 0), () => {})
+  const pool = new Pool(bench, { name: 'latency' }, new Budget(1000, () => 0), () => {}, 1)
   const specs = ['fine', 'refused', 'unread'].map((id) => ({ id, words: id, scheme: 'static-int8' as const }))
   const trials = await pool.buildAll(specs)
   expect(trials.map(({ built }) => built.spec.id)).toEqual(['fine', 'unread'])
@@ -182,7 +182,7 @@ test('ranges that cut a few rows off are left where they are likelier to pass', 
       }
     },
   })
-  const pool = new Pool(bench, { name: 'latency' }, new Budget(1e6, () => 0), () => {})
+  const pool = new Pool(bench, { name: 'latency' }, new Budget(1e6, () => 0), () => {}, 1)
   const trials = await pool.buildAll(Object.keys(shown).map((id) => ({ id, words: id })))
   const chosen = await pool.halve(trials)
   expect(judged.slice(4)).toEqual(['whole 256', 'loud 256', 'cut 256', 'whole 1024', 'cut 1024'])
@@ -231,7 +231,7 @@ test('who shares the timing of what is handed out shares the one that confirms i
       expect(result.note).toEqual(note)
     }
     expect(other.result).toMatchObject({ p50Ms: 0.5, ratio: { median: 0.5 } })
-    expect([...frontOf([lender.result, borrower.result])]).toHaveLength(2)
+    expect([...frontOf([lender.result, borrower.result], null)]).toHaveLength(2)
   }
 })
 

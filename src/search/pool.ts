@@ -48,7 +48,7 @@ export class Pool {
   /** How many of the proof rows there is time to prove on. */
   proofRows: number
 
-  constructor(bench: Workbench, goal: Goal, budget: Budget, say: (text: string) => void, workers = 1) {
+  constructor(bench: Workbench, goal: Goal, budget: Budget, say: (text: string) => void, workers: number) {
     this.bench = bench
     this.#baseline = new Baseline(bench.original.bytes)
     this.#budget = budget

@@ -23,7 +23,7 @@ async function rowsOf(
 ) {
   let ms = 0
   const budget = new Budget(seconds * 1000, () => ms)
-  budget.keepForProof(800, { answering: 0, judging })
+  budget.keepForProof(800, { answering: 0, judging }, 0)
   ms = elapsed * 1000
   const bench = {
     seen: { openMs, runMs: 100 },

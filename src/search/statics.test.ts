@@ -357,7 +357,7 @@ test('where nothing is secure, a mixture that there was no time for has what is 
   const { pool } = searchAmong({ 'int8-typical': 20 })
   let now = 0
   const budget = new Budget(MINUTE, () => now)
-  budget.keepForProof(100, { answering: 0, judging: 0.1 })
+  budget.keepForProof(100, { answering: 0, judging: 0.1 }, 0)
   // Of 60 s five are for the last timing, twenty for two proofs; half of what is left is 12.5.
   now = 10_000
   const built: string[] = []

@@ -35,7 +35,7 @@ const PRELU_SLOPE = 0.25
  * activations that lose half of their input (He et al. 2015, 1502.01852), else 1 (LeCun et al. 1998); scales of
  * normalisations 1, biases 0.
  */
-export function freshWeights(model: Model, seed = 0): ReadonlyMap<string, Tensor> {
+export function freshWeights(model: Model, seed: number): ReadonlyMap<string, Tensor> {
   const random = randomNumbers(seed)
   const index = indexGraph(model.graph)
   const trainable = new Set(trainableWeights(model))

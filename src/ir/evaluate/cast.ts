@@ -45,7 +45,7 @@ interface CastOptions {
  * Elements of another type: floats to integers drop the fraction, integers wrap, narrow floats saturate if asked. Floats
  * that no integer of the type is near become what x86 makes of them.
  */
-export function cast(x: Nd, to: DType, float64: boolean, options: CastOptions = {}): Nd {
+export function cast(x: Nd, to: DType, float64: boolean, options: CastOptions): Nd {
   const dtype = carried(to, float64)
   if (dtype === 'string') {
     const text = isWide(x.dtype)

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { createSymbols } from './symbols.ts'
 
 test('equal expressions have equal texts', () => {
-  const s = createSymbols()
+  const s = createSymbols(new Map())
   expect(s.add('N', 'N')).toBe('2*N')
   expect(s.multiply(s.add('N', 1), s.add('N', -1))).toBe('N*N-1')
   expect(s.subtract(s.add('past', 'seq'), 'past')).toBe('seq')
@@ -15,7 +15,7 @@ test('equal expressions have equal texts', () => {
 })
 
 test('quotients of quotients fold, so strided layers keep short names', () => {
-  const s = createSymbols()
+  const s = createSymbols(new Map())
   const half = (dim: string) => String(s.divideUp(dim, 2))
   expect(half('H')).toBe('floor((H+1)/2)')
   expect(half(half('H'))).toBe('floor((H+3)/4)')
@@ -23,7 +23,7 @@ test('quotients of quotients fold, so strided layers keep short names', () => {
 })
 
 test('minimum and maximum are decided where the difference has one sign', () => {
-  const s = createSymbols()
+  const s = createSymbols(new Map())
   expect(s.minimum('N', s.add('N', 3))).toBe('N')
   expect(s.maximum(s.multiply(2, 'N'), 'N')).toBe('2*N')
   expect(s.minimum('N', 5)).toBe('min(5,N)')
@@ -37,7 +37,7 @@ test('symbolic arithmetic agrees with arithmetic on any binding', () => {
   )
   fc.assert(
     fc.property(term, fc.array(step, { maxLength: 5 }), fc.nat(7), fc.nat(7), (start, steps, n, m) => {
-      const symbols = createSymbols()
+      const symbols = createSymbols(new Map())
       const numbers = createSymbols(
         new Map([
           ['N', n],

@@ -27,7 +27,7 @@ export interface Symbols {
 }
 
 /** `bindings` are symbols with known sizes. */
-export function createSymbols(bindings: ReadonlyMap<string, number> = new Map()): Symbols {
+export function createSymbols(bindings: ReadonlyMap<string, number>): Symbols {
   const arithmetic = new SymbolArithmetic(bindings)
   const add = (a: Dim, b: Dim) => arithmetic.combine(a, b, 1)
   const subtract = (a: Dim, b: Dim) => arithmetic.combine(a, b, -1)

@@ -77,7 +77,7 @@ const LOWER: readonly (readonly [opset: number, irVersion: number])[] = [
 export function lowerOpset(model: Model): { model: Model; report: UpgradeReport } {
   const opset = model.opsets.get('') ?? 0
   const due = LOWER.filter(([target]) => target < opset)
-  const report = (applied: number, more: Partial<UpgradeReport> = {}) => ({
+  const report = (applied: number, more: Partial<UpgradeReport>) => ({
     id: 'lowerOpset',
     applied,
     refused: [],

@@ -21,7 +21,7 @@ let watching = false
  * starts (the 146 that a system has: 40 ms of processor time, where all else of its start takes 22), so the variable is
  * left out.
  */
-export function forkModule(module: URL, { env, stdio = [] }: ForkOptions = {}): ChildProcess {
+export function forkModule(module: URL, { env, stdio = [] }: ForkOptions): ChildProcess {
   const { NODE_EXTRA_CA_CERTS: _, ...own } = process.env
   const child = fork(fileURLToPath(module), [], {
     serialization: 'advanced',

@@ -56,7 +56,7 @@ describe('a child process', () => {
     new Promise<NodeJS.Signals | null>((resolve) => child.once('close', (_, signal) => resolve(signal)))
 
   test('takes and gives structured clones', async () => {
-    const child = forkModule(echo)
+    const child = forkModule(echo, {})
     const echoed = new Promise((resolve) => child.once('message', resolve))
     child.send({ values: Float32Array.of(1.5), count: 3n } as object)
     expect(await echoed).toEqual({ values: Float32Array.of(1.5), count: 3n })
@@ -83,7 +83,7 @@ describe('a child process', () => {
   })
 
   test('tells how it crashed', async () => {
-    const child = forkModule(echo)
+    const child = forkModule(echo, {})
     let stderr = ''
     child.stderr!.on('data', (text) => {
       stderr += text

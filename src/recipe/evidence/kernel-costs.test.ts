@@ -11,7 +11,7 @@ test('a product is found among the kernels where the runtime fuses it with its b
     { w: [64, 128], b: [128], v: [128, 64], c: [64] },
   )
   const feeds = { x: randomValue([1, 32, 64], 3) }
-  const costs = await kernelCosts(model, await rangesOf(model, feeds), feeds)
+  const costs = await kernelCosts(model, await rangesOf(model, feeds), feeds, {})
   const products = costs!.nodes.filter(({ name }) => name === 'm' || name === 'n')
   expect(products.map(({ name }) => name)).toEqual(['m', 'n'])
   for (const { floatMs, integerMs } of products) {
@@ -45,7 +45,7 @@ test('a node without a name, whose value is called as another node is, stops nob
     { w: [64, 128], v: [128, 64] },
   )
   const feeds = { x: randomValue([1, 32, 64], 3) }
-  const costs = await kernelCosts(model, await rangesOf(model, feeds), feeds)
+  const costs = await kernelCosts(model, await rangesOf(model, feeds), feeds, {})
   const { floatMs, integerMs } = costs!.nodes.find(({ name }) => name === 'y')!
   expect(Math.min(floatMs, integerMs)).toBeGreaterThan(0)
 }, 60_000)
@@ -58,7 +58,7 @@ test('borders have their price in a model that changes layouts more often in flo
     Object.fromEntries(['w', 'w1', 'w2', 'w3', 'w4'].map((name) => [name, [64, 64, 3, 3]])),
   )
   const feeds = { x: randomValue([1, 64, 64, 64], 3) }
-  const { borderNs } = (await kernelCosts(model, await rangesOf(model, feeds), feeds))!
+  const { borderNs } = (await kernelCosts(model, await rangesOf(model, feeds), feeds, {}))!
   // Windows of 3×3 pay in integers on any machine; reading a float and writing a byte takes longer than this on any.
   expect(borderNs).toBeGreaterThan(0.01)
 }, 60_000)

@@ -61,7 +61,7 @@ export async function kernelCosts(
   model: Model,
   ranges: CalibrationReport,
   feeds: Feeds,
-  options: CostOptions = {},
+  options: CostOptions,
 ): Promise<CostsReport | null> {
   const { threads = 1, runMs = 0, curves, cache = noCache, signal } = options
   const { cpu, runtime } = machine()

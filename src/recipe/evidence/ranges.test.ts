@@ -16,7 +16,7 @@ test('ranges are asked of numbers, not of the shapes that pass through the same 
       y = MatMul(a, w) }`)
   const rows = Float32Array.from({ length: 32 }, (_, i) => Math.sin(i))
   const data = await memoryDataset({ x: { dtype: 'float32', dims: [8, 4], data: rows } })
-  const { ranges, unseen } = await rangesOf(model, data, 'minmax')
+  const { ranges, unseen } = await rangesOf(model, data, 'minmax', {})
   expect(unseen).toEqual([])
   expect(Object.keys(ranges).sort()).toEqual(['a', 'x', 'y'])
 })
@@ -33,7 +33,7 @@ test('what is only moved has the ranges that disturb least where it was moved fr
   const values = Float32Array.from({ length: 128 * 1024 }, (_, i) => Math.sin(i * i) * (i === 777 ? 40 : 1))
   const data = await memoryDataset({ x: { dtype: 'float32', dims: [128, 4, 16, 16], data: values } })
   const [full, least, ...others] = await Promise.all(
-    (['minmax', 'least-noise', 'percentile', 'mse'] as const).map((method) => rangesOf(model, data, method)),
+    (['minmax', 'least-noise', 'percentile', 'mse'] as const).map((method) => rangesOf(model, data, method, {})),
   )
   const chosen = others.find(({ ranges }) => ranges.a!.max === least!.ranges.a!.max)!
   expect(least!.ranges.a).not.toEqual(full!.ranges.a)

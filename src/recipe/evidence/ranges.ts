@@ -33,7 +33,7 @@ export async function rangesOf(
   model: Model,
   data: Dataset,
   method: RangeMethod,
-  options: RangeOptions = {},
+  options: RangeOptions,
 ): Promise<CalibrationReport> {
   if (method !== 'least-noise') return (await calibratedBy([method], model, data, options))[0]!
   return leastNoise(model, data, await calibratedBy(CHOICES, model, data, options), options)

@@ -12,7 +12,7 @@ test('what ranges cut off counts, though it stands in few rows and in none of th
     g (float[N,2] x) => (float[N,2] y) <float[2,2] w = {1,2,3,4}> { y = MatMul(x, w) }`)
   const values = Float32Array.from({ length: 80 }, (_, i) => Math.sin(i) * (Math.floor(i / 2) % 8 === 5 ? 100 : 1))
   const data = await memoryDataset({ x: { dtype: 'float32', dims: [40, 2], data: values } })
-  const made = await rangesOf(model, data, 'minmax')
+  const made = await rangesOf(model, data, 'minmax', {})
   const narrow = { ...made, ranges: { ...made.ranges, x: { min: -1, max: 1 } } }
   const noiseOf = async (ranges: typeof made, indices?: readonly number[]) => {
     const { sources, samples } = await sensitivityOf(model, data, ranges, { indices })
@@ -33,7 +33,7 @@ test('where the runtime refuses the way back nothing is known of roundings, and 
   const model = parseModel(`<ir_version: 10, opset_import: ["" : 21]>
     g (float[N,2] x) => (float[N,2] y) <float[2,2] w = {1,2,3,4}> { y = MatMul(x, w) }`)
   const data = await memoryDataset({ x: { dtype: 'float32', dims: [4, 2], data: new Float32Array(8).fill(1) } })
-  const ranges = await rangesOf(model, data, 'minmax')
+  const ranges = await rangesOf(model, data, 'minmax', {})
   const { open } = ortNode
   const failing = async (error: Error) => {
     let opened = 0
@@ -58,7 +58,7 @@ test('two processors find the same to the bit, and hear of every run', async () 
   })
   const { data: values } = randomValue([10, 3, 8, 8], 3)
   const data = await memoryDataset({ x: { dtype: 'float32', dims: [10, 3, 8, 8], data: values } })
-  const ranges = await rangesOf(model, data, 'minmax')
+  const ranges = await rangesOf(model, data, 'minmax', {})
   const found = async (workers: number) => {
     const heard: string[] = []
     const report = await sensitivityOf(model, data, ranges, { workers, onProgress: (text) => heard.push(text) })

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { modelWith } from '../../../tests/quantize-kit.ts'
 import { FILL_BLOCKS, LAYOUT_REPAIRS } from '../../passes/index.ts'
 import type { Scheme, Target } from '../../report/index.ts'
+import { BLOCK } from '../../rewrite/index.ts'
 import { passById, recipeOf, startTrail } from '../trail.ts'
 import { filledWherePays, forScheme } from './float-form-choice.ts'
 import { layoutSteps } from './layout-steps.ts'
@@ -16,10 +17,14 @@ const joined = modelWith(
 /** Which forms were timed, and how many channels the last convolution and the one behind the joint read then. */
 async function chosenBy(times: Readonly<Record<string, number>> | null) {
   const asked: string[] = []
-  const { model } = await filledWherePays(startTrail(joined), async (forms) => {
-    asked.push(...forms.map(({ id }) => id))
-    return times && forms.map(({ id }) => times[id]!)
-  })
+  const { model } = await filledWherePays(
+    startTrail(joined),
+    async (forms) => {
+      asked.push(...forms.map(({ id }) => id))
+      return times && forms.map(({ id }) => times[id]!)
+    },
+    BLOCK,
+  )
   const reads = (output: string) => {
     const conv = model.graph.nodes.find(({ outputs }) => outputs[0] === output)!
     return model.graph.initializers.get(conv.inputs[1]!)!.dims[1]
@@ -42,10 +47,14 @@ test('a form that is there already is not timed twice', async () => {
     w: [12, 3, 1, 1],
     v: [5, 12, 1, 1],
   })
-  await filledWherePays(startTrail(model), async (forms) => {
-    asked.push(...forms.map(({ id }) => id))
-    return null
-  })
+  await filledWherePays(
+    startTrail(model),
+    async (forms) => {
+      asked.push(...forms.map(({ id }) => id))
+      return null
+    },
+    BLOCK,
+  )
   expect(asked).toEqual(['plain', 'filled'])
 })
 

@@ -78,7 +78,7 @@ export type TimeForms = (
  * @param time Not asked where there is nothing to fill.
  * @param block Channels of a whole block.
  */
-export async function filledWherePays(plain: Trail, time: TimeForms, block: ChannelBlock = BLOCK): Promise<Trail> {
+export async function filledWherePays(plain: Trail, time: TimeForms, block: ChannelBlock): Promise<Trail> {
   const filling = layoutSteps(FILL_BLOCKS, block)
   const through = block === BLOCK ? FILL_JOINTS.options : { ...FILL_JOINTS.options, block }
   const filled = await advanceAll(plain, filling)
@@ -103,11 +103,11 @@ export async function filledWherePays(plain: Trail, time: TimeForms, block: Chan
 }
 
 /** The model, ready for native kernels, with repairs that pay on some processors, or for some sizes, alone. */
-export const withMeasuredRepairs = (trail: Trail, block: ChannelBlock = BLOCK): Promise<Trail> =>
+export const withMeasuredRepairs = (trail: Trail, block: ChannelBlock): Promise<Trail> =>
   advanceAll(trail, layoutSteps(MEASURED_REPAIRS, block))
 
 /** Whether `withMeasuredRepairs` was measured to make the model faster here. Not asked where none of them finds anything. */
-export async function measuredRepairsPay(trail: Trail, time: TimeForms, block: ChannelBlock = BLOCK): Promise<boolean> {
+export async function measuredRepairsPay(trail: Trail, time: TimeForms, block: ChannelBlock): Promise<boolean> {
   const repaired = await withMeasuredRepairs(trail, block)
   if (repaired.model === trail.model) return false
   const times = await time([

@@ -22,7 +22,7 @@ export interface FloatStart {
 export async function floatStart(
   model: Model,
   { simplify, scheme, target = 'native' }: QuantizeOptions,
-  without?: LeftOut,
+  without: LeftOut | undefined,
 ): Promise<FloatStart> {
   if (simplify === false) {
     const given = startTrail(model)

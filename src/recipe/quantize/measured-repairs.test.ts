@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { modelWith } from '../../../tests/quantize-kit.ts'
 import { fromNumbers } from '../../ir/index.ts'
 import { modelDigest } from '../../onnx/index.ts'
+import { BLOCK } from '../../rewrite/index.ts'
 import { advanceAll, recipeOf, startTrail } from '../trail.ts'
 import { measuredRepairsPay, withMeasuredRepairs } from './float-form-choice.ts'
 
@@ -15,17 +16,21 @@ const causal = (hidden: number) => {
 test('masks are bounded where that was measured to be faster, and nobody measures where there are none', async () => {
   const pay = (hidden: number, times: readonly number[] | null) => {
     const asked: string[] = []
-    return measuredRepairsPay(causal(hidden), async (forms) => {
-      asked.push(...forms.map(({ id }) => id))
-      return times
-    }).then((pays) => [pays, ...asked])
+    return measuredRepairsPay(
+      causal(hidden),
+      async (forms) => {
+        asked.push(...forms.map(({ id }) => id))
+        return times
+      },
+      BLOCK,
+    ).then((pays) => [pays, ...asked])
   }
   expect(await pay(-1e9, [1, 0.6])).toEqual([true, 'plain', 'repaired'])
   // Processors without that penalty pay for three operators more.
   expect(await pay(-1e9, [1, 1.2])).toEqual([false, 'plain', 'repaired'])
   expect(await pay(-1e9, null)).toEqual([false, 'plain', 'repaired'])
   expect(await pay(-20, [1, 0.6])).toEqual([false])
-  const { runs } = await withMeasuredRepairs(causal(-1e9))
+  const { runs } = await withMeasuredRepairs(causal(-1e9), BLOCK)
   expect(runs.map(({ id, applied }) => [id, applied])).toEqual([
     ['boundMaskedSoftmax', 1],
     ['foldSymmetricWindows', 0],
@@ -41,7 +46,7 @@ test('windows that were folded leave the model', async () => {
   const model = modelWith(`g (float[N,1,16000] x) => (float y) { ${body} }`, {})
   const cosines = Array.from({ length: 320 * 400 }, (_, i) => Math.cos(Math.floor(i / 400) * ((i % 400) - 199.5)))
   const initializers = new Map([['w', fromNumbers('float32', [320, 1, 400], cosines)] as const])
-  const trail = await withMeasuredRepairs(startTrail({ ...model, graph: { ...model.graph, initializers } }))
+  const trail = await withMeasuredRepairs(startTrail({ ...model, graph: { ...model.graph, initializers } }), BLOCK)
   expect(trail.runs.map(({ id, applied }) => [id, applied])).toContainEqual(['foldSymmetricWindows', 1])
   expect([...trail.model.graph.initializers.values()].map(({ dims }) => dims)).toContainEqual([320, 200])
   expect(trail.model.graph.initializers.has('w')).toBe(false)

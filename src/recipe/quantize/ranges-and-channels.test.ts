@@ -28,7 +28,7 @@ test.each([1, 2])(
     const { done, ranges, channels } = await metered('minmax', workers)
     expect(done).toEqual({ ranges: 20 })
     const data = await rows()
-    expect(ranges).toEqual(await rangesOf(model, data, 'minmax'))
+    expect(ranges).toEqual(await rangesOf(model, data, 'minmax', {}))
     expect(channels).toEqual(await channelsOf(model, data))
     expect(channels.samples).toBe(16)
   },

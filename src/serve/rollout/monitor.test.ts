@@ -20,7 +20,7 @@ function monitor(digestOf: (name: string, version: string) => string = (_, versi
       ),
     keepMonitor: async (_name: string, digest: string, body: DriftState) => void kept.set(digest, body),
   } as unknown as State
-  const made = new DriftMonitor(state, digestOf, silentLog, settings)
+  const made = new DriftMonitor(state, digestOf, silentLog, settings, () => {})
   const see = async (count: number, version = '1') => {
     for (let i = 0; i < count; i++) {
       const tensor = (name: string) => bytesOfValue(name, { dtype: 'float32', dims: [1, 1], data: Float32Array.of(i) })

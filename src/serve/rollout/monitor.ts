@@ -54,7 +54,7 @@ export class DriftMonitor {
     digestOf: (name: string, version: string) => string,
     log: Log,
     settings: DriftSettings,
-    notify: Notify = () => {},
+    notify: Notify,
   ) {
     this.#state = state
     this.#digestOf = digestOf

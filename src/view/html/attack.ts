@@ -46,7 +46,7 @@ const STYLE = `
 .share{display:block;height:.4rem;border-radius:3px;background:var(--accent);margin:.25rem 0 0 auto;print-color-adjust:exact;-webkit-print-color-adjust:exact}`
 
 /** An attack as one HTML document that needs no other file, with pictures of turned rows where these are given. */
-export function attackPage(report: AttackReport, { fooled: pictures }: AttackExtras = {}): string {
+export function attackPage(report: AttackReport, { fooled: pictures }: AttackExtras): string {
   const { model, against, clean, robust, warnings, data } = report
   const stands = standsOf(report)
   const [right, stood] = [clean, robust].map(({ correct, n }) => percent(n === 0 ? 0 : correct / n))

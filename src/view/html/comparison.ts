@@ -29,7 +29,7 @@ export interface ComparisonExtras {
 }
 
 /** A comparison as one HTML document that needs no other file, with pictures of rows where these are given. */
-export function comparisonPage(report: ComparisonReport, { pictures, saliency }: ComparisonExtras = {}): string {
+export function comparisonPage(report: ComparisonReport, { pictures, saliency }: ComparisonExtras): string {
   const { models, story = [], gate, classes = [], confidence } = report
   const title = headline(report)
   const shown = gate?.verdict ?? report.verdict

@@ -47,7 +47,7 @@ test.each(shapes)(
 
 test('a channel keeps the scale that it has without balancing, and its largest code', () => {
   const values = Float32Array.from({ length: 24 }, (_, i) => (i % 12 === 5 ? 1 : 0.0306))
-  const plain = quantizeChannels(values, [2, 12], 0)
+  const plain = quantizeChannels(values, [2, 12], 0, {})
   const { codes, scales } = quantizeChannels(values, [2, 12], 0, { balanced: true })
   expect(scales).toEqual(plain.scales)
   expect([codes[5], codes[17]]).toEqual([127, 127])

@@ -5,16 +5,16 @@ import { depthOrders, pairReach } from './kernel-pairs.ts'
 
 test('one scale a channel, along the axis asked for', () => {
   const values = [1, -2, 3, 100, 200, -254]
-  const rows = quantizeChannels(values, [2, 3], 0)
+  const rows = quantizeChannels(values, [2, 3], 0, {})
   expect([...rows.scales]).toEqual([3 / 127, 2].map(Math.fround))
   expect([...rows.codes]).toEqual([42, -85, 127, 50, 100, -127])
-  const columns = quantizeChannels(values, [2, 3], 1)
+  const columns = quantizeChannels(values, [2, 3], 1, {})
   expect([...columns.scales]).toEqual([100 / 127, 200 / 127, 2].map(Math.fround))
   expect([...columns.codes]).toEqual([1, -1, 2, 127, 127, -127])
 })
 
 test('a channel of zeros, and a lower bound for a large bias', () => {
-  expect([...quantizeChannels([0, 0, 1, 0], [2, 2], 0).scales]).toEqual([1, Math.fround(1 / 127)])
+  expect([...quantizeChannels([0, 0, 1, 0], [2, 2], 0, {}).scales]).toEqual([1, Math.fround(1 / 127)])
   expect([...quantizeChannels([0, 0, 1, 0], [2, 2], 0, { atLeast: [0.5, 2] }).scales]).toEqual([0.5, 2])
 })
 
@@ -52,7 +52,7 @@ test('no neighbours add up to more than 128 in codes, whatever the weights and t
         const { codes, scales } = quantizeChannels(values, dims, axis, { pairSafe: 'neighbours' })
         expect(worst(codes, dims, axis)).toBeLessThanOrEqual(128)
         // A channel without such neighbours keeps its whole range.
-        const plain = quantizeChannels(values, dims, axis)
+        const plain = quantizeChannels(values, dims, axis, {})
         const reach = pairReach(plain.codes, depthOrders(dims, axis))
         reach.forEach((most, c) => {
           if (most <= 126) expect(scales[c]).toBe(plain.scales[c])
@@ -61,7 +61,7 @@ test('no neighbours add up to more than 128 in codes, whatever the weights and t
     ),
   )
   // Without it, two equal weights already do: 255 · (127 + 127) does not fit into 16 bits.
-  expect(worst(quantizeChannels([1, 1], [1, 2], 0).codes, [1, 2], 0)).toBe(254)
+  expect(worst(quantizeChannels([1, 1], [1, 2], 0, {}).codes, [1, 2], 0)).toBe(254)
   expect([...quantizeChannels([1, 0, 1, 0], [1, 4], 0, { pairSafe: 'neighbours' }).codes]).toEqual([127, 0, 127, 0])
   expect([...quantizeChannels([1, 0, 1, 0], [1, 4], 0, { pairSafe: 'any' }).codes]).toEqual([64, 0, 64, 0])
   expect([...quantizeChannels([0.1, 1, 0, 1], [2, 2], 1, { pairSafe: 'any' }).codes]).toEqual([127, 64, 0, 64])
@@ -133,7 +133,7 @@ test('with codes that reach less far, weights keep as much of their range as fit
         )
         for (const sum of sums) expect(sum).toBeLessThanOrEqual(32767)
         const any = quantizeChannels(values, dims, axis, { pairSafe: 'neighbours' })
-        const full = quantizeChannels(values, dims, axis)
+        const full = quantizeChannels(values, dims, axis, {})
         scales.forEach((scale, c) => {
           expect(scale).toBeGreaterThanOrEqual(full.scales[c]!)
           // Half a code is set aside where two weights are rounded up.
@@ -167,7 +167,7 @@ test('a convolution pairs channels of one place, then goes on to the next place'
 test('a code is at most half a scale away from its weight', () => {
   fc.assert(
     fc.property(fc.array(fc.float({ min: -8, max: 8, noNaN: true }), { minLength: 12, maxLength: 12 }), (values) => {
-      const { codes, scales } = quantizeChannels(values, [3, 4], 1)
+      const { codes, scales } = quantizeChannels(values, [3, 4], 1, {})
       values.forEach((value, i) => {
         expect(Math.abs(codes[i]! * scales[i % 4]! - value)).toBeLessThanOrEqual(0.5001 * scales[i % 4]!)
       })

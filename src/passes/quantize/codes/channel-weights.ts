@@ -34,7 +34,7 @@ export function quantizeChannels(
   values: ArrayLike<number>,
   dims: readonly number[],
   axis: number,
-  options: ChannelOptions = {},
+  options: ChannelOptions,
 ): ChannelWeights {
   const { most: last = 127, reached } = options
   const channels = dims[axis]!
