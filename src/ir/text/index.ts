@@ -1,4 +1,4 @@
-export { type ParseOptions, parseModel } from './parse-model.ts'
+export { parseModel } from './parse-model.ts'
 export { printGraph, printModel, printNode } from './print.ts'
 export type { PrintOptions } from './print-value.ts'
 export { printedType } from './print-value.ts'

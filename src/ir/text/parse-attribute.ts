@@ -3,7 +3,7 @@ import type { SparseTensor, Tensor } from '../tensor.ts'
 import { bytesOfLiteral, floatOfLiteral } from './elements.ts'
 import { ATTRIBUTE_KINDS } from './names.ts'
 import { parseNote } from './notes.ts'
-import { type ExternalBytes, nextIsTensorData, parseSparse, parseTensor } from './parse-tensor.ts'
+import { nextIsTensorData, parseSparse, parseTensor } from './parse-tensor.ts'
 import { nextIsType, parseType } from './parse-type.ts'
 import type { Scanner } from './scanner.ts'
 
@@ -17,27 +17,27 @@ type Single =
   | { readonly type: 'sparseTensor'; readonly value: SparseTensor }
   | { readonly type: 'typeProto'; readonly value: ValueType }
 
-type GraphParser = (scan: Scanner, external: ExternalBytes) => Graph
+type GraphParser = (scan: Scanner) => Graph
 
 /** `<axis = 1, alpha: float = @alpha, …>` */
-export function parseAttributes(scan: Scanner, external: ExternalBytes, graph: GraphParser): Map<string, Attribute> {
+export function parseAttributes(scan: Scanner, graph: GraphParser): Map<string, Attribute> {
   const attributes = new Map<string, Attribute>()
   scan.expect('<')
   do {
     const at = scan.position
     const name = scan.name("an attribute's name")
     if (attributes.has(name)) scan.fail(`attribute '${name}' stands twice`, at)
-    attributes.set(name, parseAttribute(scan, external, graph))
+    attributes.set(name, parseAttribute(scan, graph))
   } while (scan.take(','))
   scan.expect('>')
   return attributes
 }
 
 /** An attribute after its name: `: ints = [1, 2]`, the type optional unless the list is empty. */
-export function parseAttribute(scan: Scanner, external: ExternalBytes, graph: GraphParser): Attribute {
+export function parseAttribute(scan: Scanner, graph: GraphParser): Attribute {
   const kind = scan.take(':') ? parseKind(scan) : undefined
   scan.expect('=')
-  const value = parseValue(scan, kind, external, graph)
+  const value = parseValue(scan, kind, graph)
   return { ...value, ...parseNote(scan) }
 }
 
@@ -47,7 +47,7 @@ function parseKind(scan: Scanner): number {
   return kind < 0 ? scan.fail('not a type of attribute', at) : kind
 }
 
-function parseValue(scan: Scanner, kind: number | undefined, external: ExternalBytes, graph: GraphParser): Attribute {
+function parseValue(scan: Scanner, kind: number | undefined, graph: GraphParser): Attribute {
   if (scan.take('@')) return { type: 'ref', name: scan.name("an attribute's name"), kind: kind ?? 0 }
   if (kind === 0) {
     scan.expect('?')
@@ -55,13 +55,13 @@ function parseValue(scan: Scanner, kind: number | undefined, external: ExternalB
   }
   const at = scan.position
   if (!scan.take('[')) {
-    const single = promoted(parseSingle(scan, external, graph), kind)
+    const single = promoted(parseSingle(scan, graph), kind)
     if (kind !== undefined && kindOf(single) !== kind) mismatch(scan, at, kind)
     return single
   }
   const values: Single[] = []
   if (!scan.take(']')) {
-    do values.push(promoted(parseSingle(scan, external, graph), kind))
+    do values.push(promoted(parseSingle(scan, graph), kind))
     while (scan.take(','))
     scan.expect(']')
   }
@@ -119,7 +119,7 @@ function listAttribute(list: number, singles: readonly Single[]): Attribute {
   }
 }
 
-function parseSingle(scan: Scanner, external: ExternalBytes, graph: GraphParser): Single {
+function parseSingle(scan: Scanner, graph: GraphParser): Single {
   const at = scan.position
   const literal = scan.literal()
   if (literal?.kind === 'float') return { type: 'float', value: Math.fround(floatOfLiteral(literal.text)) }
@@ -128,19 +128,19 @@ function parseSingle(scan: Scanner, external: ExternalBytes, graph: GraphParser)
   if (literal?.kind === 'string' && scan.peek() !== '(') return { type: 'string', value: literal.text }
   if (literal?.kind === 'bytes') return { type: 'string', value: bytesOfLiteral(literal) }
   if (literal) scan.seek(at)
-  if (!literal && nextIsType(scan)) return parseTyped(scan, external)
+  if (!literal && nextIsType(scan)) return parseTyped(scan)
   if (scan.take('?')) return { type: 'typeProto', value: { kind: 'unknown' } }
   if (!literal && scan.peekWord() === '') scan.fail('expected a value')
-  return { type: 'graph', value: graph(scan, external) }
+  return { type: 'graph', value: graph(scan) }
 }
 
 /** What begins with a type: a constant where a name or data follows, else the type itself. */
-function parseTyped(scan: Scanner, external: ExternalBytes): Single {
+function parseTyped(scan: Scanner): Single {
   const type = parseType(scan)
   const isConstant = nextIsTensorData(scan) || scan.peek() === '=' || scan.peek() === '"' || scan.peekWord() !== ''
   if (!isConstant || (type.kind !== 'tensor' && type.kind !== 'sparse')) return { type: 'typeProto', value: type }
   const name = scan.optionalName() ?? ''
   scan.take('=')
-  if (type.kind === 'sparse') return { type: 'sparseTensor', value: parseSparse(scan, type, name, external) }
-  return { type: 'tensor', value: parseTensor(scan, type, name, external) }
+  if (type.kind === 'sparse') return { type: 'sparseTensor', value: parseSparse(scan, type, name) }
+  return { type: 'tensor', value: parseTensor(scan, type, name) }
 }

@@ -2,19 +2,19 @@ import type { Attribute, Graph, Node, ValueInfo } from '../model.ts'
 import type { SparseTensor, Tensor } from '../tensor.ts'
 import { parseNote } from './notes.ts'
 import { parseAttributes } from './parse-attribute.ts'
-import { type ExternalBytes, parseSparse, parseTensor } from './parse-tensor.ts'
+import { parseSparse, parseTensor } from './parse-tensor.ts'
 import { nextIsType, parseType } from './parse-type.ts'
 import type { Scanner } from './scanner.ts'
 
-/** A graph, its name included. `external` reaches elements in other files. */
-export function parseGraph(scan: Scanner, external: ExternalBytes): Graph {
+/** A graph, its name included. */
+export function parseGraph(scan: Scanner): Graph {
   const name = scan.name("a graph's name")
   const constants: Constants = { initializers: new Map(), sparse: [] }
-  const inputs = parseValues(scan, '(', ')', external, constants, true)
+  const inputs = parseValues(scan, '(', ')', constants, true)
   scan.expect('=')
   scan.expect('>')
-  const outputs = parseValues(scan, '(', ')', external)
-  const inner = scan.peek() === '<' ? parseValues(scan, '<', '>', external, constants) : []
+  const outputs = parseValues(scan, '(', ')')
+  const inner = scan.peek() === '<' ? parseValues(scan, '<', '>', constants) : []
   const note = parseNote(scan)
   return {
     name,
@@ -23,7 +23,7 @@ export function parseGraph(scan: Scanner, external: ExternalBytes): Graph {
     initializers: constants.initializers,
     ...(constants.sparse.length > 0 ? { sparseInitializers: constants.sparse } : {}),
     valueInfos: new Map(inner.map((value) => [value.name, value])),
-    nodes: parseNodes(scan, external),
+    nodes: parseNodes(scan),
     ...note,
   }
 }
@@ -41,7 +41,6 @@ export function parseValues(
   scan: Scanner,
   open: string,
   close: string,
-  external: ExternalBytes,
   constants?: Constants,
   both = false,
 ): ValueInfo[] {
@@ -52,8 +51,8 @@ export function parseValues(
     const type: ValueInfo['type'] = nextIsType(scan) ? parseType(scan) : { kind: 'unknown' }
     const name = scan.name("a value's name")
     const constant = constants !== undefined && scan.take('=')
-    if (constant && type.kind === 'sparse') constants.sparse.push(parseSparse(scan, type, name, external))
-    else if (constant) constants.initializers.set(name, parseTensor(scan, type, name, external))
+    if (constant && type.kind === 'sparse') constants.sparse.push(parseSparse(scan, type, name))
+    else if (constant) constants.initializers.set(name, parseTensor(scan, type, name))
     if (!constant || both) values.push({ name, type, ...parseNote(scan) })
   } while (scan.take(','))
   scan.expect(close)
@@ -61,14 +60,14 @@ export function parseValues(
 }
 
 /** Nodes in braces, as a graph and a function hold them. */
-export function parseNodes(scan: Scanner, external: ExternalBytes): Node[] {
+export function parseNodes(scan: Scanner): Node[] {
   const nodes: Node[] = []
   scan.expect('{')
-  while (!scan.take('}')) nodes.push(parseNode(scan, external))
+  while (!scan.take('}')) nodes.push(parseNode(scan))
   return nodes
 }
 
-function parseNode(scan: Scanner, external: ExternalBytes): Node {
+function parseNode(scan: Scanner): Node {
   let name = ''
   if (scan.take('[')) {
     name = scan.optionalName() ?? ''
@@ -82,11 +81,11 @@ function parseNode(scan: Scanner, external: ExternalBytes): Node {
   const domain = path.join('.')
   const overload = scan.take(':') ? scan.name('an overload') : undefined
   let attributes: ReadonlyMap<string, Attribute> = new Map()
-  if (scan.peek() === '<') attributes = parseAttributes(scan, external, parseGraph)
+  if (scan.peek() === '<') attributes = parseAttributes(scan, parseGraph)
   scan.expect('(')
   const inputs = parseNames(scan)
   scan.expect(')')
-  if (attributes.size === 0 && scan.peek() === '<') attributes = parseAttributes(scan, external, parseGraph)
+  if (attributes.size === 0 && scan.peek() === '<') attributes = parseAttributes(scan, parseGraph)
   return {
     opType,
     domain: domain === 'ai.onnx' ? '' : domain,

@@ -2,28 +2,22 @@ import type { Attribute, Metadata, Model, ModelFunction } from '../model.ts'
 import { parseNote } from './notes.ts'
 import { parseAttribute } from './parse-attribute.ts'
 import { parseGraph, parseNodes, parseValues } from './parse-graph.ts'
-import { type ExternalBytes, parsePairs, unreachable } from './parse-tensor.ts'
+import { parsePairs } from './parse-tensor.ts'
 import { nextIsType, parseType } from './parse-type.ts'
 import { Scanner } from './scanner.ts'
-
-export interface ParseOptions {
-  /** Reaches the elements of tensors that live in other files; without it they can be named but not read. */
-  readonly external?: ExternalBytes
-}
 
 /**
  * Reads a model in ONNX's text syntax:
  * `<ir_version: 10, opset_import: ["" : 20]> g (float[N,3] x) => (float[N,3] y) { y = Relu (x) }`.
  * Without a header the model has IR version 10 and the standard operators of version 20.
- * Throws ModelSyntaxError.
+ * Constants that live in other files can be named but not read. Throws ModelSyntaxError.
  */
-export function parseModel(text: string, options: ParseOptions = {}): Model {
+export function parseModel(text: string): Model {
   const scan = new Scanner(text)
-  const external = options.external ?? unreachable
   const header = parseHeader(scan)
-  const graph = parseGraph(scan, external)
+  const graph = parseGraph(scan)
   const functions: ModelFunction[] = []
-  while (!scan.atEnd) functions.push(parseFunction(scan, external))
+  while (!scan.atEnd) functions.push(parseFunction(scan))
   return {
     irVersion: Number(header.ir_version ?? 10n),
     opsets: header.opset_import ?? new Map([['', 20]]),
@@ -96,10 +90,10 @@ function parseOpsets(scan: Scanner): ReadonlyMap<string, number> {
   return opsets
 }
 
-function parseFunction(scan: Scanner, external: ExternalBytes): ModelFunction {
+function parseFunction(scan: Scanner): ModelFunction {
   const header = parseHeader(scan)
   const name = scan.name("a function's name")
-  const { attributes, defaults } = parseParameters(scan, external)
+  const { attributes, defaults } = parseParameters(scan)
   const valueInfos: ModelFunction['valueInfos'] extends ReadonlyMap<infer K, infer V> ? Map<K, V> : never = new Map()
   const parseNamesWithTypes = (): string[] => {
     const names: string[] = []
@@ -118,7 +112,7 @@ function parseFunction(scan: Scanner, external: ExternalBytes): ModelFunction {
   scan.expect('=')
   scan.expect('>')
   const outputs = parseNamesWithTypes()
-  if (scan.peek() === '<') for (const value of parseValues(scan, '<', '>', external)) valueInfos.set(value.name, value)
+  if (scan.peek() === '<') for (const value of parseValues(scan, '<', '>')) valueInfos.set(value.name, value)
   return {
     name,
     domain: header.domain ?? '',
@@ -128,7 +122,7 @@ function parseFunction(scan: Scanner, external: ExternalBytes): ModelFunction {
     attributes,
     defaults,
     opsets: header.opset_import ?? new Map(),
-    nodes: parseNodes(scan, external),
+    nodes: parseNodes(scan),
     valueInfos,
     ...(header.doc_string === undefined ? {} : { docString: header.doc_string }),
     ...(header.metadata_props === undefined ? {} : { metadata: header.metadata_props }),
@@ -136,13 +130,13 @@ function parseFunction(scan: Scanner, external: ExternalBytes): ModelFunction {
 }
 
 /** `<alpha, beta: float = 1.0>`: the function's attributes, those with a value have a default. */
-function parseParameters(scan: Scanner, external: ExternalBytes) {
+function parseParameters(scan: Scanner) {
   const attributes: string[] = []
   const defaults = new Map<string, Attribute>()
   if (!scan.take('<')) return { attributes, defaults }
   do {
     const name = scan.name("an attribute's name")
-    if (scan.peek() === ':' || scan.peek() === '=') defaults.set(name, parseAttribute(scan, external, parseGraph))
+    if (scan.peek() === ':' || scan.peek() === '=') defaults.set(name, parseAttribute(scan, parseGraph))
     else attributes.push(name)
   } while (scan.take(','))
   scan.expect('>')

@@ -13,36 +13,33 @@ import { parseNote } from './notes.ts'
 import { parseType } from './parse-type.ts'
 import type { Literal, Scanner } from './scanner.ts'
 
-/** The bytes that `external_data` entries name; only the caller knows where the model's folder is. */
-export type ExternalBytes = (entries: readonly (readonly [string, string])[], byteLength: number) => ByteRange
-
 export const nextIsTensorData = (scan: Scanner): boolean => scan.peek() === '{' || scan.peek() === '['
 
 /** A tensor after its type and name: `{1, 2}`, or `["location": "w.bin", …]` for elements in another file. */
-export function parseTensor(scan: Scanner, type: ValueType, name: string, external: ExternalBytes): Tensor {
+export function parseTensor(scan: Scanner, type: ValueType, name: string): Tensor {
   if (type.kind !== 'tensor') scan.fail('a constant needs a tensor type')
   const dims = constantDims(scan, type.shape)
   const { docString } = parseNote(scan)
-  const data = scan.peek() === '[' ? parseExternal(scan, type.dtype, dims, external) : parseData(scan, type.dtype, dims)
+  const data = scan.peek() === '[' ? parseExternal(scan, type.dtype, dims) : parseData(scan, type.dtype, dims)
   return { name, dtype: type.dtype, dims, data, ...(docString === undefined ? {} : { docString }) }
 }
 
 /** A sparse tensor after its type and name: `{ float[2] {1, 2}, int64[2] {0, 7} }`, values before indices. */
-export function parseSparse(scan: Scanner, type: ValueType, name: string, external: ExternalBytes): SparseTensor {
+export function parseSparse(scan: Scanner, type: ValueType, name: string): SparseTensor {
   const dims = constantDims(scan, type.kind === 'sparse' ? type.shape : null)
   scan.expect('{')
-  const values = parseTypedTensor(scan, external)
+  const values = parseTypedTensor(scan)
   scan.expect(',')
-  const indices = parseTypedTensor(scan, external)
+  const indices = parseTypedTensor(scan)
   scan.expect('}')
   return { values: { ...values, name: values.name || name }, indices, dims }
 }
 
-function parseTypedTensor(scan: Scanner, external: ExternalBytes): Tensor {
+function parseTypedTensor(scan: Scanner): Tensor {
   const type = parseType(scan)
   const name = scan.optionalName() ?? ''
   scan.take('=')
-  return parseTensor(scan, type, name, external)
+  return parseTensor(scan, type, name)
 }
 
 function constantDims(scan: Scanner, shape: Shape | null): readonly number[] {
@@ -75,9 +72,18 @@ function parseElement(scan: Scanner): Literal {
   return scan.fail('expected an element')
 }
 
-function parseExternal(scan: Scanner, dtype: DType, dims: readonly number[], external: ExternalBytes): TensorData {
+function parseExternal(scan: Scanner, dtype: DType, dims: readonly number[]): TensorData {
   const entries = parsePairs(scan)
-  return { form: 'external', entries, bytes: external(entries, tensorByteLength(dtype, dims)) }
+  const bytes: ByteRange = {
+    ...inMemory(new Uint8Array(0)),
+    byteLength: tensorByteLength(dtype, dims),
+    read: () => {
+      throw new Error(
+        `internal: the text names ${JSON.stringify(entries)}, and nothing that is parsed reads other files`,
+      )
+    },
+  }
+  return { form: 'external', entries, bytes }
 }
 
 /** `["key": "value", …]` */
@@ -93,12 +99,3 @@ export function parsePairs(scan: Scanner): (readonly [string, string])[] {
   scan.expect(']')
   return pairs
 }
-
-/** Stands for external bytes where the caller gave no way to reach them. */
-export const unreachable: ExternalBytes = (entries, byteLength) => ({
-  ...inMemory(new Uint8Array(0)),
-  byteLength,
-  read: () => {
-    throw new Error(`internal: the text names ${JSON.stringify(entries)} and nobody said how to read it`)
-  },
-})
