@@ -1,17 +1,12 @@
 import { type DType, type Model, type NumericArray, type Tensor, tensorValues } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
+import { ExtremesSession } from './extremes-session.ts'
 import { copyValue } from './feeds.ts'
-import { type ExtremesNames, extremesFrom, innerNames, withExtremesOf, withOutputs } from './inner-values.ts'
-import { floatNames, measureInner } from './ort-groups.ts'
+import { innerNames, withOutputs } from './inner-values.ts'
+import { measureInner } from './ort-groups.ts'
 import { isCarried, type NativeSession } from './ort-native.ts'
 import { unsupportedPort } from './ports.ts'
 import type { Extremes, Feeds, Fetched, TensorValue } from './session.ts'
-
-/** A session of a changed copy of the model, for the names that `key` tells. */
-interface Variant {
-  readonly key: string
-  readonly session: NativeSession
-}
 
 /** Gives what tells of inner values; `open` opens a changed copy of the model, `runtime` names it in messages. */
 export type InsideOf = (
@@ -37,8 +32,8 @@ export class InnerSession {
   readonly #runtime: string
   /** Names that nodes of the main graph make. */
   #made: ReadonlySet<string> | null = null
-  #values: Variant | null = null
-  #summary: (Variant & { readonly of: ReadonlyMap<string, ExtremesNames> }) | null = null
+  #values: { readonly key: string; readonly session: NativeSession } | null = null
+  readonly #summary: ExtremesSession
   #sizes: { readonly feeds: Feeds; readonly key: string; readonly of: ReadonlyMap<string, number> } | null = null
 
   /** `open` opens a changed copy, whose runs hold far more values than inference does; `runtime` names it in messages. */
@@ -46,6 +41,15 @@ export class InnerSession {
     this.#model = model
     this.#open = open
     this.#runtime = runtime
+    this.#summary = new ExtremesSession(async (changed) => {
+      const session = await open(changed)
+      const names = session.outputs.map(({ name }) => name)
+      return {
+        outputs: session.outputs,
+        run: (feeds) => session.run(session.prepare(feeds), names),
+        release: () => session.release(),
+      }
+    })
   }
 
   /** Of names that are no graph outputs: the values that nothing has to run for, and the names that nodes make. */
@@ -90,19 +94,7 @@ export class InnerSession {
 
   /** Extremes of those of the names that are floats, in one run. */
   async extremes(feeds: Feeds, names: readonly string[]): Promise<ReadonlyMap<string, Extremes>> {
-    const key = keyOf(names)
-    if (this.#summary?.key !== key) {
-      await this.#summary?.session.release()
-      this.#summary = null
-      const known = await this.#model()
-      const changed = withExtremesOf(known, await floatNames(known, names, this.#open))
-      this.#summary = { key, session: await this.#open(changed.model), of: changed.namesOf }
-    }
-    const { session, of } = this.#summary
-    // None of them is a float32: the runtime refuses a run that asks for nothing.
-    if (of.size === 0) return new Map()
-    const outputs = [...of.values()].flatMap((entry) => Object.values(entry) as string[])
-    return extremesFrom(await session.run(session.prepare(feeds), outputs), of)
+    return this.#summary.extremes(await this.#model(), feeds, names)
   }
 
   /** Bytes of the values of these names in one run. */
@@ -115,7 +107,7 @@ export class InnerSession {
 
   async release(): Promise<void> {
     await this.#values?.session.release()
-    await this.#summary?.session.release()
+    await this.#summary.release()
   }
 }
 

@@ -1,12 +1,12 @@
 import { join } from 'node:path'
 import type { Model } from '../ir/index.ts'
 import { placeOf, readModel } from '../onnx/index.ts'
+import { ExtremesSession, type WholeSession } from './extremes-session.ts'
 import { checkFeeds } from './feeds.ts'
 import { tellingOrigin } from './feeds-origin.ts'
 import { groupNames } from './fetch-groups.ts'
-import { type ExtremesNames, extremesFrom, withExtremesOf } from './inner-values.ts'
 import type { IsolatedSession, Placement } from './isolation.ts'
-import { floatNames, inferredSizes, type TypedOutputs } from './ort-groups.ts'
+import { inferredSizes } from './ort-groups.ts'
 import { isCarried } from './ort-native.ts'
 import { pinProcess } from './ort-node-pin.ts'
 import { hasExternal, placeFile, temporaryFolder } from './ort-node-place.ts'
@@ -95,7 +95,7 @@ function sessionOf(
   let firstMs: number | null = null
   let ranNs: number | null = null
   let last: Feeds | null = null
-  let summary: { readonly key: string; readonly session: IsolatedSession; readonly of: ExtremesMap } | null = null
+  const summary = new ExtremesSession(async (changed) => wholeSession(await openVariant(changed)))
   /** Asks with feeds that cross the border only where the process does not have them yet. */
   async function askOnce<R extends Request & { readonly feeds: Feeds | null }>(request: R): Promise<Answer[R['op']]> {
     const { feeds } = request
@@ -140,16 +140,7 @@ function sessionOf(
     allocations: (feeds, runs) => askOnce({ op: 'allocations', feeds, runs }),
     async extremes(feeds, names) {
       checkFeeds(ports.inputs, feeds)
-      const key = names.join('\u0000')
-      if (summary?.key !== key) {
-        await summary?.session.close()
-        summary = null
-        const floats = await floatNames(known, names, async (changed) => typedOutputs(await openVariant(changed)))
-        if (floats.length === 0) return new Map()
-        const { model, namesOf } = withExtremesOf(known, floats)
-        summary = { key, session: await openVariant(model), of: namesOf }
-      }
-      return extremesFrom(await summary.session.run(feeds), summary.of)
+      return summary.extremes(known, feeds, names)
     },
     async fetchGroups(feeds, names, byteBudget) {
       checkFeeds(ports.inputs, feeds)
@@ -160,16 +151,15 @@ function sessionOf(
     },
     peakMemory: () => runtime.ask({ op: 'memory' }, 'reading its memory'),
     async close() {
-      await summary?.session.close()
+      await summary.release()
       await runtime.stop()
       remove()
     },
   }
 }
 
-type ExtremesMap = ReadonlyMap<string, ExtremesNames>
-
-const typedOutputs = ({ outputs, close }: IsolatedSession): TypedOutputs => ({
+const wholeSession = ({ outputs, run, close }: IsolatedSession): WholeSession => ({
   outputs: outputs.map(({ name, dtype }) => ({ name, type: dtype })),
+  run: (feeds) => run(feeds),
   release: close,
 })
