@@ -60,7 +60,7 @@ export async function tokenizeColumn(table: Table, folder: string, options: Open
   const filled = filledInputs(inputs).filter((name) => !table.columns.some((own) => own.name === name))
   const made = new Set([input.name, ...filled, ...(foretold ? [NEXT_TOKENS] : [])])
   /** Cells of a row; null where it has too few tokens for what is asked of it. */
-  const cells = ({ tokens, segments }: TokenRow, seed: number): Row['cells'] | null => {
+  const cellsOf = ({ tokens, segments }: TokenRow, seed: number): Row['cells'] | null => {
     if (tokens.length === 0) return null
     const posed = foretold ? taskRow(tokens, task, { tokenizer, seed }) : { tokens }
     if (!posed) return null
@@ -91,23 +91,18 @@ export async function tokenizeColumn(table: Table, folder: string, options: Open
     ],
     async *scan(indices, names, skip) {
       const stored = names.filter((name) => !made.has(name))
-      const withTokens = function* (piece: readonly Row[]): Generator<Row> {
-        for (const row of piece) {
-          const tokens = rows.get(row.index)
-          const made = tokens ? cells(tokens, row.index) : null
-          if (made) yield { index: row.index, cells: only({ ...row.cells, ...made }, names) }
+      for await (const piece of stored.length > 0
+        ? table.scan(indices, stored, skip)
+        : bare(indices ?? [...rows.keys()])) {
+        const whole: Row[] = []
+        for (const { index, cells: own } of piece) {
+          const tokens = rows.get(index)
+          const cells = tokens ? cellsOf(tokens, index) : null
+          if (cells) whole.push({ index, cells: only({ ...own, ...cells }, names) })
           else
-            skip({
-              row: `row ${row.index}`,
-              reason: `its ${shown} has ${tokens?.tokens.length ? 'too few' : 'no'} tokens`,
-            })
+            skip({ row: `row ${index}`, reason: `its ${shown} has ${tokens?.tokens.length ? 'too few' : 'no'} tokens` })
         }
-      }
-      if (stored.length > 0) for await (const piece of table.scan(indices, stored, skip)) yield [...withTokens(piece)]
-      else {
-        const wanted = indices ?? [...rows.keys()]
-        for (let from = 0; from < wanted.length; from += PIECE_ROWS)
-          yield [...withTokens(wanted.slice(from, from + PIECE_ROWS).map((index) => ({ index, cells: {} })))]
+        yield whole
       }
     },
     async *fingerprint() {
@@ -116,6 +111,12 @@ export async function tokenizeColumn(table: Table, folder: string, options: Open
       yield* table.fingerprint()
     },
   }
+}
+
+/** Rows that no column of the table has to be read for, a piece at a time. */
+function* bare(indices: readonly number[]): Generator<readonly Row[]> {
+  for (let from = 0; from < indices.length; from += PIECE_ROWS)
+    yield indices.slice(from, from + PIECE_ROWS).map((index) => ({ index, cells: {} }))
 }
 
 /** Whether a column of the table is the truth about its rows. */
