@@ -30,32 +30,13 @@ export function openTerminal(words: readonly string[]): Terminal {
   const quiet = own.includes('--quiet')
   const live = !quiet && process.stderr.isTTY === true
   const color = process.stdout.isTTY === true && !process.env.NO_COLOR
-  const controller = new AbortController()
+  const { signal, interrupted, allow } = interruption()
   let drawn = false
-  let grace = GRACE_MS
 
   const clear = () => {
     if (drawn) process.stderr.write('\r\x1b[2K')
     drawn = false
   }
-  const interrupted = new Promise<never>((_, reject) => {
-    const stop = () => {
-      // The second Ctrl-C does not wait for anything.
-      if (controller.signal.aborted) process.exit(EXIT.interrupted)
-      controller.abort(Object.assign(new Error('interrupted'), { name: 'AbortError' }))
-      setTimeout(() => reject(controller.signal.reason), grace)
-    }
-    process.on('SIGINT', stop)
-    process.on('SIGTERM', stop)
-    if (process.env[ENDS_WITH_PARENT] !== undefined) {
-      process.once('disconnect', stop)
-      // Listening must not keep it alive.
-      process.channel?.unref()
-      // Gone before anybody listened.
-      if (process.connected === false) stop()
-    }
-  })
-  interrupted.catch(() => {})
   // What a user's module prints is for people: stdout holds the result and nothing else.
   const { stdout, stderr } = process
   const write = stdout.write.bind(stdout)
@@ -64,9 +45,7 @@ export function openTerminal(words: readonly string[]): Terminal {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
   return {
     interrupted,
-    allow: (graceMs) => {
-      grace = graceMs
-    },
+    allow,
     style: { color, width: process.stdout.columns ?? 100 },
     clear,
     print: (text) =>
@@ -78,7 +57,7 @@ export function openTerminal(words: readonly string[]): Terminal {
       }),
     context: {
       json,
-      signal: controller.signal,
+      signal,
       command: ['whet', ...words.map(quoted)].join(' '),
       say: (line) => {
         if (quiet) return
@@ -92,6 +71,32 @@ export function openTerminal(words: readonly string[]): Terminal {
       },
     },
   }
+}
+
+/** Ctrl-C, or the end of the parent that this process ends with: a signal at once, a rejection when the grace is over. */
+function interruption(): { signal: AbortSignal } & Pick<Terminal, 'interrupted' | 'allow'> {
+  const controller = new AbortController()
+  const { signal } = controller
+  let grace = GRACE_MS
+  const interrupted = new Promise<never>((_, reject) => {
+    const stop = () => {
+      // The second Ctrl-C does not wait for anything.
+      if (signal.aborted) process.exit(EXIT.interrupted)
+      controller.abort(Object.assign(new Error('interrupted'), { name: 'AbortError' }))
+      setTimeout(() => reject(signal.reason), grace)
+    }
+    process.on('SIGINT', stop)
+    process.on('SIGTERM', stop)
+    if (process.env[ENDS_WITH_PARENT] !== undefined) {
+      process.once('disconnect', stop)
+      // Listening must not keep it alive.
+      process.channel?.unref()
+      // Gone before anybody listened.
+      if (process.connected === false) stop()
+    }
+  })
+  interrupted.catch(() => {})
+  return { signal, interrupted, allow: (graceMs) => void (grace = graceMs) }
 }
 
 /** Whoever read the pipe has read enough. */
