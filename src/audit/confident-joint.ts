@@ -1,5 +1,6 @@
 import { classesOf, type LabelledProbabilities } from './labelled-probabilities.ts'
 
+/** How given labels and true classes go together, as far as a model that was not trained on the rows can tell. */
 export interface ConfidentJoint {
   /** Mean probability of each class over the rows that carry its label: what "sure" means for that class. */
   readonly thresholds: readonly number[]

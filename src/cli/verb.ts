@@ -17,6 +17,7 @@ export interface OptionSpec {
   readonly with?: string
 }
 
+/** What was given of the options, by name; lists where an option may be given several times. */
 export type Values = Readonly<Record<string, string | boolean | readonly string[] | undefined>>
 
 /** What a verb hands back: the report, and the exit code where it is not 0. */
@@ -27,6 +28,7 @@ export interface Outcome {
   readonly exitCode?: number
 }
 
+/** A word of the command: what it takes, what the help says of it, and what it does. */
 export interface Verb {
   readonly name: string
   /** `whet` + this is the usage line. */

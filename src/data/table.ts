@@ -13,6 +13,7 @@ export interface Row {
   readonly cells: Readonly<Record<string, Cell>>
 }
 
+/** What is known of a column before anybody reads it for a model. */
 export interface TableColumn {
   readonly name: string
   readonly dtype: DType

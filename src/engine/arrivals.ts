@@ -5,6 +5,7 @@ export interface LoadClock {
   waitUntil(time: number): void
 }
 
+/** How long queries of a schedule took. */
 export interface Served {
   /** Nanoseconds from the scheduled arrival to the answer, query by query. */
   readonly latency: Float64Array

@@ -40,6 +40,7 @@ export type Request =
       readonly options: OrtSessionOptions
     }
 
+/** What the child answers, by the `op` of the request; times in milliseconds unless named otherwise. */
 export interface Answer {
   readonly warm: null
   readonly open: { readonly ports: Ports; readonly engine: string; readonly loadMs: number }

@@ -101,6 +101,7 @@ export function toNumbers(tensor: Tensor): Float64Array {
   return into(tensor, new Float64Array(elementCount(tensor.dims)))
 }
 
+/** What the narrowest floating types leave open of how a number is rounded to them. */
 export interface NumberEncoding {
   /** For the 8-bit floating types: the largest number instead of infinity or NaN where a value is beyond it. */
   readonly saturate?: boolean

@@ -14,6 +14,7 @@ export interface SimplifyOptions extends SampleOptions {
   readonly verify?: boolean | undefined
 }
 
+/** The model that lossless passes made, and what proves it. */
 export interface Simplified {
   readonly model: Model
   readonly report: RewriteReport

@@ -38,6 +38,7 @@ export interface TuneSettings extends LearnSettings {
   readonly cache?: EvidenceCache | undefined
 }
 
+/** The integer model that was learned, and what it is compared with. */
 export interface TunedTrail {
   /** From the file to the integer model: lossless passes, trained weights, static int8 with learned scales. */
   readonly trail: Trail

@@ -25,6 +25,7 @@ const CONNECTIONS = 2
 /** Numbers of the rows that are sent: through a socket and through shared memory, answered whole and in pieces. */
 const WIDTHS = [1000, 25_000, 50_000]
 
+/** Requests of our own that warm the code of a server which has just started. */
 export interface Practice {
   /** How many requests were answered. */
   readonly done: Promise<number>

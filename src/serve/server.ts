@@ -93,6 +93,7 @@ export const DEFAULT_SETTINGS: VersionSettings = {
   },
 }
 
+/** A server that has opened its faces, each named by its address. */
 export interface Server {
   readonly core: InferenceCore
   /** `127.0.0.1:8000`; null where the face is left out. */

@@ -21,6 +21,7 @@ export interface Database {
   close(): Promise<void>
 }
 
+/** Hears of one channel of a database. */
 export interface Listener {
   opened(): void
   heard(payload: string): void

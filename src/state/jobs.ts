@@ -13,6 +13,7 @@ export interface JobResult {
   readonly worker: string
 }
 
+/** A job that this worker took, and nobody else has; `words` are those of the command. */
 export interface TakenJob {
   readonly id: string
   readonly words: readonly string[]

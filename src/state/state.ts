@@ -22,6 +22,7 @@ export interface LiveVersion {
   readonly known: readonly string[]
 }
 
+/** Who did what to what, `at` an ISO time; `detail` is JSON. */
 export interface AuditEntry {
   readonly at: string
   readonly act: string

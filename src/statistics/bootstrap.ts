@@ -3,6 +3,7 @@ import { normalCdf, normalQuantile } from './distributions.ts'
 import { mean, squaredDeviations } from './mean.ts'
 import { randomSource } from './random.ts'
 
+/** What is resampled, and what is asked of it. */
 export interface BootstrapInput {
   /** Rows; each is resampled with its own cluster. */
   readonly rows: number
@@ -17,6 +18,7 @@ export interface BootstrapInput {
   readonly against?: number | undefined
 }
 
+/** A statistic, and what its resamples say of it. */
 export interface BootstrapResult {
   /** The statistic on all rows. */
   readonly estimate: number

@@ -1,6 +1,7 @@
 import { requireCounts } from './counts.ts'
 import { binomialCdf, binomialPmf } from './distributions.ts'
 
+/** Tests of whether two models are right equally often, from the rows that only one of them answers right. */
 export interface McNemarResult {
   /** Two-sided exact conditional p-value. */
   readonly exact: number

@@ -1,6 +1,7 @@
 import { requireCounts, requireProbability } from './counts.ts'
 import { normalQuantile, normalSurvival } from './distributions.ts'
 
+/** How often two models answered the same rows right. */
 export interface PairedCounts {
   /** Rows that only the baseline answers right. */
   readonly baseOnly: number

@@ -20,6 +20,7 @@ export interface Summary {
   readonly data: readonly DataUsed[]
 }
 
+/** A data set that a report is about, by the digest of its rows. */
 export interface DataUsed {
   readonly path: string
   readonly digest: string

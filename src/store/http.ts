@@ -3,6 +3,7 @@ import { request as requestHttps } from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isLoopback, UserError } from '../platform/index.ts'
 
+/** A request that may be sent more than once. */
 export interface Call {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE'
   readonly url: URL
@@ -11,6 +12,7 @@ export interface Call {
   readonly body?: { readonly size: number; chunks(): Iterable<Uint8Array> | AsyncIterable<Uint8Array> }
 }
 
+/** What a server answered, before its body is read. */
 export interface Answer {
   readonly status: number
   readonly headers: IncomingMessage['headers']

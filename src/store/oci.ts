@@ -38,6 +38,7 @@ export interface Descriptor {
   readonly annotations?: Readonly<Record<string, string>>
 }
 
+/** An OCI image manifest; `subject` is what a signature is about. */
 export interface Manifest {
   readonly schemaVersion: 2
   readonly mediaType: string

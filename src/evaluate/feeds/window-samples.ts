@@ -16,6 +16,7 @@ export interface AskedWindows {
   readonly count: number
 }
 
+/** Windows that a convolution reads: those to fit its codes to, and those that judge the fit. */
 export interface WindowSample {
   /** Windows one after the other, each channel by channel. */
   readonly fit: Float32Array

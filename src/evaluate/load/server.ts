@@ -25,6 +25,7 @@ export interface ServerOptions extends Pick<LatencyOptions, 'threads' | 'maxSeco
   readonly onProgress?: ((line: string) => void) | undefined
 }
 
+/** The report under load, and what it was made of. */
 export interface ServerMeasurement {
   readonly report: LatencyReport
   /** Nanoseconds from the scheduled arrival, query by query, model by model. */

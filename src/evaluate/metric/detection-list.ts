@@ -51,6 +51,7 @@ export interface ListOrderCheck {
   readonly column: number | null
 }
 
+/** Watches whether a list of detections is sorted, row by row. */
 export function listOrderCheck(): ListOrderCheck {
   let rows = 0
   let falling: { readonly column: number; readonly first: number; varies: boolean }[] = []

@@ -30,6 +30,7 @@ interface RangesAndChannelsOptions extends Pick<RunRowsOptions, 'loadMs' | 'open
   readonly onRow?: ((done: number, of: number) => void) | undefined
 }
 
+/** What one reading of the rows gave of whole values and of their channels. */
 export interface RangesAndChannels {
   readonly calibration: CalibrationReport
   readonly channels: ChannelsReport

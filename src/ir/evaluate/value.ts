@@ -21,6 +21,7 @@ export interface SequenceValue {
   readonly items: readonly Value[]
 }
 
+/** ONNX's optional: null where it holds nothing. */
 export interface OptionalValue {
   readonly kind: 'optional'
   readonly value: Value | null

@@ -28,6 +28,7 @@ export interface Call {
 export type Outputs = readonly (Known | undefined)[]
 /** Infers the outputs of one operator from what is known of a call. */
 export type Rule = (call: Call) => Outputs
+/** By operator, as `operatorName` writes it. */
 export type Rules = Readonly<Record<string, Rule>>
 
 export const typeOf = (call: Call, index: number): ValueType | undefined => call.inputs[index]?.type

@@ -10,6 +10,7 @@ import {
 } from '../../ir/index.ts'
 import { Refused } from './refused.ts'
 
+/** The graph that gradients are written for; a type for every value of which one is known. */
 export interface WriterSource {
   readonly graph: Graph
   readonly types: ReadonlyMap<string, ValueType>

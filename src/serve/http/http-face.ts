@@ -39,6 +39,7 @@ export interface Exchange {
   readonly holding: Holding
 }
 
+/** What a face answers, at one path and for whom. */
 export interface Route {
   readonly method: 'GET' | 'POST'
   readonly path: string

@@ -55,6 +55,7 @@ export interface Run {
   readonly rows: number
 }
 
+/** What one request has of the run that it shared. */
 export interface JobResult {
   readonly outputs: readonly ByteTensor[]
   readonly queueMs: number

@@ -6,6 +6,7 @@ export interface Style {
   readonly width: number
 }
 
+/** How a column of a table in text is headed, and what it does where room is short. */
 export interface TextColumn {
   readonly head: string
   readonly right?: boolean

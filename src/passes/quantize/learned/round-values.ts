@@ -14,6 +14,7 @@ export interface RoundedValue {
   readonly logScale?: string
 }
 
+/** A float model that rounds, and which of its values it does that to. */
 export interface RoundedValues {
   readonly model: Model
   readonly values: readonly RoundedValue[]

@@ -25,6 +25,7 @@ import { slopedCodes, withRoomForSlopes } from './slopes-in-codes.ts'
 import { tellingRanges } from './telling-ranges.ts'
 import { floatNode, PART_OF_FLOAT, refuseUnit, whyCheaperInFloat } from './why-float.ts'
 
+/** Everything that is decided before a node is written: which become integers, in which codes, and why others do not. */
 export interface StaticPlan {
   readonly graph: Graph
   readonly index: GraphIndex

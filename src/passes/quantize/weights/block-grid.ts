@@ -7,6 +7,7 @@ export interface Grid {
   readonly zero: number
 }
 
+/** How the scale and the zero point of a block of weights are chosen. */
 export interface GridOptions {
   readonly bits: 4 | 8
   /** The zero point is the middle code in every block, and is not stored. */
