@@ -28,31 +28,7 @@ const PIECE_ROWS = 256
  * and every later pass reads on and turns the wanted rows into cells.
  */
 export async function textTable(path: string, rowsOf: TextRows): Promise<Table> {
-  const profiles = new Map<string, ColumnProfile>()
-  let rows = 0
-  for await (const row of rowsOf(() => true)) {
-    for (const name of Object.keys(row!.values)) {
-      let profile = profiles.get(name)
-      if (!profile) {
-        profile = newProfile()
-        profile.missing = rows
-        profiles.set(name, profile)
-      }
-      if (!addToProfile(profile, row!.values[name], row!.where))
-        throw new UserError('bad-data', `"${name}" in ${row!.where} is an array of uneven lengths.`, {
-          where: row!.where,
-          hint: 'A tensor is written as nested arrays, those of one level equally long.',
-        })
-    }
-    for (const [name, profile] of profiles) if (!(name in row!.values)) profile.missing++
-    rows++
-  }
-  const mixed = [...profiles].find(([, { ranksDiffer }]) => ranksDiffer)
-  if (mixed)
-    throw new UserError('bad-data', `"${mixed[0]}" in "${path}" is a number in some rows and an array in others.`, {
-      where: `field "${mixed[0]}" of "${path}"`,
-      hint: 'Every row must nest its arrays equally deep.',
-    })
+  const { profiles, rows } = await profilesOf(path, rowsOf)
   // A comma at the end of every line makes a column of its own, without a name and with nothing in it.
   const nothing = profiles.get('')?.kind === null && profiles.size > 1
   if (nothing) profiles.delete('')
@@ -93,6 +69,36 @@ export async function textTable(path: string, rowsOf: TextRows): Promise<Table> 
     },
     fingerprint: () => readChunks(path),
   }
+}
+
+/** What all rows say of the type and the shape of each column, and how many they are. */
+async function profilesOf(path: string, rowsOf: TextRows) {
+  const profiles = new Map<string, ColumnProfile>()
+  let rows = 0
+  for await (const row of rowsOf(() => true)) {
+    for (const name of Object.keys(row!.values)) {
+      let profile = profiles.get(name)
+      if (!profile) {
+        profile = newProfile()
+        profile.missing = rows
+        profiles.set(name, profile)
+      }
+      if (!addToProfile(profile, row!.values[name], row!.where))
+        throw new UserError('bad-data', `"${name}" in ${row!.where} is an array of uneven lengths.`, {
+          where: row!.where,
+          hint: 'A tensor is written as nested arrays, those of one level equally long.',
+        })
+    }
+    for (const [name, profile] of profiles) if (!(name in row!.values)) profile.missing++
+    rows++
+  }
+  const mixed = [...profiles].find(([, { ranksDiffer }]) => ranksDiffer)
+  if (mixed)
+    throw new UserError('bad-data', `"${mixed[0]}" in "${path}" is a number in some rows and an array in others.`, {
+      where: `field "${mixed[0]}" of "${path}"`,
+      hint: 'Every row must nest its arrays equally deep.',
+    })
+  return { profiles, rows }
 }
 
 function writtenValue(row: TextRow, { name, dtype }: TableColumn): TextValue {

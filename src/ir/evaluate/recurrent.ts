@@ -127,17 +127,36 @@ function activationsOf(call: Call, directions: number): Fn[][] {
   return Array.from({ length: directions }, (_, d) => all.slice(d * defaults.length, (d + 1) * defaults.length))
 }
 
+/** The weights of each direction, of inputs that are `width` wide. */
+function cellsOf(call: Call, gates: number, width: number): readonly Cell[] {
+  const [w, r] = [input(call, 1), input(call, 2)]
+  const hidden = r.dims[2]!
+  const span = gates * hidden
+  const biases = optionalInput(call, 3)
+  const peepholes = gates === 4 ? optionalInput(call, 7) : undefined
+  const [wv, rv, bv] = [numbersOf(w), numbersOf(r), biases && numbersOf(biases)]
+  const zeros = new Float64Array(span)
+  return activationsOf(call, w.dims[0]!).map((activations, d) => ({
+    hidden,
+    width,
+    w: wv.subarray(d * span * width, (d + 1) * span * width),
+    r: rv.subarray(d * span * hidden, (d + 1) * span * hidden),
+    wb: bv ? bv.subarray(d * 2 * span, d * 2 * span + span) : zeros,
+    rb: bv ? bv.subarray(d * 2 * span + span, (d + 1) * 2 * span) : zeros,
+    peephole: peepholes && numbersOf(peepholes).subarray(d * 3 * hidden, (d + 1) * 3 * hidden),
+    activations,
+  }))
+}
+
 const recurrent =
   (gates: number, step: Step): Kernel =>
   (call) => {
     const batchFirst = intOf(call, 'layout', 0) === 1
     const x = batchFirst ? transposed(input(call, 0), [1, 0, 2]) : input(call, 0)
-    const [w, r] = [input(call, 1), input(call, 2)]
     const [length, batch, width] = x.dims as [number, number, number]
-    const directions = w.dims[0]!
-    const hidden = r.dims[2]!
-    const span = gates * hidden
-    const biases = optionalInput(call, 3)
+    const cells = cellsOf(call, gates, width)
+    const directions = cells.length
+    const hidden = input(call, 2).dims[2]!
     const lengths = optionalInput(call, 4)
     const stateOf = (index: number) => {
       const value = optionalInput(call, index)
@@ -145,28 +164,14 @@ const recurrent =
       return numbersOf(batchFirst ? transposed(value, [1, 0, 2]) : value)
     }
     const [initialH, initialC] = [stateOf(5), gates === 4 ? stateOf(6) : undefined]
-    const peepholes = gates === 4 ? optionalInput(call, 7) : undefined
     const direction = textOf(call, 'direction', 'forward')
-    const functions = activationsOf(call, directions)
-    const [xv, wv, rv] = [numbersOf(x), numbersOf(w), numbersOf(r)]
-    const bv = biases && numbersOf(biases)
-    const zeros = new Float64Array(span)
+    const xv = numbersOf(x)
     const y = new Float64Array(length * directions * batch * hidden)
     const [lastH, lastC] = [
       new Float64Array(directions * batch * hidden),
       new Float64Array(directions * batch * hidden),
     ]
-    for (let d = 0; d < directions; d++) {
-      const cell: Cell = {
-        hidden,
-        width,
-        w: wv.subarray(d * span * width, (d + 1) * span * width),
-        r: rv.subarray(d * span * hidden, (d + 1) * span * hidden),
-        wb: bv ? bv.subarray(d * 2 * span, d * 2 * span + span) : zeros,
-        rb: bv ? bv.subarray(d * 2 * span + span, (d + 1) * 2 * span) : zeros,
-        peephole: peepholes && numbersOf(peepholes).subarray(d * 3 * hidden, (d + 1) * 3 * hidden),
-        activations: functions[d]!,
-      }
+    for (const [d, cell] of cells.entries()) {
       const backward = direction === 'reverse' || d === 1
       for (let b = 0; b < batch; b++) {
         const at = (d * batch + b) * hidden

@@ -59,8 +59,29 @@ export function channelGroups(
   nodes: readonly Node[],
   index: GraphIndex,
   constant: (name: string) => Tensor | undefined,
-  { block, joints, pixels }: Wanted,
+  wanted: Wanted,
 ): ChannelGroups {
+  const { pixels } = wanted
+  const sets = groupsOf(nodes, index, constant, wanted)
+  if (pixels) for (const group of sets.all()) group.pays = wholeBlocksPay(widthsOf(group, sets) ?? [], group.work)
+  pinWhatStays(sets)
+  const parts = new Map([...sets.all()].map((group) => [group, openParts(group, sets)]))
+  return {
+    partsOf: (value) => {
+      const group = sets.find(value)
+      return group && parts.get(group)
+    },
+    count: [...parts.values()].filter((widths) => widths !== undefined).length,
+  }
+}
+
+/** What makes, reads and joins the values of each group. */
+function groupsOf(
+  nodes: readonly Node[],
+  index: GraphIndex,
+  constant: (name: string) => Tensor | undefined,
+  { block, joints, pixels }: Wanted,
+): Groups {
   const sets = new Groups(block)
   // Only who asks what pays needs to know the work; where a size is not known, nor is what is gained.
   const add = pixels
@@ -111,16 +132,7 @@ export function channelGroups(
       if (!keepsZeros(node, constant)) sets.of(output).keepsZeros = false
     } else for (const name of [...open, ...node.outputs]) sets.of(name).pinned = true
   }
-  if (pixels) for (const group of sets.all()) group.pays = wholeBlocksPay(widthsOf(group, sets) ?? [], group.work)
-  pinWhatStays(sets)
-  const parts = new Map([...sets.all()].map((group) => [group, openParts(group, sets)]))
-  return {
-    partsOf: (value) => {
-      const group = sets.find(value)
-      return group && parts.get(group)
-    },
-    count: [...parts.values()].filter((widths) => widths !== undefined).length,
-  }
+  return sets
 }
 
 /** The channels of each part of a group's values, as they are; undefined where that is not known or not one answer. */
