@@ -1,10 +1,9 @@
-import { createReadStream, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createReadStream, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { findChromium, startChromium } from '../src/engine/ort-node-chromium.ts'
 import { encodeModel } from '../src/onnx/index.ts'
 import { modelWith } from './quantize-kit.ts'
@@ -64,8 +63,6 @@ describe.skipIf(findChromium('auto') === null)('in headless Chromium', () => {
       w2: [32, 10],
     },
   )
-  const folder = mkdtempSync(join(tmpdir(), 'whet-bundle-'))
-  afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
   test('a model is read, simplified, put into half precision, written and run in a page', async () => {
     const bytes = encodeModel(model)

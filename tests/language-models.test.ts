@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { type Dataset, memoryDataset, openDataset } from '../src/data/index.ts'
 import { ortNode, reference } from '../src/engine/index.ts'
 import {
@@ -32,7 +32,6 @@ import type { Evidence } from '../src/rewrite/index.ts'
 import { decibels, kernelsOf, modelWith, numbers } from './quantize-kit.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'whetstone-language-'))
-afterAll(() => rmSync(folder, { recursive: true }))
 const at = (name: string, content: string | Uint8Array) => {
   const path = join(folder, name)
   writeFileSync(path, content)

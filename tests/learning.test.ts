@@ -1,7 +1,7 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { memoryDataset, openDataset, randomNumbers, splitRows } from '../src/data/index.ts'
 import { ortNode } from '../src/engine/index.ts'
 import { checkModel, type Model, tensorOf, tensorValues, toNumbers } from '../src/ir/index.ts'
@@ -15,7 +15,6 @@ import { attending, seeded } from './seeded-network.ts'
 const open = (model: Model) => ortNode.open(model)
 const settings = { open, timed: false, seed: 1, batch: 16, rate: 0.02, margin: 0.2 } as const
 const folder = mkdtempSync(join(tmpdir(), 'whet-learning-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const teacher = seeded(
   `g (float[N,1,6,6] x) => (float[N,2] logits) <WEIGHTS>

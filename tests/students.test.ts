@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { memoryDataset, randomNumbers } from '../src/data/index.ts'
 import { elementCount, type Model, parseModel, tensorOf } from '../src/ir/index.ts'
 import { modelDigest } from '../src/onnx/index.ts'
@@ -14,7 +14,6 @@ import { trainStudents } from '../src/search/students.ts'
 import { reportIn } from './schema.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'whet-students-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const random = randomNumbers(4)
 const normal = (dims: readonly number[], size: number) =>

@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { type Dataset, openDataset } from '../src/data/index.ts'
 import { ortNode } from '../src/engine/index.ts'
 import { compare, metrics } from '../src/evaluate/index.ts'
@@ -9,7 +9,6 @@ import type { Model } from '../src/ir/index.ts'
 import { modelWith } from './quantize-kit.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'whetstone-tasks-'))
-afterAll(() => rmSync(root, { recursive: true }))
 
 const SPECIAL = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]']
 const WORDS = [...SPECIAL, ...Array.from({ length: 59 }, (_, i) => `w${i}`)]

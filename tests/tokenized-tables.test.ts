@@ -1,15 +1,14 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parquetWriteBuffer } from 'hyparquet-writer'
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { type Dataset, openDataset } from '../src/data/index.ts'
 import { ortNode } from '../src/engine/index.ts'
 import { compare } from '../src/evaluate/index.ts'
 import { parseModel } from '../src/ir/index.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'whetstone-tokenized-'))
-afterAll(() => rmSync(root, { recursive: true }))
 const folder = (name: string) => {
   const path = join(root, name)
   mkdirSync(path)

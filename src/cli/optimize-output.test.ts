@@ -1,14 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { type Model, parseModel } from '../ir/index.ts'
 import { UserError, withLock } from '../platform/index.ts'
 import type { Optimized } from '../search/index.ts'
 import { finishedReport, writeOptimized } from './optimize-output.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'whetstone-output-'))
-afterAll(() => rmSync(root, { recursive: true, force: true }))
 
 const model = parseModel('<ir_version: 10, opset_import: ["" : 20]> g (float[2] x) => (float[2] y) { y = Neg(x) }')
 const recipe = { kind: 'recipe', version: 1, whetstone: '0', steps: [], evidence: {} } as const

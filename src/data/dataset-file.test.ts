@@ -1,19 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readFile, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import sharp from 'sharp'
-import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { type Dataset, type InputWish, openDataset, type Rows } from './index.ts'
 
-const made: string[] = []
 let folder = ''
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'whetstone-set-'))
-  made.push(folder)
-})
-afterAll(async () => {
-  for (const one of made) await rm(one, { recursive: true })
 })
 
 async function write(name: string, content: string | Uint8Array | object): Promise<void> {

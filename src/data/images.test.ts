@@ -1,19 +1,14 @@
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import sharp from 'sharp'
-import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { type Dataset, openDataset, type Rows, readField, subset } from './index.ts'
 
-const made: string[] = []
 let folder = ''
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'whetstone-images-'))
-  made.push(folder)
-})
-afterAll(async () => {
-  for (const one of made) await rm(one, { recursive: true })
 })
 
 type Pixel = readonly [number, number, number]

@@ -1,10 +1,10 @@
 // Mistakes that people make with their data: each is named, with its place and what to do.
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import sharp from 'sharp'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { writeNpz } from '../../bench/write-npz.ts'
 import type { UserError } from '../platform/index.ts'
 import { openDataset } from './index.ts'
@@ -13,7 +13,6 @@ let folder = ''
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'whetstone-mistakes-'))
 })
-afterAll(() => rm(folder, { recursive: true }))
 
 const numbers = [{ name: 'x', dtype: 'float32', shape: ['n', 3] }] as const
 const pixels = [{ name: 'image', dtype: 'float32', shape: ['n', 3, 8, 8] }] as const

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { type Dataset, openDataset, type Rows } from './index.ts'
 
 // Written by numpy 1.26: savez and savez_compressed of the same arrays, and one array under three header versions.
@@ -20,14 +20,8 @@ const values = (batches: readonly Rows[], name: string) =>
 
 const range = (from: number, count: number) => Array.from({ length: count }, (_, i) => String(from + i))
 
-const folders: string[] = []
-afterAll(async () => {
-  for (const folder of folders) await rm(folder, { recursive: true })
-})
-
 async function scratch(name: string, bytes: Uint8Array): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'whetstone-data-'))
-  folders.push(folder)
   await writeFile(join(folder, name), bytes)
   return join(folder, name)
 }

@@ -1,7 +1,7 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { writeNpz } from '../../bench/write-npz.ts'
 import { memoryDataset, openDataset } from './index.ts'
 
@@ -9,7 +9,6 @@ let folder = ''
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'whetstone-one-hot-'))
 })
-afterAll(() => rm(folder, { recursive: true }))
 
 const inputs = [{ name: 'x', dtype: 'float32', shape: ['n', 2] }] as const
 const x = Float32Array.of(1, 2, 3, 4, 5, 6)

@@ -1,8 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { openRangeReader } from '../platform/index.ts'
 import { readZipMembers } from './zip-archive.ts'
 
@@ -10,7 +10,6 @@ let folder = ''
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'whetstone-zip-'))
 })
-afterAll(() => rm(folder, { recursive: true }))
 
 const u16 = (value: number) => [value & 255, value >> 8]
 const u32 = (value: number) => [...u16(value & 0xffff), ...u16(value >>> 16)]

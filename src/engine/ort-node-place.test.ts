@@ -1,7 +1,7 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, unlinkSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, unlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { type Model, parseModel, tensorOf } from '../ir/index.ts'
 import { readModel, writeModel } from '../onnx/index.ts'
 import { ortNode } from './ort-node.ts'
@@ -9,7 +9,6 @@ import { openIsolated } from './ort-node-isolated.ts'
 import { placeModel } from './ort-node-place.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'whet-place-test-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const path = join(folder, 'model.onnx')
 
 /** y = x + b with 4,096 weights, enough that they go beside the file. */

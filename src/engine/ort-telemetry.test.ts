@@ -1,11 +1,10 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 
 const folder = mkdtempSync(join(tmpdir(), 'whet-private-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const SCRIPT = `
   import { parseModel } from ${JSON.stringify(new URL('../ir/index.ts', import.meta.url).href)}

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { ModelProtoSchema, type TensorProtoSchema } from 'onnx-buf'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { tensorBytes } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import { decodeModel, encodeModel, readModel } from './index.ts'
@@ -155,7 +155,6 @@ describe('external data', () => {
     writeFileSync(join(folder, 'model', 'hard'), new Uint8Array(8))
     linkSync(join(folder, 'model', 'hard'), join(folder, 'second-name'))
   })
-  afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
   const external = (entries: Readonly<Record<string, string>>) =>
     withTensor({

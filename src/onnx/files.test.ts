@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import { ModelProtoSchema } from 'onnx-buf'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { type Model, parseModel, type Tensor, tensorBytes, tensorOf } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import { decodeModel, encodeChunks, encodeModel, modelBytes, modelDigest, readModel, writeModel } from './index.ts'
@@ -12,7 +12,6 @@ let folder = ''
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'whetstone-files-'))
 })
-afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 const SIZES: Readonly<Record<string, number>> = { small: 10, middle: 5_000, large: 400_001, other: 300_000 }
 

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { randomNumbers } from '../data/index.ts'
 import { ortNode } from '../engine/index.ts'
 import { type Model, parseModel, tensorOf } from '../ir/index.ts'
@@ -96,7 +96,6 @@ function setUp(optimizer: Optimizer = { kind: 'adamw' }, more: Partial<TrainOpti
 }
 
 const folder = join(tmpdir(), `whetstone-train-${process.pid}`)
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 describe('a training step is one run of a graph', () => {
   test('the classes are learned, statistics follow the rows, and what was learned can be taken apart again', async () => {

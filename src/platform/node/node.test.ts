@@ -14,7 +14,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import {
   FileSource,
   sha256,
@@ -30,7 +30,6 @@ let folder = ''
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'whetstone-platform-'))
 })
-afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 async function failure(work: Promise<unknown>): Promise<UserError> {
   const error = await work.then(

@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { forkModule, openWorkerPool, siblingModule, type WorkerPool } from '../index.ts'
 
 // JavaScript, so that threads can read it on every version of Node.
@@ -15,7 +15,6 @@ export const die = () => process.exit(3)
 const folder = mkdtempSync(join(tmpdir(), 'whetstone-workers-'))
 writeFileSync(join(folder, 'jobs.mjs'), JOBS)
 const jobs = pathToFileURL(join(folder, 'jobs.mjs'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const echo = siblingModule(import.meta.url, 'fixtures/echo-child')
 
 describe('a pool of workers', () => {
