@@ -4,6 +4,7 @@ import {
   checkModel,
   fromNumbers,
   graphNames,
+  int,
   type Model,
   operatorName,
   parseModel,
@@ -287,6 +288,35 @@ describe('weight-only', () => {
         const plain = (await session.run(feeds)).y!
         expect(decibels(plain, (await runOnce(model, feeds)).y!)).toBeGreaterThan(90)
       })
+
+  test('the largest products may take 4 bits beside others of 8, once for weights that two read', async () => {
+    const before = modelWith(
+      'g (float[3,256] x) => (float y) { a = MatMul(x, w) r = Relu(a) b = MatMul(r, w) y = MatMul(b, v) }',
+      { w: [256, 256], v: [256, 64] },
+    )
+    const options = { bits: 8, block: 128, fourBitsFrom: 256 * 256, accuracyLevel: 4 }
+    const { model, report } = await run('quantizeWeights', before, options)
+    expect(checkModel(model)).toEqual([])
+    expect(report.planned).toEqual({ MatMulNBits: 3 })
+    expect(await kernelsOf(model)).toMatchObject({ MatMulNBits: 3 })
+    const codes = [...model.graph.initializers.values()].filter(({ name }) => name.endsWith('_codes'))
+    expect(codes.map(({ name, dims }) => [name, ...dims])).toEqual([
+      ['w_codes', 256, 2, 64],
+      ['v_codes', 64, 2, 128],
+    ])
+    const feeds = { x: randomValue([3, 256], 4) }
+    expect(await noise(before, model, feeds)).toBeGreaterThan(14)
+  })
+
+  test('a table that is read by rows keeps its 8 bits, however large its product is', async () => {
+    const before = modelWith(
+      'g (int64[1,3] i) => (float y) { e = Gather(t, i) u = Transpose<perm = [1,0]>(t) y = MatMul(e, u) }',
+      { t: [512, 128] },
+    )
+    const { model } = await run('quantizeWeights', before, { bits: 8, fourBitsFrom: 1, accuracyLevel: 4 })
+    const widths = model.graph.nodes.flatMap(({ attributes }) => attributes.get('bits') ?? [])
+    expect(widths).toEqual([int(8), int(8)])
+  })
 
   test('Gemm in all its spellings', async () => {
     for (const [attributes, w] of [

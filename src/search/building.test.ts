@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { modelWith } from '../../tests/quantize-kit.ts'
 import { parseModel } from '../ir/index.ts'
 import { Budget } from './budget.ts'
 import { Building } from './building.ts'
@@ -9,8 +10,11 @@ import { staged } from './staged-kit.ts'
 const convolution = parseModel(`<ir_version: 10, opset_import: ["" : 20]> g (float[1,1,4,4] x) => (float[1,1,4,4] y)
   <float[1,1,1,1] w = {2}> { y = Conv(x, w) }`)
 
-/** What is built at first in a search of so many seconds, of a model that takes `runMs` a row and proves on so many rows. */
-async function builtFirst(seconds: number, runMs: number, proofRows: number, model = convolution) {
+/**
+ * What is built at first in a search of so many seconds, of a model that takes `runMs` a row, of these sizes, and proves on
+ * so many rows.
+ */
+async function builtFirst(seconds: number, runMs: number, proofRows: number, model = convolution, row = [1, 1, 4, 4]) {
   const asked: string[] = []
   const budget = new Budget(1000 * seconds, () => 0)
   budget.keepForProof(proofRows, { answering: runMs / 1000, judging: (2 * runMs) / 1000 }, 0)
@@ -19,6 +23,7 @@ async function builtFirst(seconds: number, runMs: number, proofRows: number, mod
       seen: { openMs: 100, runMs },
       target: 'native',
       inspection: { operators: { Conv: 1 } },
+      example: model.graph.inputs.map(({ name }) => ({ name, shape: row })),
       rows: { calibrate: { indices: Array(128).fill(0) } },
       isRounded: async () => false,
       forProducts: async () => model,
@@ -52,7 +57,18 @@ test('one kind of integers comes first where the proof would leave no time behin
 test('in a hurry a model of products is known by what candidates are made of, whatever the file fuses', async () => {
   const product = parseModel(`<ir_version: 10, opset_import: ["" : 20]> g (float[1,4] x) => (float[1,2] y)
     <float[4,2] w = {1,2,3,4,5,6,7,8}> { y = MatMul(x, w) }`)
-  const { asked, postponed } = await builtFirst(60, 41, 300, product)
+  const { asked, postponed } = await builtFirst(60, 41, 300, product, [1, 4])
   expect(asked).toEqual(['dynamic-int8', 'weight-int8-wide'])
   expect(postponed).toBe(true)
+})
+
+test('4 bits for the largest products are tried where rows as they come make little else of them than reading weights', async () => {
+  const sized = modelWith('g (float[n,1024] x) => (float y) { y = MatMul(x, w) }', { w: [1024, 1024] })
+  const asked = async (rows: number) => (await builtFirst(300, 1, 24, sized, [rows, 1024])).asked
+  expect(await asked(1)).toContain('weight-int4-large')
+  const many = await asked(64)
+  expect(many).toContain('weight-int8-wide')
+  expect(many).not.toContain('weight-int4-large')
+  const hurried = await builtFirst(60, 41, 300, sized, [1, 1024])
+  expect(hurried.asked).toEqual(['dynamic-int8', 'weight-int8-wide', 'weight-int4-large'])
 })

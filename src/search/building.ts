@@ -48,7 +48,8 @@ export class Building {
     await this.#pool.build({ id: 'lossless', words: 'same answers from fewer operators' })
     if (await bench.isRounded()) await this.#pool.build(UNROUNDED)
     const parts = await bench.forProducts()
-    const layers = inspect(parts)
+    const shapes = Object.fromEntries(bench.example.map(({ name, shape }) => [name, shape]))
+    const layers = inspect(parts, { shapes })
     const calibrating = bench.rows.calibrate.indices.length > 0
     if (!calibrating) warnings.push('static int8 was not tried: there is no row to calibrate on')
     const products = await bench.hasProducts()
@@ -155,8 +156,13 @@ export class Building {
 const cheapFirst = (specs: readonly CandidateSpec[]): readonly CandidateSpec[] =>
   [...specs].sort((one, other) => Number(one.measuredCosts ?? false) - Number(other.measuredCosts ?? false))
 
-/** Of each scheme the first; weights of 4 bits, which seldom stay close, are none that surely gain. */
+/**
+ * Of each scheme the first, and 4 bits for the largest products where reading these is most of the time; weights of 4 bits
+ * throughout, which seldom stay close, are none that surely gain.
+ */
 const ofEachScheme = (specs: readonly CandidateSpec[]) =>
   specs.filter(
-    ({ scheme }, place) => scheme !== 'weight-int4' && specs.findIndex((other) => other.scheme === scheme) === place,
+    ({ scheme, pass }, place) =>
+      pass?.fourBitsFrom !== undefined ||
+      (scheme !== 'weight-int4' && specs.findIndex((other) => other.scheme === scheme) === place),
   )

@@ -16,6 +16,15 @@ const SMOOTHING = 0.5
  */
 const WIDE = { block: 256, fewest: 32_768 } as const
 
+/**
+ * From so many weights a product of one row is tried in 4 bits: it takes as long as reading them takes (in blocks of 256,
+ * 8 and 4 bits, processor time on a busy machine: 512×512 15 and 14 µs, 1024×1024 29 and 26, 2048×2048 97 and 65,
+ * 9600×2048 1,340 and 430).
+ */
+const LARGE = 1_048_576
+/** Multiply-accumulates for each parameter from which a model multiplies many rows: 4 bits are none of its gain then. */
+const MANY_ROWS = 16
+
 const WORDS: Readonly<Record<RangeMethod, string>> = {
   'least-noise': 'for each value the ranges that disturb the outputs least',
   minmax: 'full ranges',
@@ -183,6 +192,10 @@ function staticSpec({ id, words, ...how }: Placement, calibration: RangeMethod):
   }
 }
 
+/** Whether its largest products may be mostly the reading of their weights: a few rows each. */
+const readsWeights = ({ parameters, macs }: InspectionReport): boolean =>
+  parameters >= LARGE && (macs === null || macs < MANY_ROWS * parameters)
+
 /**
  * Schemes that need no ranges, where the model has operators for them and something can be gained: with `small`, by a
  * smaller file alone.
@@ -214,6 +227,16 @@ export function dataFreeSpecs(inspection: InspectionReport, small: boolean, targ
               scheme: 'weight-int8',
               pass: { accuracyLevel: 4 },
             },
+            ...(readsWeights(inspection)
+              ? ([
+                  {
+                    id: 'weight-int4-large',
+                    words: `lossless, then 4-bit weights in the largest products, 8-bit ones in other large products, in blocks of ${WIDE.block}, what these read rounded to 8 bits`,
+                    scheme: 'weight-int8',
+                    pass: { accuracyLevel: 4, ...WIDE, fourBitsFrom: LARGE },
+                  },
+                ] as const)
+              : []),
           ] as const)
         : [{ id: 'weight-int8', words: 'lossless, then 8-bit weights', scheme: 'weight-int8' } as const]),
       { id: 'weight-int4', words: 'lossless, then 4-bit weights in blocks of 32', scheme: 'weight-int4' },

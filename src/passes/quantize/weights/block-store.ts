@@ -9,11 +9,19 @@ import { codeBlocks, gramFor } from './code-blocks.ts'
 /** How weights become codes. */
 export interface BlockOptions extends GridOptions {
   readonly block: number
+  /** The least weights of a product without a tied table that takes 4 bits, whatever `bits` says. */
+  readonly fourBitsFrom?: number | undefined
   /** Of what products read, by value name; with them, rounding looks at the outputs (GPTQ). */
   readonly moments?: ReadonlyMap<string, InputMoments> | undefined
   /** Learned codes, by the name of the float weights. */
   readonly learned?: ReadonlyMap<string, LearnedWeight> | undefined
 }
+
+/** The bits that the weights of a product take where no table is tied to it. */
+export const productBits = (
+  { bits, fourBitsFrom }: { readonly bits: 4 | 8; readonly fourBitsFrom?: number | undefined },
+  { values }: { readonly values: { readonly length: number } },
+): 4 | 8 => (fourBitsFrom !== undefined && values.length >= fourBitsFrom ? 4 : bits)
 
 /** The product that reads weights: the value beside them, and the constant [N, K] (`turned`) or [K, N] they are. */
 export interface ProductReader {

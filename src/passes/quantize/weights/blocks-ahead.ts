@@ -3,7 +3,7 @@ import { GraphEditor, type ParallelMap } from '../../../rewrite/index.ts'
 import { weightsKey } from '../products/weighted-product.ts'
 import type { BlockCodes } from './block-codes.ts'
 import { blockWithin } from './block-grid.ts'
-import type { BlockOptions } from './block-store.ts'
+import { type BlockOptions, productBits } from './block-store.ts'
 import { type BlockTask, gramFor, joinCodes, splitTask } from './code-blocks.ts'
 import { readersOfTable, sourcedProduct } from './tied-table.ts'
 
@@ -25,7 +25,7 @@ export async function blocksAhead(
 ): Promise<ReadonlyMap<string, BlockCodes>> {
   const editor = new GraphEditor(model.graph)
   const found = new Map<string, BlockTask>()
-  const options = { bits: grid.bits, symmetric: grid.symmetric, fit: grid.fit }
+  const { symmetric, fit } = grid
   for (const node of editor.nodes) {
     if (kept(node)) continue
     const product = sourcedProduct(node, editor)
@@ -34,6 +34,7 @@ export async function blocksAhead(
     if (found.has(weightsKey(product))) continue
     const { values, rows, columns } = product
     const tied = readersOfTable(product.source, editor).lookups.length > 0
+    const options = { bits: tied ? grid.bits : productBits(grid, product), symmetric, fit }
     found.set(weightsKey(product), {
       ...{ values, rows, columns, block: blockWithin(rows, block), options },
       gram: tied ? null : gramFor(moments, node.inputs[0]!, rows),

@@ -54,7 +54,10 @@ describe('columns apart', () => {
   })
 })
 
-test('codes made ahead on threads are those of the rules, and every task went there', async () => {
+test.each([
+  { bits: 4, block: 32 },
+  { bits: 8, block: 32, fourBitsFrom: 1056 * 2000 },
+] as const)('codes made ahead on threads are those of the rules, and every task went there: %o', async (options) => {
   const dims = [1056, 2000] as const
   const weights = ['a', 'b'].map((name, i) => tensorOf('float32', dims, numbers(dims[0] * dims[1], i + 1), name))
   const text = parseModel(`<ir_version: 10, opset_import: ["" : 21]>
@@ -66,7 +69,6 @@ test('codes made ahead on threads are those of the rules, and every task went th
     jobs += items.length
     return items.map((item) => codeBlocks(structuredClone(item) as BlockTask) as O)
   }
-  const options = { bits: 4, block: 32 } as const
   const alone = await quantizeWeights.run(model, options, [])
   const spread = await quantizeWeights.run(model, options, [], map)
   expect(jobs).toBeGreaterThan(2)

@@ -39,7 +39,7 @@ import {
 } from '../products/weighted-product.ts'
 import type { BlockCodes } from './block-codes.ts'
 import { GROUPS, USUAL_BLOCK } from './block-grid.ts'
-import { type BlockOptions, BlockStore, blockProduct, type ProductReader } from './block-store.ts'
+import { type BlockOptions, BlockStore, blockProduct, type ProductReader, productBits } from './block-store.ts'
 import { blocksAhead } from './blocks-ahead.ts'
 import { halveTable } from './half-table.ts'
 import { productNotes, type ShortRows, unreadNotes } from './product-notes.ts'
@@ -69,6 +69,11 @@ export interface WeightOptions {
    * tied to it, it is stored as other layers are. 4,096 by default.
    */
   readonly fewest?: number | undefined
+  /**
+   * With 8 bits, the least weights of a product that takes 4 of them, unless a table is tied to it: where one row is
+   * multiplied, a large product takes as long as its weights take to read. None does by default.
+   */
+  readonly fourBitsFrom?: number | undefined
   /** Where the model shall run; the codes are the same for all, since no product of blocks saturates. */
   readonly target?: Target | undefined
   /** Node names, first outputs or operator names that stay in float. */
@@ -96,6 +101,7 @@ export const quantizeWeights: Pass<WeightOptions> = {
     rounding: optional(oneOf('rtn', 'hqq', 'gptq', 'learned')),
     accuracyLevel: optional(oneOf(0, 4)),
     fewest: optional(within(integer, 0)),
+    fourBitsFrom: optional(within(integer, 0)),
     target: optional(oneOf(...TARGETS)),
     keepFloat: KEEP_FLOAT,
     stored: optional(boolean),
@@ -128,6 +134,7 @@ function coded(
     windows,
     stored: perGraph(() => new StoredWeights()),
     stores: perGraph(() => new BlockStore(blocks, ahead)),
+    large: perGraph(() => new BlockStore({ ...blocks, bits: 4 }, ahead)),
     planned: {},
     plain: [],
     unread: [],
@@ -168,6 +175,7 @@ function blockOptions(options: WeightOptions, evidence: readonly Evidence[]): Bl
     block: options.block ?? USUAL_BLOCK,
     symmetric: options.symmetric ?? false,
     fit: options.rounding === 'hqq' ? 'hqq' : 'rtn',
+    ...(options.fourBitsFrom === undefined ? {} : { fourBitsFrom: options.fourBitsFrom }),
     ...(options.rounding === 'gptq' ? { moments: inputMoments(evidence) } : {}),
     ...(options.rounding === 'learned' ? { learned: learnedWeightsOf(evidence) } : {}),
   }
@@ -183,6 +191,8 @@ interface Coding {
   readonly windows: ReadonlyMap<string, WindowMoments> | undefined
   readonly stored: (editor: GraphEditor) => StoredWeights
   readonly stores: (editor: GraphEditor) => BlockStore
+  /** The weights of products so large that they take 4 bits beside others of 8. */
+  readonly large: (editor: GraphEditor) => BlockStore
   /** Kernels that are expected of what was written, by name. */
   readonly planned: Record<string, number>
   /** Products that were rounded to the nearest code for want of evidence. */
@@ -211,7 +221,11 @@ function codeProduct(node: Node, editor: GraphEditor, coding: Coding): RuleOutco
   // What is too small, or has too many dimensions, for the kernel that reads codes, can still be kept in them.
   if ('refused' in product) return (storesOthers(options) && storeProduct(node, editor, coding) === true) || product
   const { lookups } = readersOfTable(product.source, editor)
-  const store = coding.stores(editor)
+  const usual = coding.stores(editor)
+  // What lookups read is in codes already where one of them came first.
+  const inTable = lookups.length > 0 || usual.has(weightsKey(product))
+  const bits = inTable ? options.bits : productBits(options, product)
+  const store = bits === options.bits ? usual : coding.large(editor)
   const tied = lookups.length > 0 || store.has(weightsKey(product))
   if (!tied && product.values.length < (options.fewest ?? FEWEST_WEIGHTS))
     return (
@@ -232,7 +246,7 @@ function codeProduct(node: Node, editor: GraphEditor, coding: Coding): RuleOutco
   if (coded.block < blocks.block) coding.short.push({ node: node.name || node.outputs[0]!, block: coded.block })
   const output = node.outputs[0]!
   const raw = product.bias === undefined ? output : editor.freshName(`${output}_product`)
-  const made = blockProduct(node, coded, raw, { bits: options.bits, accuracyLevel: options.accuracyLevel ?? 0 })
+  const made = blockProduct(node, coded, raw, { bits, accuracyLevel: options.accuracyLevel ?? 0 })
   const weight = editor.producer(node.inputs[1]!)
   editor.replace(node, ...withBias(made, product.bias, output, editor))
   if (weight) editor.removeUnused(weight)
