@@ -53,6 +53,8 @@ test('integer products take their bias in where sizes are free, codes staying co
   const kernels = await kernelsOf(after)
   expect(kernels).toMatchObject({ QGemm: 2 })
   expect(kernels).not.toHaveProperty('Relu')
+  // Sizes are those of the codes: no value is widened for nothing else.
+  expect(kernels.DequantizeLinear).toBe(1)
   const [old, now] = [await runOnce(before, feeds), await runOnce(after, feeds)]
   expect(decibels(old.y!, now.y!)).toBeGreaterThan(30)
 })

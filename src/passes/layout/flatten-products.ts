@@ -46,6 +46,7 @@ function apply(add: Node, { editor, types, opset }: RuleContext): RuleOutcome {
 
   const fresh = (part: string) => editor.freshName(`${add.outputs[0]!}_${part}`)
   const before: Node[] = []
+  const decode = editor.producer(x, 'DequantizeLinear')
   const rows = rowsOf(x, depth, before, editor)
   const sizes = leading.filter((dim) => typeof dim !== 'number').length
   let target: string
@@ -57,13 +58,17 @@ function apply(add: Node, { editor, types, opset }: RuleContext): RuleOutcome {
     const outer = fresh('sizes')
     target = fresh('shape')
     const attributes = { start: int(0), end: int(leading.length) }
-    before.push(makeNode('Shape', [x], [outer], { name: outer, attributes }))
+    // Codes have the same sizes; values that nothing else reads would be made of them for their sizes alone.
+    const sized = decode?.inputs[0] ?? x
+    before.push(makeNode('Shape', [sized], [outer], { name: outer, attributes }))
     before.push(makeNode('Concat', [outer, width], [target], { name: target, attributes: { axis: int(0) } }))
   }
   editor.remove(product)
   const flat = fresh('rows')
   editor.replace(add, ...before, makeNode('Gemm', [rows, w, b], [flat], { name: product.name }))
   restore(add.outputs[0]!, flat, target, editor)
+  // The runtime runs what nobody reads.
+  if (decode) editor.removeUnused(decode)
   return true
 }
 
