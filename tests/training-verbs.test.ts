@@ -30,6 +30,7 @@ test.each([
   expect(made.filter((file) => !file.includes('.blobs')).sort()).toEqual([...said, ...described].sort())
   // By this the report belongs to that file.
   const learned = 'student' in report ? report.student : report.after
+  expect(learned.path).toBe(model)
   expect(learned.digest).toBe(modelDigest(await readModel(bench.path(model))))
   const again = await bench.whet('apply', recipe, 'model.onnx', '-o', 'again.onnx')
   expect([again.code, again.stderr]).toEqual([0, 'wrote again.onnx\n'])

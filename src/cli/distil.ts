@@ -110,7 +110,8 @@ export const distilVerb: Verb = {
         ...{ epochs, importance, student, width, depth, resolution, checkpoint, resume },
         ...{ ...hintsOf(options), adversary, freshWeights: options.flag('fresh-weights') },
         proof: await dataAt('proof', model, options),
-        names: [path!, out],
+        // As it was given, like the paths of every report.
+        names: [path!, join(options.text('output')!, 'model.onnx')],
       })
       await writeModel(learned, out)
       await writeRecipe(recipe, tensors, join(folder, 'recipe.json'))
