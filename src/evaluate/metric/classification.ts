@@ -170,8 +170,10 @@ export function classIndex(row: MetricRow, options: ClassOptions): number {
     if (place >= 0) return place
     throw badLabel(row, `is none of the classes that the model knows: ${classNumbers.join(', ')}`)
   }
-  if (!Number.isInteger(label) || (scores !== null && (label < 0 || label >= scores)))
-    throw badLabel(row, scores === null ? 'is not a whole number' : `is not a class from 0 to ${scores - 1}`)
+  if (!Number.isInteger(label) || (scores !== null && (label < 0 || label >= scores))) {
+    const range = scores === null ? 'is not a whole number' : `is not a class from 0 to ${scores - 1}`
+    throw badLabel(row, range, label === scores ? 'labels count from 0: if these count from 1, subtract 1; else ' : '')
+  }
   return label
 }
 
@@ -203,12 +205,12 @@ function isAmongTop(k: number, row: MetricRow, options: ClassOptions): boolean {
 /** The label that PyTorch's losses ignore unless another is named. */
 const IGNORED = -100
 
-function badLabel({ row, label }: MetricRow, problem: string): UserError {
+function badLabel({ row, label }: MetricRow, problem: string, likely = ''): UserError {
   return new UserError('bad-data', `the label ${shownLabel(label)} of row ${row} ${problem}`, {
     where: `row ${row}`,
     hint:
       label === IGNORED
         ? `${IGNORED} is what PyTorch does not score: leave such rows out; among the labels of tokens or pixels of a row, those below 0 are not scored here either`
-        : `correct the labels, or name the right field with --label${typeof label === 'string' ? '; names of classes are listed in their order as "classNames" of a dataset.json' : ''}`,
+        : `${likely}correct the labels, or name the right field with --label${typeof label === 'string' ? '; names of classes are listed in their order as "classNames" of a dataset.json' : ''}`,
   })
 }
