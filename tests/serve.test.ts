@@ -70,10 +70,16 @@ test('serves a folder, rehearsed on rows, measured, and ends with 0 when it is t
   expect([code, stdout]).toEqual([0, expect.stringMatching(/^served models for \d+ seconds?\n$/)])
 }, 120_000)
 
-test('samples that are not there are said before anything is served', async () => {
-  const { code, stderr } = await bench.whet('serve', 'models', '--http', '0', '--samples', 'nope.npz')
-  expect([code, stderr]).toEqual([2, expect.stringMatching(/cannot read nope\.npz: it does not exist/)])
-}, 60_000)
+test.each([
+  ['nope.npz', /cannot read nope\.npz: it does not exist/],
+  ['notes.md', /"notes\.md" is no kind of data that can be read/],
+  ['torn.npz', /torn\.npz/],
+])('samples that are no data are said before anything is served: %s', { timeout: 60_000 }, async (samples, problem) => {
+  writeFileSync(bench.path('notes.md'), 'not rows')
+  writeFileSync(bench.path('torn.npz'), 'not rows')
+  const { code, stderr } = await bench.whet('serve', 'models', '--http', '0', '--samples', samples)
+  expect([code, stderr]).toEqual([2, expect.stringMatching(problem)])
+})
 
 test('keys are made, shown once, and asked for', async () => {
   const made = await bench.whet('serve', '--make-key', 'ci', '--scope', 'infer', '--keys', 'keys.json')

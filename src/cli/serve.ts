@@ -1,9 +1,9 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
-import { stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { openDataset } from '../data/index.ts'
 import { readModel } from '../onnx/index.ts'
-import { didYouMean, explainSystemError, UserError, writeAtomic } from '../platform/index.ts'
+import { didYouMean, UserError, writeAtomic } from '../platform/index.ts'
 import {
   DEFAULT_LIMITS,
   DEFAULT_SETTINGS,
@@ -196,13 +196,10 @@ export const serveVerb: Verb = {
   },
 }
 
-/** What `--samples` names, which is there. */
+/** What `--samples` names: rows, whatever model they fit. What is no data fits none, and is said before any is served. */
 async function samplesOf(options: Arguments): Promise<string | undefined> {
   const path = options.text('samples')
-  if (path !== undefined)
-    await stat(path).catch((error) => {
-      throw explainSystemError(error, path, 'read')
-    })
+  if (path !== undefined) await openDataset(path)
   return path
 }
 
