@@ -90,6 +90,10 @@ export class GraphEditor {
     return this.#consumers.get(value)?.size ?? this.#before.consumers.get(value)?.length ?? 0
   }
 
+  isInput(value: string): boolean {
+    return this.#before.inputs.has(value)
+  }
+
   isOutput(value: string): boolean {
     return this.#before.outputs.has(value)
   }

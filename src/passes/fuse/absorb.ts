@@ -7,6 +7,7 @@ import {
   type RuleContext,
   type RuleOutcome,
 } from '../../rewrite/index.ts'
+import { levelsInput } from './levels-input.ts'
 import { foldBefore, type Linear, linearOf } from './linear.ts'
 
 /** The linear operators that read `value` as their data, or the reason why not everybody who reads it is one. */
@@ -73,8 +74,11 @@ export function replaceReaders(
   readers: readonly Linear[],
   affines: readonly Affine[],
   node: Node,
-  { editor }: RuleContext,
+  context: RuleContext,
 ): RuleOutcome {
+  const { editor } = context
+  if (readers.some((reader) => levelsInput(node, reader.input, context)))
+    return { refused: 'it brings columns of an input, which differ much in size, to one size: integers need it' }
   const fused: Node[] = []
   for (const [i, reader] of readers.entries()) {
     const next = foldBefore(reader, affines[i]!, editor)

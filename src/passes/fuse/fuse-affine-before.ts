@@ -5,7 +5,8 @@
  * Also Sub, Div and Neg, ConvTranspose (scale only), Gemm and MatMul, and several readers when each can take it in.
  * Illegal: a shift before a padded Conv, for the border is padded with zeros and not with t; a reader that cannot take
  * it in; a result that is an output; constants that vary along another axis, widen the value, or are not finite; the γ
- * and β of a normalization in pieces, which the runtime fuses as a whole.
+ * and β of a normalization in pieces, which the runtime fuses as a whole; what brings columns of a graph input to one
+ * size (`levelsInput`).
  * Source: linearity, A(s·x + t) = (A·s)(x) + A·t.
  */
 import { fromNumbers, makeNode, type Node } from '../../ir/index.ts'

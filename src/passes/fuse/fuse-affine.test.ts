@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { numbersOf, randomList, rewriteEqually, rewriteWith } from '../../../tests/rewrite-kit.ts'
 import { fuseAffineAfter } from './fuse-affine-after.ts'
 import { fuseAffineBefore } from './fuse-affine-before.ts'
+import { fuseConvBatchNorm } from './fuse-conv-batchnorm.ts'
 import { mergeAffine } from './merge-affine.ts'
 
 const head = '<ir_version: 10, opset_import: ["" : 20]>'
@@ -256,4 +257,36 @@ test('a negation goes into what stands before it, or behind it', async () => {
   const shared = await rewriteWith(fuseAffineAfter, conv(PADDED, 'a = CONV(x, w, b) n = Neg(a) y = Mul(a, n)'))
   expect(shared.report.applied).toBe(0)
   expect(shared.reasons.join()).toMatch(/also read elsewhere/)
+})
+
+// Features as tables have them: a share beside thousands.
+const TABLE = ', float[3] mean = {0.5, 40, 3000}, float[3] deviation = {0.2, 15, 900}'
+const table = (body: string, more = TABLE) =>
+  `${head} g (float[N,3] x) => (float[N,4] y) <float[3,4] w = ${randomList(12, 1)}, float[4] b = ${randomList(4, 2)}${more}> {
+    ${body} y = Gemm(z, w, b) }`
+
+test.each([
+  ['c = Sub(x, mean) z = Div(c, deviation)'],
+  ['s = Div(x, deviation) z = Add(s, mean)'],
+  ['d = Cast<to = 1>(x) c = Sub(d, mean) z = Div(c, deviation)'],
+])('what brings columns of an input to one size stays in front of what integers will multiply: %s', async (body) => {
+  const { report, reasons } = await rewriteWith(fuseAffineBefore, table(body))
+  expect(report.applied).toBe(0)
+  expect(reasons.join()).toMatch(/brings columns of an input/)
+})
+
+test('a batch normalization of an input that does so stays as well', async () => {
+  const body = 'z = BatchNormalization(x, mean, mean, mean, variance)'
+  const more = `${TABLE}, float[3] variance = {1e-4, 4e4, 1e9}`
+  expect((await rewriteWith(fuseConvBatchNorm, table(body, more))).report.applied).toBe(0)
+})
+
+test.each([
+  ['the deviations of an image are alike', 'x', '0.229, 0.224, 0.225'],
+  ['an inner value has no columns of its own', 'r', '0.2, 15, 900'],
+])('else it goes into the weights: %s', async (_, value, deviations) => {
+  const more = `, float[3] mean = {0.485, 0.456, 0.406}, float[3] deviation = {${deviations}}`
+  const body = `r = Relu(x) c = Sub(${value}, mean) z = Div(c, deviation)`
+  const { report } = await rewriteWith(fuseAffineBefore, table(body, more))
+  expect(report.applied).toBe(2)
 })

@@ -2,7 +2,8 @@
  * y = BatchNormalization(Conv(x, W, b), γ, β, μ, σ²)  ⇒  y = Conv(x, W·s, b·s + β − μ·s)    s = γ/√(σ²+ε)
  * Also ConvTranspose, Gemm and MatMul (where no shift remains), and BatchNormalization *before* them.
  * Illegal: the Conv's result is read by somebody else or is an output; statistics or weights are not constant or not
- * finite; training mode; before a padded Conv a shift would change the border, because the padding is not shifted.
+ * finite; training mode; before a padded Conv a shift would change the border, because the padding is not shifted;
+ * before any, what brings columns of a graph input to one size (`levelsInput`).
  * Source: Jacob et al., "Quantization and Training of Neural Networks" (2018), section 3.2.
  */
 import { type Node, operatorName } from '../../ir/index.ts'
