@@ -80,6 +80,8 @@ test.each<[name: string, content: string | Uint8Array, message: RegExp, hint: Re
   ['utf16.json', utf16('\ufeff{}'), /is UTF-16 text/, /UTF-8/],
   ['rows.csv.gz', gzipSync('a,b\n'), /no kind of data/, /Unpack it first/],
   ['rows.xlsx', 'PK', /no kind of data/, /Save the sheet as CSV/],
+  ['rows.safetensors', '{}', /no kind of data/, /numpy\.savez.*safetensors\.numpy/],
+  ['rows.feather', 'ARROW1', /no kind of data/, /to_parquet/],
   ['rows.npy', '\x93NUMPY', /no kind of data/, /numpy\.savez/],
   ['rows.parquet', '', /cannot be read as Parquet: it is too short/, /write it again/],
   ['word.wav', 'RIFF', /no kind of data/, /Sound is not decoded.*numpy\.savez/],

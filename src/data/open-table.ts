@@ -50,6 +50,9 @@ const CONVERSIONS: Readonly<Record<string, string>> = {
   xls: SHEET,
   ods: SHEET,
   npy: 'Name its array: numpy.savez("rows.npz", x=numpy.load("rows.npy")), where x is the input of the model.',
+  safetensors:
+    'Write its tensors as arrays: numpy.savez("rows.npz", **safetensors.numpy.load_file("rows.safetensors")), named like the inputs of the model.',
+  feather: 'Write it as Parquet: pandas.read_feather("rows.feather").to_parquet("rows.parquet").',
   wav: SOUND,
   flac: SOUND,
   mp3: SOUND,

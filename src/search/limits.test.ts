@@ -25,7 +25,7 @@ test('the reason says who keeps the limits: nobody, the original alone, or some'
   )
   expect(reasonWithLimits(all, trials, reason, null)).toMatch(/the original does\.$/)
   expect(reasonWithLimits({ ...all, maxBytes: 6_000_000 }, trials, reason, null)).toBe(
-    'Nothing was better. 1 of 2 candidates were over a limit.',
+    'Nothing was better. 1 of 2 candidates was over a limit.',
   )
   expect(reasonWithLimits({ name: 'latency' }, trials, reason, null)).toBe(reason)
 })

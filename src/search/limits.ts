@@ -15,6 +15,6 @@ export function reasonWithLimits(goal: Goal, trials: readonly Trial[], reason: s
     return `No candidate keeps the limits that were asked for, and ${
       broken === null ? 'the original does' : `neither does the original: ${broken}`
     }.`
-  const some = over > 0 ? ` ${over} of ${trials.length} candidates were over a limit.` : ''
+  const some = over > 0 ? ` ${over} of ${trials.length} candidates ${over === 1 ? 'was' : 'were'} over a limit.` : ''
   return `${reason}${some}${broken === null ? '' : ` The original does not keep the limits: ${broken}.`}`
 }
