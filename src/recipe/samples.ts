@@ -12,6 +12,8 @@ export interface SampleOptions {
   readonly random?: number | undefined
   /** How many rows of the data; 4 unless said. */
   readonly real?: number | undefined
+  /** The rows to choose these from; all unless said. */
+  readonly indices?: readonly number[] | undefined
   /** Sizes for open dimensions of random inputs, by input name. */
   readonly shapes?: Readonly<Record<string, readonly number[]>> | undefined
   /** The model of the session: what its weights settle of open sizes is known to random inputs then. */
@@ -35,11 +37,11 @@ export async function samplesFor(
 /** The rows among these samples: none without data. */
 export async function rowSamples(
   session: Pick<Session, 'inputs'>,
-  { data, real = 4, onReal }: SampleOptions,
+  { data, real = 4, indices, onReal }: SampleOptions,
 ): Promise<readonly Feeds[]> {
   const feeds: Feeds[] = []
   if (!data) return feeds
-  for await (const row of feedsFrom(session, data, spreadRows(data, undefined, real))) {
+  for await (const row of feedsFrom(session, data, spreadRows(data, indices, real))) {
     feeds.push(row)
     onReal?.(row)
   }

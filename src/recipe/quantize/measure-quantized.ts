@@ -19,6 +19,8 @@ export interface MeasureQuantizedOptions extends Watched {
   readonly seed?: number | undefined
   /** What was learned before; a calibration tells how large a row is inside the model. */
   readonly evidence?: readonly Report[] | undefined
+  /** The rows to look at; all of the data unless said. */
+  readonly lookAt?: readonly number[] | undefined
   /** What this process shall do while the others run the models. */
   readonly meanwhile?: (() => void) | undefined
 }
@@ -74,7 +76,7 @@ export interface Damage extends Pick<QuantizationReport, 'sqnrDb' | 'layers' | '
 }
 
 /** Rows, or random inputs where there are fewer, that the damage is measured on: their noise can differ by far. */
-const LOOKED_AT = 4
+export const LOOKED_AT = 4
 
 /** Of these the rows that share a run: two where a row has many elements inside the model. */
 function neighboursAmong(evidence: readonly Report[]): number {
@@ -98,9 +100,15 @@ function cutShort(before: Model, after: Model, evidence: readonly Report[]): Rea
 }
 
 /** Rows beside the `few` that are looked at in any case, so that there are `wanted` where the set has them. */
-function moreRows(session: Session, data: Dataset, wanted: number, few: number): Promise<readonly Feeds[]> {
-  const known = new Set(spreadRows(data, undefined, LOOKED_AT))
-  const others = spreadRows(data, undefined, wanted).filter((row) => !known.has(row))
+function moreRows(
+  session: Session,
+  data: Dataset,
+  rows: readonly number[] | undefined,
+  wanted: number,
+  few: number,
+): Promise<readonly Feeds[]> {
+  const known = new Set(spreadRows(data, rows, LOOKED_AT))
+  const others = spreadRows(data, rows, wanted).filter((row) => !known.has(row))
   return allFeeds(session, data, others.slice(0, Math.max(0, wanted - few)))
 }
 
@@ -114,7 +122,7 @@ export async function measureDamage(
   after: Model,
   place: RunsOn,
   planned: Readonly<Record<string, number>>,
-  { data, target = 'native', seed, evidence = [], meanwhile, onProgress }: MeasureQuantizedOptions,
+  { data, lookAt, target = 'native', seed, evidence = [], meanwhile, onProgress }: MeasureQuantizedOptions,
 ): Promise<Damage> {
   onProgress?.('reading back what the runtime makes of it, measuring the noise')
   const { processes } = sessions
@@ -128,10 +136,11 @@ export async function measureDamage(
   const candidate = await sessions.start(place.open(after, LEAN, { processes, readKernels: target !== 'web' }))
   const rows = Math.min(data?.rows ?? 0, LOOKED_AT)
   const random = rows === LOOKED_AT ? 0 : rows > 1 ? 1 : rows === 1 ? 2 : undefined
-  const { feeds } = await samplesFor(candidate, { model: after, data, seed, random })
+  const { feeds } = await samplesFor(candidate, { model: after, data, indices: lookAt, seed, random })
   const few = feeds.slice(0, LOOKED_AT)
   const rowsTogether = few.slice(0, neighboursAmong(evidence))
-  const more = data && random === 0 ? await moreRows(candidate, data, rowsForNoise(before, few[0]), few.length) : []
+  const more =
+    data && random === 0 ? await moreRows(candidate, data, lookAt, rowsForNoise(before, few[0]), few.length) : []
   const looked = [...few, ...more]
   const openBase = () => sessions.start(place.open(before, LEAN, { processes }))
   const measuring = together(

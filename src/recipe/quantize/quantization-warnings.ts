@@ -5,11 +5,12 @@ import type { CalibrationReport, PassRun, QuantizationReport, Report } from '../
 import { lostInputs } from '../lost-inputs.ts'
 import type { FloatStart } from './float-start.ts'
 import { keepsNothing } from './keep-float.ts'
-import type { ReadKernels } from './measure-quantized.ts'
+import { LOOKED_AT, type ReadKernels } from './measure-quantized.ts'
 import { noiseWarning } from './noise-warning.ts'
 import { nothingDone } from './nothing-done.ts'
 import type { QuantizeOptions } from './quantize-options.ts'
 import { isLearned, learnsRoundings } from './quantized-trail.ts'
+import { unseenRows } from './unseen-rows.ts'
 import { widenedWarning } from './widened-warning.ts'
 
 /** What a quantization came to, as far as there may be something to warn of. */
@@ -46,6 +47,7 @@ export function quantizationWarnings(outcome: Outcome, options: QuantizeOptions)
   return [
     ...outcome.kernels.warnings,
     ...noiseWarning({ ...outcome, scheme }),
+    ...(unseenRows(options, LOOKED_AT) === null ? [SEEN_ALREADY] : []),
     ...slower(timing),
     ...ownDependence(outcome.dependedBefore),
     ...widenedWarning(outcome.quantized, outcome.row, options.target),
@@ -67,6 +69,9 @@ export function quantizationWarnings(outcome: Outcome, options: QuantizeOptions)
     ...(data?.notes ?? []),
   ]
 }
+
+const SEEN_ALREADY =
+  'the noise was measured on rows that the weights were rounded by, and other rows lose more: give more rows than these, or say fewer with --samples'
 
 const NOT_FASTER =
   'by their usual costs float is as fast for every node here; integers stand everywhere since they were asked for'

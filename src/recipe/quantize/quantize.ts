@@ -15,7 +15,7 @@ import { type LeftOut, sizeOf, type Trail } from '../trail.ts'
 import { easedWhereAsked, floatStart } from './float-start.ts'
 import { goneFromFloat } from './keep-float.ts'
 import { lazyTimeIn } from './lazy-parts.ts'
-import { type Damage, measureDamage, type ReadKernels, readKernels } from './measure-quantized.ts'
+import { type Damage, LOOKED_AT, measureDamage, type ReadKernels, readKernels } from './measure-quantized.ts'
 import { portableOrRefused, saturationOf } from './portable.ts'
 import { quantizationWarnings } from './quantization-warnings.ts'
 import type { QuantizeOptions } from './quantize-options.ts'
@@ -26,6 +26,7 @@ import { quantizedTrail } from './quantized-trail.ts'
 import { runsQuickly } from './runs-quickly.ts'
 import { saturatesHere } from './saturates-here.ts'
 import { staticEvidence } from './static-evidence.ts'
+import { unseenRows } from './unseen-rows.ts'
 
 /**
  * Quantizes by one scheme and proves what came out: kernels counted in the runtime's own optimised graph, noise at the
@@ -244,10 +245,10 @@ async function measureMade(
     tell()
     cache.write().catch(() => {})
   }
+  const lookAt = unseenRows(options, LOOKED_AT) ?? undefined
+  const looking = { ...options, evidence, lookAt, meanwhile }
   const damage =
-    trail.model === float
-      ? null
-      : await measureDamage(sessions, float, trail.model, place, planned, { ...options, evidence, meanwhile })
+    trail.model === float ? null : await measureDamage(sessions, float, trail.model, place, planned, looking)
   const kernels = damage?.kernels ?? (await readKernels(trail.model, planned, target))
   // What is timed runs alone.
   if (target === 'web') await sessions.closeAll()
