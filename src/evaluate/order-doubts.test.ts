@@ -49,5 +49,9 @@ test('where entries change places, it is said why few decibels are left; not whe
   const moved = ([first, second, ...rest]: number[][]) => [second!, first!, ...rest]
   expect(told(false, moved)).toMatch(/^Output boxes is a list that falls by its column 2, .* --metric detection:boxes/)
   expect(told(true, moved)).toBe('')
+  // Of what falls by nothing, or has no decibels, the order is no reason.
+  const output = { name: 'y', dims: [12, 3], sqnrDb: 3 }
+  expect(orderDoubts({ labelled: false, outputs: [output] } as never)).toEqual([])
+  expect(orderDoubts({ labelled: false, outputs: [{ ...output, orderedBy: 2, sqnrDb: null }] } as never)).toEqual([])
   expect(told(false, (entries) => entries.map((entry) => entry.map((v) => v * 1.001)))).toBe('')
 })

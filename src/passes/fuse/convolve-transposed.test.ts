@@ -51,7 +51,7 @@ test.each<[string, Transposed, string?]>([
   ],
   [
     'a picture made of one place',
-    { x: '1,4,1,1', w: [4, 2, 4, 4] },
+    { x: '1,4,1,1', w: [4, 2, 2, 2] },
     'it makes far more places than there are, mostly of zeros',
   ],
   [
@@ -65,8 +65,15 @@ test.each<[string, Transposed, string?]>([
   expect(reasons).toEqual(reason ? [reason] : [])
 })
 
-test('weights that are computed stay as they are', async () => {
-  const model = parseModel(`<ir_version: 8, opset_import: ["" : 18]> g (float[1,4,9,9] x, float[4,2,1,1] w) => (float y)
-    { y = ConvTranspose(x, w) }`)
+test.each([
+  ['weights that are computed', 'float[1,4,9,9] x, float[4,2,1,1] w', '', 'y = ConvTranspose(x, w)'],
+  [
+    'a picture of unknown sizes',
+    'float[4] a, int64[R] s',
+    '<float[4,2,1,1] w = {1, 2, 3, 4, 5, 6, 7, 8}>',
+    'x = Reshape(a, s) y = ConvTranspose(x, w)',
+  ],
+])('%s stay as they are', async (_, inputs, constants, body) => {
+  const model = `<ir_version: 8, opset_import: ["" : 18]> g (${inputs}) => (float y) ${constants} { ${body} }`
   expect((await rewriteWith(convolveTransposed, model)).report.applied).toBe(0)
 })

@@ -40,7 +40,7 @@ export function writtenBlock(node: Node, { constant, types }: RuleContext): Bloc
   const partial = sizes.flatMap((size, axis) => (size === counts[axis] && first[axis] === 0 ? [] : [axis]))
   if (partial.length > 1) return undefined
   const axis = partial[0] ?? 0
-  if (first.some((place, i) => place < 0 || (i !== axis && place !== 0))) return undefined
+  if (first[axis]! < 0) return undefined
   // In order: the last axis turns first.
   for (let tuple = 0, tuples = at.length / rank; tuple < tuples; tuple++)
     for (let i = rank - 1, rest = tuple; i >= 0; rest = Math.floor(rest / counts[i]!), i--) {

@@ -10,7 +10,7 @@ const result = (id: string, median: number, more: object = {}) => ({
 const why = (own: number, winner: object, goal = 'latency', more: object = {}) =>
   explainCandidate(
     {
-      ...{ goal, chosen: { id: 'winner', reason: 'It is.' }, baseline: { p50Ms: 1, bytes: 10, metricName: 'top1' } },
+      ...{ goal, margin: 0.02, chosen: { id: 'winner', reason: 'It is.' }, baseline: { p50Ms: 1, bytes: 10, metricName: 'top1' } },
       candidates: [result('own', own, more), winner],
     } as unknown as OptimizationReport,
     'own',
@@ -28,6 +28,35 @@ test('why a candidate lost: by the times that chose, not by a later one of the w
   expect(why(0.71, confirmed, 'latency', { ratioBefore: ratio(0.63) })).toMatch(/as good within the error of measuring/)
   expect(why(0.5, confirmed)).toMatch(/winner was safer/)
   expect(why(0.8, confirmed)).toMatch(/better in the goal/)
+  expect(why(0.71, confirmed)).toMatch(/and this one 71 %, better in the goal; timed again/)
+})
+
+test('bytes and memory are held against each other where they are the goal, whatever the times were', () => {
+  const winner = result('winner', 0.71, { ratioBefore: ratio(0.63), bytes: 10, peakRssBytes: 100, judgedRows: 1064 })
+  const size = (bytes: number) => why(0.6, winner, 'size', { bytes })
+  expect([8, 9, 10, 11].map(size)).toEqual([
+    'It was not chosen: winner was safer on the selection rows (1,064), and what is safer is proven first.',
+    'It was not chosen: winner is as good within the error of measuring, and was preferred.',
+    'It was not chosen: winner is as good within the error of measuring, and was preferred.',
+    'It was not chosen: winner is better in the goal (size).',
+  ])
+  const memory = (peakRssBytes: number | null) => why(0.6, winner, 'memory', { peakRssBytes })
+  expect(memory(95)).toMatch(/as good within/)
+  expect(memory(120)).toMatch(/better in the goal \(memory\)/)
+  expect(memory(null)).toMatch(/was safer/)
+  expect(why(0.6, { ...winner, peakRssBytes: null }, 'memory', { peakRssBytes: 1 })).toMatch(/was safer/)
+})
+
+test('what its own verdict or note says comes before any figure', () => {
+  const told = (more: object) => why(0.1, result('winner', 0.5), 'latency', more)
+  expect(told({ verdict: null, grade: null })).toBe('It was not chosen: it was not judged.')
+  expect(told({ verdict: 'regressed', grade: null })).toBe(
+    'It was not chosen: the rows show that it loses more than the margin of 0.02.',
+  )
+  expect(told({ grade: null })).toMatch(/neither that it is as good nor that it is close/)
+  expect(told({ verdict: 'pass', grade: null })).toMatch(/was safer on the selection rows, and/)
+  expect(told({ note: 'too slow here', verdict: null })).toBe('It was not chosen: too slow here.')
+  expect(told({ note: 'time as measured of int8', verdict: null })).toBe('It was not chosen: it was not judged.')
 })
 
 test('of what is close and was never tried on the proof rows, that is told where the original is handed out', () => {

@@ -12,12 +12,18 @@ const WEIGHTS = {
   d: [32],
   tall: [48, 32, 3, 2],
   longer: [48, 32, 3],
+  double: [48, 48, 2],
+  cube: [96, 48, 1, 1, 1],
+  nine: [96, 48, 3, 3],
+  four: [96, 48, 2, 2],
   small: [48, 8, 2, 2],
   over: [48, 32, 3, 3],
 }
 const model = (body: string, shape = '2,48,3,5', outputs = 'float y') =>
   modelWith(`g (float[${shape}] x) => (${outputs}) { ${body} }`, WEIGHTS)
 const MOVED = 't = Transpose<perm = [0,3,1,2]>(x)'
+/** A convolution whose channels stand last on both sides. */
+const between = (conv: string) => `${MOVED} c = ${conv} y = Transpose<perm = [0,2,3,1]>(c)`
 const TWICE = 'ConvTranspose<strides = [2, 2]>'
 
 test.each([
@@ -26,6 +32,7 @@ test.each([
   ['no room by name', 'y = ConvTranspose<auto_pad = "VALID", strides = [2, 2]>(x, g)', '2,48,3,5'],
   ['tiles that are no squares', 'y = ConvTranspose<strides = [3, 2]>(x, tall, d)', '2,48,3,5'],
   ['a line that grows', 'y = ConvTranspose<strides = [3]>(x, longer, d)', '2,48,7'],
+  ['a line that doubles', 'y = ConvTranspose<strides = [2]>(x, double)', '2,48,7'],
   [
     'windows of one pixel between transposes',
     `${MOVED} c = Conv(t, w, b) y = Transpose<perm = [0,2,3,1]>(c)`,
@@ -50,6 +57,7 @@ test.each([
 test('one size need not be known, for windows of one pixel none', async () => {
   for (const [body, shape] of [
     [`y = ${TWICE}(x, g, d)`, 'N,48,3,5'],
+    [`y = ${TWICE}(x, g, d)`, '2,48,H,5'],
     [`${MOVED} c = Conv(t, w, b) y = Transpose<perm = [0,2,3,1]>(c)`, 'N,H,W,48'],
   ] as const) {
     const { before, after, report } = await rewriteWith(multiplyPixels, model(body, shape))
@@ -61,13 +69,30 @@ test('one size need not be known, for windows of one pixel none', async () => {
 test('refused where tiles of unknown sizes would have to be laid', async () => {
   const { reasons } = await rewriteWith(multiplyPixels, model(`y = ${TWICE}(x, g)`, '1,48,H,W'))
   expect(reasons).toContain('its sizes are known only when it runs')
+  const reshaped = modelWith(
+    `g (float[48] a, int64[R] s) => (float y) { x = Reshape(a, s) y = ${TWICE}(x, g) }`,
+    WEIGHTS,
+  )
+  expect((await rewriteWith(multiplyPixels, reshaped)).reasons).toEqual(reasons)
 })
 
 test.each([
   ['windows overlap', 'y = ConvTranspose<strides = [2, 2]>(x, over)'],
   ['it is padded', 'y = ConvTranspose<strides = [2, 2], pads = [1, 1, 1, 1]>(x, g)'],
   ['a size is asked for', 'y = ConvTranspose<strides = [2, 2], output_shape = [6, 10]>(x, g)'],
-  ['windows skip pixels', `${MOVED} y = Conv<strides = [2, 2]>(t, w)`, '2,3,5,48'],
+  ['windows overlap in one direction', `y = ${TWICE}(x, tall)`],
+  ['taps lie apart', 'y = ConvTranspose<strides = [2, 2], dilations = [2, 2]>(x, g)'],
+  ['there is room behind', 'y = ConvTranspose<strides = [2, 2], output_padding = [1, 1]>(x, g)'],
+  ['channels in groups', 'y = ConvTranspose<strides = [2, 2], group = 2>(x, g)'],
+  ['no rows', `y = ${TWICE}(x, g)`, '0,48,3,5'],
+  ['windows skip pixels', between('Conv<strides = [2, 2]>(t, w)'), '2,3,5,48'],
+  ['windows of nine pixels', between('Conv(t, nine)'), '2,3,5,48'],
+  ['windows of four, side by side', between('Conv<strides = [2, 2]>(t, four)'), '2,4,6,48'],
+  [
+    'a room of pixels',
+    't = Transpose<perm = [0,4,1,2,3]>(x) c = Conv(t, cube) y = Transpose<perm = [0,2,3,4,1]>(c)',
+    '2,2,3,4,48',
+  ],
   ['room that is computed', 'y = ConvTranspose<auto_pad = "SAME_UPPER", strides = [2, 2]>(x, g)'],
   ['few weights', `y = ${TWICE}(x, small)`],
   ['moving channels would take the gain', `${MOVED} y = Conv(t, w, b)`, '2,3,5,48'],
