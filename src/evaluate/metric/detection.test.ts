@@ -22,6 +22,7 @@ const near = (box: Box) => box.map((value) => expect.closeTo(value, 3))
 test('overlap and suppression by class', () => {
   expect(overlap([0, 0, 2, 2], [1, 0, 3, 2])).toBeCloseTo(1 / 3, 12)
   expect(overlap([0, 0, 2, 2], [0, 1, 2, 3])).toBeCloseTo(1 / 3, 12)
+  expect(overlap([0, 0, 0.5, 0.5], [0.25, 0, 0.75, 0.5])).toBeCloseTo(1 / 3, 12)
   // Apart in one direction, in both, and side by side.
   const apart = [
     [0, 3, 2, 4],
@@ -39,6 +40,8 @@ test('overlap and suppression by class', () => {
   ]
   expect(suppress(boxes, 0.5, 100).map(({ score }) => score)).toEqual([0.9, 0.7])
   expect(suppress(boxes.toReversed(), 0.5, 100).map(({ score }) => score)).toEqual([0.9, 0.7])
+  // By more than the limit, and 9 of 10 are not more than that.
+  expect(suppress(boxes.slice(0, 2), 0.9, 100)).toHaveLength(2)
   expect(suppress([{ box: [0, 0, Number.NaN, 1], label: 0, score: 1 }], 0.5, 100)).toEqual([])
   // So many of each class, as COCO counts them.
   expect(suppress(boxes, 1, 1).map(({ score }) => score)).toEqual([0.9, 0.7])
@@ -98,14 +101,14 @@ describe('mean average precision', () => {
       { box: [0, 0, 10, 10] as const, label: 0, score: 0.1 },
       { box: [6, 0, 16, 10] as const, label: 0, score: 0.8 },
       { box: [0, 0, 10, 10] as const, label: 0, score: 0.9 },
-      { box: [0, 0, 10, 10] as const, label: 1, score: 0.7 },
+      { box: [0, 0, 10, 10] as const, label: 1, score: 0.95 },
     ]
     const { truths, detections } = matchImage(found, two)
     expect([...truths]).toEqual([[0, 2]])
     expect(detections.map(({ score, right }) => [score, right])).toEqual([
+      [0.95, 0],
       [0.9, 0b1111111111],
       [0.8, 0b1],
-      [0.7, 0],
       [0.1, 0],
     ])
   })
@@ -145,7 +148,11 @@ describe('mean average precision', () => {
     const other = rowOf({ found: floats([1, 6], [0, 0, 10, 10, 0.95, 0]) })
     expect(metric.score(one)).toBeCloseTo(0.5, 12)
     expect(metric.score(other)).toBe(0)
-    expect(metric.score(rowOf({ found: floats([1, 6], [0, 0, 10, 10, 0.2, 0]) }))).toBe(1)
+    for (const [sure, right] of [
+      [0.45, 1],
+      [0.5, 0],
+    ] as const)
+      expect(metric.score(rowOf({ found: floats([2, 6], [0, 0, 9, 9, 0.2, 0, 0, 0, 5, 5, sure, 0]) }))).toBe(right)
     // The wrong box of the second image ranks first: precision 1/2 at every recall of class 0.
     expect(metric.aggregate!([metric.summary!(one), metric.summary!(other)])).toBeCloseTo(0.25, 12)
     expect(metric.aggregate!([metric.summary!(one)])).toBeCloseTo(0.5, 12)
@@ -158,6 +165,21 @@ describe('mean average precision', () => {
     ])
     expect(metric.aggregate!([metric.summary!(several)])).toBeCloseTo((51 / 101 + 1) / 2, 12)
   })
+  test('pieces: of each class that has boxes, the share of them that is found, over the ten overlaps', () => {
+    // Of class 3 one of two is found, and the other by 8 of 10: at the overlaps to 0.8, as of COCO's ten there are seven.
+    const found = [0, 0, 10, 10, 0.9, 3, 40, 0, 50, 8, 0.8, 3, 20, 0, 30, 10, 0.7, 5]
+    const boxes = [
+      [3, 0, 0, 10, 10],
+      [3, 40, 0, 50, 10],
+      [7, 20, 0, 30, 10],
+    ]
+    const metric = metricNamed('detection:boxes')
+    const pieces = metric.pieces!(metric.summary!(rowOf({ found: floats([3, 6], found) }, boxes)))
+    expect([...pieces]).toEqual([
+      [3, expect.closeTo((1 + 0.7) / 2, 12)],
+      [7, 0],
+    ])
+  })
 })
 
 describe('decoders', () => {
@@ -166,13 +188,30 @@ describe('decoders', () => {
     // Input 32 × 32: 16 + 4 + 1 places. Place 6 is row 1, column 2 of stride 8; place 20 that of stride 32.
     data.splice(6 * 6, 6, 0.5, 0.25, Math.log(2), 0, 0.8, 0.5)
     data.splice(20 * 6, 6, 0.5, 0.5, 0, 0, 1, 0.9)
-    const found = detectionsOf(rowOf({ output: floats([1, 21, 6], data) }), decoders.yolox!)
+    // Place 19 is row 1, column 1 of stride 16.
+    data.splice(19 * 6, 6, 0, 0, 0, 0, 1, 0.5)
+    // What is no matrix of numbers is passed over.
+    const others = {
+      map: floats([2, 3, 6], Array(36).fill(1)),
+      line: floats([6], Array(6).fill(1)),
+      whole: { dtype: 'int64', dims: [1, 6], data: new BigInt64Array(6) } as TensorValue,
+    }
+    const found = detectionsOf(rowOf({ ...others, output: floats([1, 21, 6], data) }), decoders.yolox!)
     expect(found).toEqual([
       { box: near([0, 0, 32, 32]), label: 0, score: expect.closeTo(0.9, 6) },
+      { box: near([8, 8, 24, 24]), label: 0, score: expect.closeTo(0.5, 6) },
       { box: near([12, 6, 28, 14]), label: 0, score: expect.closeTo(0.4, 6) },
     ])
     expect(() => detectionsOf(rowOf({ output: floats([20, 6], new Array(120).fill(0)) }), decoders.yolox!)).toThrow(
       /no square input has 20 places/,
+    )
+    expect(() => detectionsOf(rowOf(others), decoders.yolox!)).toThrow(/no output is \[places, 5 \+ classes\]/)
+    // 3 × 3 cells of 8 and 2 × 2 of 16: a side that is no multiple of the larger.
+    const places = floats([13, 6], Array(13 * 6).fill(0))
+    const strides = [8, 16]
+    expect(detectionsOf(rowOf({ places }), decoders.yolox!, { strides })).toEqual([])
+    expect(() => detectionsOf(rowOf({ places }), decoders.yolox!, { strides, size: [8, 24] })).toThrow(
+      /an input of 8×24 has 5 places, and the model answers for 13/,
     )
   })
   test('yolox: several classes, and an input that is no multiple of the stride', () => {
@@ -182,14 +221,16 @@ describe('decoders', () => {
     // The one before it begins at (8, 8), which is its middle.
     data.splice(4 * 7, 7, 0, 0, 0, 0, 0.5, 0.3, 0.1)
     const box = near([12, -2, 28, 22])
-    expect(detectionsOf(rowOf({ y: floats([6, 7], data) }), decoders.yolox!, { size: [12, 20], strides: [8] })).toEqual(
-      [
-        { box, label: 0, score: expect.closeTo(0.4, 6) },
-        { box, label: 1, score: expect.closeTo(0.2, 6) },
-        { box: near([4, 4, 12, 12]), label: 0, score: expect.closeTo(0.15, 6) },
-        { box: near([4, 4, 12, 12]), label: 1, score: expect.closeTo(0.05, 6) },
-      ],
-    )
+    const options = { size: [12, 20], strides: [8] } as const
+    const found = (more: object) => detectionsOf(rowOf({ y: floats([6, 7], data) }), decoders.yolox!, more)
+    const all = [
+      { box, label: 0, score: expect.closeTo(0.4, 6) },
+      { box, label: 1, score: expect.closeTo(0.2, 6) },
+      { box: near([4, 4, 12, 12]), label: 0, score: expect.closeTo(0.15, 6) },
+      { box: near([4, 4, 12, 12]), label: 1, score: expect.closeTo(0.05, 6) },
+    ]
+    expect(found(options)).toEqual(all)
+    expect(found({ ...options, score: 0.1 })).toEqual(all.slice(0, 3))
   })
   test('anchors: shares of the input, and offsets to anchors', () => {
     const scores = floats([1, 2, 2], [0.1, 0.9, 0.95, 0.05])
@@ -211,6 +252,55 @@ describe('decoders', () => {
     // The first anchor: middle (8, 8), side 10, moved right by 0.1 · 10 and twice as wide.
     expect(shifted[0]!.box).toEqual(near([-1, 3, 19, 13]))
   })
+  test('anchors: a class is told by its scores or by what makes them, and each place has a box of its own', () => {
+    // Softmax of (ln 8, 0, 0) is 8, 1 and 1 of 10, of (0, ln 3, 0) 1, 3 and 1 of 5.
+    const [first, second] = [
+      [Math.log(8), 0, 0],
+      [0, Math.log(3), 0],
+    ] as const
+    const outputs = {
+      scores: floats([1, 2, 3], [...first, ...second]),
+      boxes: floats([1, 2, 4], [0, 0, 1, 1, 0.25, 0.5, 0.5, 1]),
+    }
+    const box = near([80, 120, 160, 240])
+    expect(detectionsOf(rowOf(outputs), decoders.anchors!, { size: [240, 320], score: 0.15 })).toEqual([
+      { box, label: 0, score: expect.closeTo(0.6, 6) },
+      { box, label: 1, score: expect.closeTo(0.2, 6) },
+    ])
+    for (const name of ['scores', 'boxes'] as const)
+      expect(() => detectionsOf(rowOf({ [name]: outputs[name] }), decoders.anchors!)).toThrow(
+        /no outputs are \[places, 4\] and \[places, 1 \+ classes\]/,
+      )
+  })
+  test('anchors of two heads, on an input that is wider than high, and on a square that nobody told', () => {
+    // 16 × 24 pixels are 2 × 3 cells of 8 with a side of 10, and 1 × 2 cells of 16 with sides of 20 and 30.
+    const anchored = (places: number, at: Readonly<Record<number, readonly number[]>>) => ({
+      scores: floats([places, 2], Array.from({ length: places }, (_, place) => (place in at ? [0, 1] : [1, 0])).flat()),
+      boxes: floats([places, 4], Array.from({ length: places }, (_, place) => at[place] ?? [0, 0, 0, 0]).flat()),
+    })
+    const found = (outputs: MetricRow['outputs'], settings: object) =>
+      detectionsOf(rowOf(outputs), decoders.anchors!, { strides: [8, 16], suppression: 1, ...settings }).map(
+        ({ box }) => box,
+      )
+    // Place 4 is row 1, column 1: from (12, 12) by 0.1 and −0.2 sides, twice as high.
+    const places = { 3: [0, 0, 0, 0], 4: [1, -2, 0, Math.log(2) / 0.2], 9: [0, 0, 0, 0] }
+    const anchors = [[10], [20, 30]]
+    expect(found(anchored(10, places), { size: [16, 24], anchors })).toEqual([
+      near([-1, 7, 9, 17]),
+      near([8, 0, 18, 20]),
+      near([9, -7, 39, 23]),
+    ])
+    // 2 × 2 and 1 cells of two sides each are 10 as well: place 7 is the last of the first head.
+    const pairs = [
+      [10, 12],
+      [20, 24],
+    ]
+    expect(found(anchored(10, { 7: [0, 0, 0, 0] }), { anchors: pairs })).toEqual([near([6, 6, 18, 18])])
+    expect(() => found(anchored(9, {}), { size: [16, 24], anchors })).toThrow(/10 anchors, and the model answers for 9/)
+    expect(() => found(anchored(10, {}), { anchors: [[10]] })).toThrow(/1 lists of anchors for 2 strides/)
+    const named = metricNamed('detection:anchors,size=16x24,strides=8/16,anchors=10/20-30,nms=1')
+    expect(named.score(rowOf(anchored(10, { 9: [0, 0, 0, 0] }), [[0, 9, -7, 39, 23]]))).toBe(1)
+  })
   test('points: score is the root of class times objectness', () => {
     const place = (value: number, at: number, count: number) =>
       Array.from({ length: count }, (_, i) => (i === at ? value : 0))
@@ -225,17 +315,25 @@ describe('decoders', () => {
   })
   test('points: several classes, on an input that is wider than high', () => {
     const outputs = {
-      cls_8: floats([2, 2], [0, 0, 0.81, 0.16]),
-      obj_8: floats([2, 1], [0, 0.64]),
-      bbox_8: floats([2, 4], [0, 0, 0, 0, 0.5, 0.25, Math.log(2), Math.log(3)]),
+      // Shares that are a little more than all are all.
+      cls_8: floats([2, 2], [1.44, 0, 0.81, 0.16]),
+      obj_8: floats([2, 1], [0.25, 0.64]),
+      bbox_8: floats([2, 4], [0.5, 0.5, 0, 0, 0.5, 0.25, Math.log(2), Math.log(3)]),
     }
     const box = near([4, -10, 20, 14])
     expect(detectionsOf(rowOf(outputs), decoders.points!, { size: [8, 16], score: 0.1 })).toEqual([
       { box, label: 0, score: expect.closeTo(0.72, 6) },
+      { box: near([0, 0, 8, 8]), label: 0, score: expect.closeTo(0.5, 6) },
       { box, label: 1, score: expect.closeTo(0.32, 6) },
     ])
-    const { obj_8: _, ...lacking } = outputs
-    expect(() => detectionsOf(rowOf(lacking), decoders.points!)).toThrow(/outputs of stride 8 do not belong together/)
+    const { obj_8: _, bbox_8, ...lacking } = outputs
+    const short = { ...outputs, bbox_8: floats([1, 4], [0, 0, 0, 0]) }
+    for (const apart of [{ ...lacking, bbox_8 }, { ...outputs, bbox_8: undefined as never }, short])
+      expect(() => detectionsOf(rowOf(apart), decoders.points!)).toThrow(/outputs of stride 8 do not belong together/)
+    expect(() => detectionsOf(rowOf(outputs), decoders.points!)).toThrow(/2 places are no square/)
+    const odd = { ...outputs, cls_8: floats([3], [1, 1, 1]) }
+    expect(() => detectionsOf(rowOf(odd), decoders.points!, { size: [8, 16] })).toThrow(/2 places are no square/)
+    expect(() => detectionsOf(rowOf({ y: bbox_8 }), decoders.points!)).toThrow(/no outputs are named cls_8/)
   })
   test('boxes: three outputs of a model that suppresses for itself', () => {
     const outputs = {
@@ -247,8 +345,23 @@ describe('decoders', () => {
       { box: [1, 1, 9, 9], label: 3, score: expect.closeTo(0.6, 6) },
       { box: [0, 0, 4, 4], label: 7, score: expect.closeTo(0.3, 6) },
     ])
-    const { scores: _, ...unscored } = outputs
-    expect(() => detectionsOf(rowOf(unscored), decoders.boxes!)).toThrow(/cannot be decoded/)
+    const { scores: _, labels, ...unscored } = outputs
+    expect(() => detectionsOf(rowOf({ ...unscored, labels }), decoders.boxes!)).toThrow(/cannot be decoded/)
+    const { boxes: __, ...unplaced } = outputs
+    expect(() => detectionsOf(rowOf(unplaced), decoders.boxes!)).toThrow(/cannot be decoded/)
+    // A number of another length is no score of theirs, and without labels there is one class.
+    const limit = {
+      score_limit: floats([1], [0.9]),
+      class: { dtype: 'string', dims: [2], data: ['a', 'b'] } as TensorValue,
+    }
+    expect(
+      detectionsOf(rowOf({ ...limit, ...unscored, scores: outputs.scores }), decoders.boxes!).map(
+        ({ label, score }) => [label, score],
+      ),
+    ).toEqual([
+      [0, expect.closeTo(0.6, 6)],
+      [0, expect.closeTo(0.3, 6)],
+    ])
     // One find, whose first axis was taken for the batch; none at all.
     const one = detectionsOf(rowOf({ found: floats([6], [1, 2, 3, 4, 0.5, 9]) }), decoders.boxes!)
     expect(one).toEqual([{ box: [1, 2, 3, 4], label: 9, score: 0.5 }])
@@ -265,7 +378,8 @@ test('settings say what is found', () => {
   ])
   const half = expect.closeTo(51 / 101, 12)
   const score = (settings: string) => metricNamed(`detection:boxes${settings}`).score(both)
-  expect(['', ',nms=0.5', ',nms=0.7,most=2', ',most=1', ',score=0.85', ',score=1'].map(score)).toEqual([
+  expect(['', ',score=0', ',nms=0.5', ',nms=0.7,most=2', ',most=1', ',score=0.85', ',score=1'].map(score)).toEqual([
+    1,
     1,
     half,
     1,
@@ -290,6 +404,7 @@ test.each([
 
 test('bad settings and labels are named', () => {
   expect(() => metricNamed('detection:yolo')).toThrow(/no detection decoder "yolo"/)
+  expect(() => metricNamed('detection:toString')).toThrow(/no detection decoder "toString"/)
   expect(() => metricNamed('detection:yolox,sise=4x4')).toThrow(/no detection setting "sise=4x4"/)
   const metric = metricNamed('detection:boxes')
   const outputs = { found: floats([1, 6], [0, 0, 1, 1, 1, 0]) }

@@ -4,6 +4,7 @@ import { UserError } from '../../platform/index.ts'
 import { randomSource } from '../../statistics/index.ts'
 import { expectedCalibrationError, reliabilityBins, riskCoverageArea } from './calibration-error.ts'
 import { checkedMetric } from './checked-metric.ts'
+import { tokenAgreement, tokenScoresName } from './language.ts'
 import type { Metric, MetricRow, RowLabel } from './metric.ts'
 import { asMetric, defaultMetric, metricNamed } from './metrics.ts'
 import { ctcDecode } from './text.ts'
@@ -248,6 +249,59 @@ test('language: a place whose scores are no numbers is no answer', () => {
   expect(metricNamed('perplexity').score(row({ logits: broken }, label))).toBeNaN()
 })
 
+test('language: which output is read, and of how many places', () => {
+  const label = new Int32Array([0, 1, 1])
+  const [right, wrong] = [floats([3, 2], [2, 1, 1, 2, 3, 0]), floats([3, 2], [1, 2, 2, 1, 0, 3])]
+  const share = (outputs: MetricRow['outputs'], options = {}, of: RowLabel = label) =>
+    metricNamed('next-token', options).score(row(outputs, of))
+  const twoOfThree = expect.closeTo(2 / 3, 12)
+  expect(share({ other: wrong, logits: right })).toEqual(twoOfThree)
+  expect(share({ scores: right, sizes: floats([4], [1, 2, 3, 4]), length: floats([], [3]) })).toEqual(twoOfThree)
+  expect(share({ logits: right, other: wrong }, { output: 'other' })).toEqual(expect.closeTo(1 / 3, 12))
+  // What comes behind the last place alone, as a row of scores or as a place of its own.
+  const last = new Int32Array([-1, -1, 1])
+  expect([share({ y: floats([2], [0, 1]) }, {}, last), share({ y: floats([1, 2], [1, 0]) }, {}, last)]).toEqual([1, 0])
+  expect(share({ y: floats([2], [0, 1]) }, {}, 1)).toBe(1)
+  const refused: readonly [MetricRow['outputs'], object?, RowLabel?][] = [
+    [{ a: right, b: wrong }],
+    [{ logits: right }, { output: 'scores' }],
+    [{ y: floats([2], [0, 1]) }],
+    [{ y: floats([2], [0, 1]) }, {}, new Int32Array([-1, 0, 1])],
+    [{ y: floats([1], [1]) }, {}, last],
+    [{ y: floats([], [1]) }, {}, last],
+    [{ y: floats([3, 2, 1], [2, 1, 1, 2, 3, 0]) }],
+    [{ y: { dtype: 'int64', dims: [3, 2], data: new BigInt64Array(6) } }],
+  ]
+  for (const one of refused)
+    expect(() => share(...one), JSON.stringify(one[1])).toThrow(/no output scores the \d tokens/)
+  expect(() => share({ logits: right }, {}, 'text')).toThrow(/the label of row 0 is no list of next tokens/)
+  expect(() => share({ logits: right }, {}, new Int32Array([0, 2, 1]))).toThrow(/holds token 2, and the model knows 2/)
+})
+
+test('language: the output that scores every token of the vocabulary', () => {
+  const label = new Int32Array([0, 1])
+  const scores = floats([2, 5], Array(10).fill(0))
+  expect(tokenScoresName({ y: scores }, label, 5)).toBe('y')
+  expect(tokenScoresName({ vectors: floats([2, 3], Array(6).fill(0)), y: scores }, label, 5)).toBe('y')
+  expect(tokenScoresName({ vectors: floats([2, 3], Array(6).fill(0)) }, label, 5)).toBeNull()
+  // By that name they need not know all of them; by no name may they stand elsewhere.
+  expect(tokenScoresName({ y: scores, logits: scores }, label, 6)).toBe('logits')
+  expect(tokenScoresName({ y: scores, logits: floats([5], Array(5).fill(0)) }, label, 5)).toBe('y')
+  expect(tokenScoresName({ y: scores }, 'text', 5)).toBeNull()
+})
+
+test('language: at how many places two models have the same top token', () => {
+  const first = floats([3, 2], [1, 0, 0, 1, Number.NaN, Number.NaN])
+  const of = (second: TensorValue) => tokenAgreement({ y: first }, { y: second }, 'y')
+  expect(of(first)).toEqual({ places: 3, agreeing: 2 })
+  expect(of(floats([3, 2], [0, 1, 0, 1, 0, 1]))).toEqual({ places: 3, agreeing: 1 })
+  expect(of(floats([2, 3], [1, 0, 0, 1, 0, 0]))).toBeNull()
+  expect(of(floats([2, 2], [1, 0, 0, 1]))).toBeNull()
+  expect(of(floats([3, 1], [1, 0, 0]))).toBeNull()
+  expect(of(floats([6], [1, 0, 0, 1, 0, 0]))).toBeNull()
+  expect(tokenAgreement({ y: first }, {}, 'y')).toBeNull()
+})
+
 test('perplexity: e to the mean of −ln p over all tokens, whatever is added to their scores', () => {
   // p of the tokens: 1/2, 1/4 and 1/8 of their places, and 1/8 of a place in another row: 2^((1 + 2 + 3 + 3) / 4).
   const scores = (added: number, ...shares: readonly number[]) => shares.map((share) => Math.log(share) + added)
@@ -288,6 +342,28 @@ describe('text', () => {
   test('CTC: repeats merge, blanks split and vanish', () => {
     expect(ctcDecode(steps([1, 1, 0, 1, 2, 2, 0, 3]), characters)).toBe('aabc')
     expect(ctcDecode(steps([0, 0, 0]), characters)).toBe('')
+    // The blank's entry is not used, wherever it stands; the best of several that are better than the first.
+    expect(ctcDecode(steps([1, 0, 1, 3, 2, 3]), ['a', 'b', 'c', '?'], 3)).toBe('babc')
+    expect(ctcDecode(steps([0, 1, 0]), ['?', 'a', 'b', 'c'])).toBe('a')
+    expect(ctcDecode(floats([1, 4], [0.1, 0.6, 0.3, 0.4]), characters)).toBe('a')
+    expect(ctcDecode(floats([1, 4], [0.1, 0.2, 0.6, 0.6]), characters)).toBe('b')
+  })
+  test('CTC: a step with a number that is none answers nothing, whatever the blank is', () => {
+    const broken = floats([2, 4], [Number.NaN, 0, 1, 0, 0, 0, 1, 0])
+    expect(ctcDecode(broken, ['a', 'b', 'c', ''], 3)).toBe('c')
+    expect(ctcDecode(floats([1, 4], Array(4).fill(Number.NaN)), ['a', 'b', 'c', ''], 3)).toBe('')
+    expect(ctcDecode(floats([1, 4], [0.1, Number.NaN, 0.9, 0]), characters)).toBe('')
+  })
+  test('the named output, axes of 1, room around words, labels that are nothing or no text', () => {
+    const y = steps([1, 2])
+    const outputs = { sum: floats([1], [1]), y: { ...y, dims: [1, 2, 1, 4] }, z: steps([3, 0]) }
+    const cer = (label: RowLabel, more = {}) => metricNamed('cer', { characters, ...more }).score(row(outputs, label))
+    expect([cer('ab'), cer('ab', { output: 'z' }), cer('c', { output: 'z' }), cer('')]).toEqual([0, 1, 0, 2])
+    expect(over(metricNamed('cer', { characters }), [row(outputs, '')])).toBe(2)
+    expect(() => cer('ab', { output: 'sum' })).toThrow(/no output can be read as text/)
+    expect(() => cer(new Int32Array(2))).toThrow(/the label of row 0 is no text/)
+    expect(metricNamed('exact-match').score(row({ text: textOf('7') }, 7))).toBe(1)
+    expect(metricNamed('wer').score(row({ text: textOf(' the  cat\n') }, 'the cat'))).toBe(0)
   })
   test('exact match, character and word error rates', () => {
     const options = { characters }

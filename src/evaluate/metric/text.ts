@@ -1,6 +1,6 @@
 import type { TensorValue } from '../../engine/index.ts'
 import { editDistance, UserError } from '../../platform/index.ts'
-import { numbersOf } from '../outputs/row-outputs.ts'
+import { argmax, numbersOf } from '../outputs/row-outputs.ts'
 import type { Metric, MetricRow } from './metric.ts'
 
 /** How a row's outputs become text. */
@@ -28,15 +28,8 @@ export function ctcDecode(scores: TensorValue, characters: readonly string[], bl
   let text = ''
   let previous = blank
   for (let from = 0; classes > 0 && from < numbers.length; from += classes) {
-    let best = 0
-    let most = numbers[from]!
-    for (let c = 1; c < classes; c++) {
-      const score = numbers[from + c]!
-      if (score > most) {
-        best = c
-        most = score
-      }
-    }
+    const top = argmax(numbers, from, classes)
+    const best = top < 0 ? blank : top
     if (best !== previous && best !== blank) text += characters[best] ?? ''
     previous = best
   }

@@ -73,7 +73,7 @@ export function meanAveragePrecision(images: readonly ImageMatches[]): number {
     const ranked = (byClass.get(label) ?? []).sort((a, b) => b.score - a.score)
     for (let t = 0; t < OVERLAPS.length; t++) sum += averageAt(ranked, t, count)
   }
-  return truths.size === 0 ? Number.NaN : sum / (truths.size * OVERLAPS.length)
+  return sum / (truths.size * OVERLAPS.length)
 }
 
 function averageAt(ranked: readonly { readonly right: number }[], t: number, truths: number): number {
