@@ -109,7 +109,8 @@ function place(image: Pixels, [height, width]: Size, pad: number, before: (spare
   return { height, width, channels, data }
 }
 
-function toCell({ height, width, channels: held, data }: Pixels, spec: Preprocessing): Cell {
+/** Decoded pixels have three channels, of gray files too. */
+function toCell({ height, width, data }: Pixels, spec: Preprocessing): Cell {
   const channels = channelCount(spec)
   const pixels = height * width
   const values = pixelValues(spec)
@@ -117,11 +118,11 @@ function toCell({ height, width, channels: held, data }: Pixels, spec: Preproces
   const first = spec.layout === 'nchw'
   for (let channel = 0; channel < channels; channel++) {
     const table = values[channel]!
-    const source = held === 1 ? 0 : spec.channels === 'bgr' ? 2 - channel : channel
+    const source = spec.channels === 'bgr' ? 2 - channel : channel
     const start = first ? channel * pixels : channel
     const step = first ? 1 : channels
     for (let i = 0, to = start; i < pixels; i++, to += step)
-      result[to] = table[channels === 1 && held > 1 ? luma(data, i * held) : data[i * held + source]!]!
+      result[to] = table[channels === 1 ? luma(data, i * 3) : data[i * 3 + source]!]!
   }
   const shape = imageShape(spec)
   const dims = outputSize(spec) ? (shape as number[]) : first ? [channels, height, width] : [height, width, channels]

@@ -5,6 +5,8 @@ import { dirname, join } from 'node:path'
 import sharp from 'sharp'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { type Dataset, openDataset, type Rows, readField, subset } from './index.ts'
+import { imageShape, inferPreprocessing, KEEP_AS_IS, parsePreprocessing, pixelRanges } from './preprocessing.ts'
+import { fromPreprocessorConfig } from './preprocessor-config.ts'
 
 let folder = ''
 beforeEach(async () => {
@@ -142,6 +144,15 @@ describe('a folder of images', () => {
     ])
   })
 
+  test('inks of a JPEG are colours too', async () => {
+    // Of one colour, 8 × 8, whose codes are (6,123,141,152) by Pillow; its convert('RGB') makes (101,53,46) of them.
+    const jpeg =
+      '/9j/7gAOQWRvYmUAZAAAAAAA/9sAQwABAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB/8AAFAgACAAIBEMRAE0RAFkRAEsRAP/EABcAAAMBAAAAAAAAAAAAAAAAAAYHCAr/xAAUEAEAAAAAAAAAAAAAAAAAAAAA/9oADgRDAE0AWQBLAAA/AN5AgI9G7//Z'
+    await write('a.jpg', Buffer.from(jpeg, 'base64'))
+    const read = values(await all(await openDataset(folder, rgb(8, 8))), 'x')
+    expect([0, 64, 128].map((at) => Math.round(Number(read[at]) * 255))).toEqual([101, 53, 46])
+  })
+
   test('an undecodable image is named and counted up to 1 % and an error above', async () => {
     await png('ok.png', 1, 1, () => [1, 1, 1])
     await write('bad.png', 'no image at all')
@@ -213,6 +224,34 @@ describe('preprocessing', () => {
     )
   })
 
+  test('a high image is letterboxed by its height, and keeps a pixel of its width', async () => {
+    const raw = { channels: 'gray', scale: 1, kernel: 'nearest' }
+    const boxed = async (height: number, width: number, size: readonly number[]) => {
+      await png('a.png', height, width, () => [9, 9, 9])
+      const dataset = await open({ ...raw, letterbox: { size, pad: 0 } }, [1, 1, ...size])
+      return values(await all(dataset), 'x').map(Number)
+    }
+    // Half as high, 2 × 1; of 3 columns that are left one goes first. 1.5 columns are 2, and a quarter is 1.
+    expect(await boxed(4, 2, [2, 4])).toEqual([0, 9, 0, 0, 0, 9, 0, 0])
+    expect(await boxed(4, 3, [2, 2])).toEqual([9, 9, 9, 9])
+    expect(await boxed(3, 4, [2, 2])).toEqual([9, 9, 9, 9])
+    expect(await boxed(8, 1, [2, 2])).toEqual([9, 0, 9, 0])
+  })
+
+  test('a crop takes the middle, the smaller half before it, and is black around an image that is smaller', async () => {
+    await png('a.png', 1, 5, (_, x) => [10 * x + 5, 0, 0])
+    const cropped = async (crop: readonly number[], resize?: readonly number[]) => {
+      const dataset = await open({ crop, scale: 1, kernel: 'nearest', ...(resize ? { resize } : {}) }, [1, 3, ...crop])
+      return values(await all(dataset), 'x')
+        .slice(0, crop[0]! * crop[1]!)
+        .map(Number)
+    }
+    expect(await cropped([1, 2])).toEqual([15, 25])
+    expect(await cropped([1, 8])).toEqual([0, 0, 5, 15, 25, 35, 45, 0])
+    // Twice in both directions by the nearest pixel: rows of columns 1, 1, 2, 2.
+    expect(await cropped([3, 4], [2, 10])).toEqual([0, 0, 0, 0, 15, 25, 25, 35, 15, 25, 25, 35])
+  })
+
   test('shorter edge, centre crop, mean and standard deviation', async () => {
     await png('a.png', 2, 6, (_, x) => [x * 10, 100, 255])
     const dataset = await open(
@@ -239,6 +278,9 @@ describe('preprocessing', () => {
     expect((await prepared({ ...plain, size: { shortest_edge: 15, longest_edge: 16 } })).size).toEqual([12, 16])
     expect((await prepared({ ...plain, size: 15, max_size: 16 })).size).toEqual([12, 16])
     expect((await prepared({ ...plain, size: 15, max_size: 100 })).size).toEqual([15, 20])
+    // 26.7 are 26, as of 10.5 and 14.7 eleven and fourteen.
+    expect((await prepared({ ...plain, size: { shortest_edge: 20 } })).size).toEqual([20, 26])
+    expect((await prepared({ ...plain, size: 15, max_size: 14 })).size).toEqual([11, 14])
     // Of the 20 × 26 that 15 / 0.75 makes, the middle: the border between black and white stays where it was.
     expect((await prepared({ ...plain, crop_pct: 0.75 })).size).toEqual([15, 15])
     const cut = await prepared({ ...plain, crop_pct: 0.75, do_center_crop: true, crop_size: 10 })
@@ -251,6 +293,10 @@ describe('preprocessing', () => {
     expect((await prepared(around)).ends).toEqual([-1, 1])
     const twice = { size: 15, image_mean: [0.5], image_std: [0.5], include_top: true }
     expect((await prepared(twice)).ends).toEqual([-2, 2])
+    await png('a.png', 40, 30, () => [0, 0, 0])
+    expect((await prepared({ ...plain, size: { shortest_edge: 20 } })).size).toEqual([26, 20])
+    await png('a.png', 1, 100, () => [0, 0, 0])
+    expect((await prepared({ ...plain, size: 10, max_size: 10 })).size).toEqual([1, 100])
     const { notes } = await prepared({ ...plain, do_pad: true, do_thumbnail: true, do_convert_rgb: true })
     expect(notes).toMatch(/"do_pad" of .* is not done/)
     expect(notes).toMatch(/"do_thumbnail" of .* is not done/)
@@ -304,6 +350,157 @@ describe('preprocessing', () => {
     await png('a.png', 1, 1, () => [1, 1, 1])
     await expect(open(preprocessing, ['n', 3, 1, 1])).rejects.toThrow(message)
   })
+})
+
+describe('preprocessor_config.json, field by field', () => {
+  const of = (config: object) => fromPreprocessorConfig({ ...config }, { ...KEEP_AS_IS, resize: [3, 3] }, 'p.json')
+  const asItIs = { ...KEEP_AS_IS }
+  test.each<[string, object, object]>([
+    ['a name alone', { image_processor_type: 'ViTImageProcessor' }, {}],
+    ['an older name alone', { feature_extractor_type: 'ViTFeatureExtractor' }, {}],
+    ['one number for all channels', { image_mean: 0.5, image_std: 0.25 }, { mean: [0.5], std: [0.25] }],
+    ['no mean', { image_mean: null, image_std: [0.5, 0.5, 0.5] }, { std: [0.5, 0.5, 0.5] }],
+    ['a size', { size: { height: 8, width: 6 } }, { resize: [8, 6] }],
+    ['a size with a longest edge', { size: { height: 8, width: 6, longest_edge: 7 } }, { resize: [8, 6] }],
+    ['a number for a square', { size: 8 }, { resize: [8, 8] }],
+    ['a number for the shorter edge', { size: 8, do_center_crop: true }, { resize: 8, crop: [8, 8] }],
+    ['no resizing', { size: 8, do_resize: false }, {}],
+    ['no size', { do_resize: true, image_mean: null }, {}],
+    [
+      'a crop alone',
+      { size: 8, do_resize: false, do_center_crop: true, crop_size: { height: 4, width: 5 } },
+      { crop: [4, 5] },
+    ],
+    ['a crop that is not done', { size: 8, do_center_crop: false, crop_size: 4 }, { resize: [8, 8] }],
+    ['a share of a crop', { size: 224, crop_pct: 0.875 }, { resize: 256, crop: [224, 224] }],
+    ['a share that is no whole number', { size: 100, crop_pct: 0.3 }, { resize: 333, crop: [100, 100] }],
+    ['the last size that is cropped', { size: 383, crop_pct: 1 }, { resize: 383, crop: [383, 383] }],
+    ['the first that is stretched', { size: 384, crop_pct: 0.5 }, { resize: [384, 384] }],
+    ['a share of nothing', { size: { shortest_edge: 8 }, crop_pct: 0 }, { resize: 8 }],
+    ['channels turned', { size: 8, do_flip_channel_order: true }, { resize: [8, 8], channels: 'bgr' }],
+    ['pixels as they are', { size: 8, do_rescale: false, rescale_offset: true }, { resize: [8, 8], scale: 1 }],
+    [
+      'nothing normalized',
+      { size: 8, do_normalize: false, image_mean: 0.5, image_std: 0.5, include_top: true },
+      { resize: [8, 8] },
+    ],
+  ])('%s', (_, config, expected) => {
+    expect(of(config).spec).toEqual({ ...asItIs, ...expected })
+    expect(of(config).notes).toEqual([])
+  })
+  test('filters by the numbers that Pillow gives them, linear where none is named', () => {
+    const kernels = [0, 1, 2, 3, 4, 5, undefined].map((resample) => of({ size: 8, resample }).spec.kernel)
+    expect(kernels).toEqual(['nearest', 'lanczos', 'linear', 'cubic', 'box', 'hamming', 'linear'])
+    const { spec, notes } = of({ size: 8, resample: 9 })
+    expect([spec.kernel, ...notes]).toEqual([
+      'linear',
+      'Resampling filter 9 of "p.json" is not available: linear is used.',
+    ])
+    expect(of({ size: 8, size_divisor: 32, do_pad: false, do_reduce_labels: true }).notes).toEqual([
+      '"size_divisor" of "p.json" is not done.',
+      '"do_reduce_labels" of "p.json" is not done.',
+    ])
+  })
+  test.each<[string, object]>([
+    ['size', { size: {} }],
+    ['size', { size: { height: 8 } }],
+    ['size', { size: { width: 8 } }],
+    ['size', { size: { height: 8, width: 0 } }],
+    ['size', { size: 8.5 }],
+    ['size', { size: { shortest_edge: -8 } }],
+    ['crop_pct', { size: { height: 8, width: 6 }, crop_pct: 0.5 }],
+    ['crop_size', { size: 8, do_center_crop: true, crop_size: { height: 8 } }],
+    ['crop_size', { size: 8, do_center_crop: true, crop_size: { width: 8 } }],
+    ['image_mean', { image_mean: [] }],
+    ['image_mean', { image_mean: [0.5, 'x'] }],
+    ['image_std', { size: 8, image_std: [Number.NaN, 1, 1] }],
+  ])('"%s" that says nothing is refused: %j', (key, config) => {
+    expect(() => of(config)).toThrow(`"${key}" in "p.json" cannot be understood.`)
+  })
+  test('what describes no images is refused', () => {
+    expect(() => of({ do_resize: true })).toThrow(/does not describe how images are prepared/)
+  })
+})
+
+describe('the preprocessing of a dataset.json, field by field', () => {
+  const base = { ...KEEP_AS_IS, resize: [8, 8] as const }
+  const of = (given: object) => parsePreprocessing({ ...given }, base, 'dataset.json')
+  test('a size that was inferred holds until another is named', () => {
+    expect(of({})).toEqual(base)
+    expect(of({ resize: 4 }).resize).toBe(4)
+    expect(of({ resize: [4, 6] }).resize).toEqual([4, 6])
+    expect(of({ crop: 4 })).toEqual({ ...KEEP_AS_IS, crop: [4, 4] })
+    const letterbox = { size: [4, 6], pad: 114, align: 'center' }
+    expect(of({ letterbox: { size: [4, 6] } })).toEqual({ ...KEEP_AS_IS, letterbox })
+  })
+  test.each([
+    { antialias: false },
+    { antialias: true },
+    { channels: 'gray', mean: [0.5], std: [0.5] },
+    { scale: 0.5, mean: [1, 2, 3], layout: 'nhwc', dtype: 'uint8', kernel: 'box' },
+    { resize: undefined, letterbox: { size: [4, 4], pad: 0, align: 'top-left' } },
+    { resize: undefined, letterbox: { size: [4, 4], pad: 255, align: 'center' } },
+  ])('taken: %j', (given) => {
+    expect(of(given)).toEqual({ ...base, ...given })
+  })
+  test.each<[object, string]>([
+    ...[[4], [4, 4, 4], ['4', 4], 1.5, -1, '8'].map((resize) => [{ resize }, 'resize" in'] as [object, string]),
+    [{ crop: 0 }, 'crop" in'],
+    [{ mean: ['x'] }, 'a number or 3 numbers'],
+    [{ mean: [0, 0, Number.NaN] }, 'a number or 3 numbers'],
+    [{ channels: 'gray', mean: [0, 0, 0] }, 'a number or 1 numbers'],
+    [{ std: [1, 0, 1] }, 'not 0'],
+    [{ scale: '1/255' }, 'scale" in'],
+    [{ scale: Number.NaN }, 'scale" in'],
+    [{ antialias: 'no' }, 'one of true, false'],
+    [{ dtype: 'int8' }, 'one of float32, uint8'],
+    [{ letterbox: 4 }, 'an object like'],
+    [{ letterbox: null }, 'an object like'],
+    [{ letterbox: { size: 0 } }, 'letterbox.size" in'],
+    ...[-1, 256, 1.5, '0'].map(
+      (pad) => [{ letterbox: { size: 4, pad } }, 'a pixel value from 0 to 255'] as [object, string],
+    ),
+    [{ letterbox: { size: 4, align: 'left' } }, 'center or top-left'],
+  ])('refused: %j', (given, problem) => {
+    expect(() => of(given)).toThrow(problem)
+  })
+})
+
+test('what a model’s input tells of its images: layout, channels, size, and whether pixels are whole', () => {
+  const of = (shape: readonly (number | string)[], dtype: 'float32' | 'uint8' = 'float32') => {
+    const { spec, note } = inferPreprocessing({ name: 'x', dtype, shape })
+    return [spec.layout, spec.channels, spec.resize, spec.scale, spec.dtype, /: (.*?)\. If/.exec(note)?.[1]]
+  }
+  const unit = 1 / 255
+  expect(of([1, 224, 225, 3], 'uint8')).toEqual([
+    ...['nhwc', 'rgb', [224, 225], 1, 'uint8'],
+    'RGB, channels last, stretched to 224×225, pixels as they are',
+  ])
+  expect(of(['n', 1, 8, 6])).toEqual([
+    ...['nchw', 'gray', [8, 6], unit, 'float32'],
+    'gray, channels first, stretched to 8×6, pixels scaled to 0–1',
+  ])
+  expect(of(['n', 8, 6, 1]).slice(0, 3)).toEqual(['nhwc', 'gray', [8, 6]])
+  // What could be either is read as most models have it.
+  for (const shape of [
+    [1, 3, 5, 3],
+    [1, 3, 5, 1],
+  ])
+    expect(of(shape).slice(0, 3)).toEqual(['nchw', 'rgb', [5, shape[3]]])
+  for (const shape of [
+    ['n', 3, 'h', 8],
+    ['n', 3, 8, 'w'],
+  ])
+    expect(of(shape).slice(2)).toEqual([
+      ...[undefined, unit, 'float32'],
+      'RGB, channels first, in their own size, pixels scaled to 0–1',
+    ])
+  for (const input of [undefined, { name: 'x', dtype: 'float32' as const, shape: [3, 8, 6] }])
+    expect(inferPreprocessing(input)).toEqual({ spec: KEEP_AS_IS, note: expect.stringMatching(/keep their size/) })
+  expect(pixelRanges({ ...KEEP_AS_IS, mean: [0.5], std: [0.5] })).toEqual(Array(3).fill([-1, 1]))
+  expect(pixelRanges({ ...KEEP_AS_IS, channels: 'gray' })).toEqual([[0, 1]])
+  expect(imageShape({ ...KEEP_AS_IS, resize: 8 })).toEqual([3, null, null])
+  expect(imageShape({ ...KEEP_AS_IS, resize: [8, 6], layout: 'nhwc' })).toEqual([8, 6, 3])
 })
 
 const zoo = process.env.WHETSTONE_ZOO

@@ -196,6 +196,7 @@ test.each<[name: string, content: () => Promise<string | Uint8Array>, reason: st
   ['empty', async () => '', 'it is empty'],
   ['words', async () => 'no image', 'it is no image of a kind that can be decoded'],
   ['bitmap', async () => Uint8Array.of(0x42, 0x4d, 70, 0, 0, 0), 'BMP is not decoded: save it as PNG'],
+  ['older phone', async () => '\0\0\0\x24ftypmif1\0\0\0\0', 'HEIF is not decoded: save it as PNG'],
   ['phone', async () => '\0\0\0\x24ftypheic\0\0\0\0', 'HEIC is not decoded: save it as PNG'],
 ])('why an image cannot be used is said in words: %s', async (name, content, reason) => {
   await write(`${name}/1.jpg`, await content())
