@@ -20,11 +20,22 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { killRun } from '../bench/store-kills.ts'
 import { tensorOf } from '../src/ir/index.ts'
 import { readModel, writeModel } from '../src/onnx/index.ts'
-import { findModel, openStore, readPrivateKey, readPublicKey, type Store, type Version } from '../src/store/index.ts'
+import { simplify } from '../src/recipe/index.ts'
+import {
+  copyVersion,
+  findModel,
+  openStore,
+  readPrivateKey,
+  readPublicKey,
+  type Store,
+  type Version,
+} from '../src/store/index.ts'
 import { bytesBlob, openLayout } from '../src/store/layout.ts'
 import { whileOthersWait } from '../src/store/layout-index.ts'
 import { assemble, publish } from '../src/store/put.ts'
 import type { Repository } from '../src/store/repository.ts'
+import { signStatement } from '../src/store/sign.ts'
+import { modelStatement } from '../src/store/statements.ts'
 import { startRegistry, type TestRegistry } from './registry-kit.ts'
 import { comparisonOf, keyFiles, modelFile, newFolder, putImage } from './store-kit.ts'
 
@@ -209,6 +220,92 @@ describe('what was changed in a folder', () => {
   })
 })
 
+describe('what was made up', () => {
+  type Artefact = Awaited<ReturnType<typeof assemble>>
+  type Manifest = Record<string, unknown> & { readonly layers: readonly { annotations?: Record<string, string> }[] }
+  const read = async ({ manifest }: Pick<Artefact, 'manifest'>): Promise<Manifest> =>
+    JSON.parse(Buffer.concat([...(manifest.chunks() as Iterable<Uint8Array>)]).toString())
+  /** The same with fields of its own. */
+  const altered = async ({ blobs, manifest }: Pick<Artefact, 'blobs' | 'manifest'>, more: object) => {
+    const { mediaType, artifactType = '' } = manifest.descriptor
+    return {
+      blobs,
+      manifest: bytesBlob(JSON.stringify({ ...(await read({ manifest })), ...more }), mediaType, { artifactType }),
+    }
+  }
+  async function verified(artefact: Artefact, store: Store, place: string) {
+    await publish(openLayout(join(place, 'digits'), 'digits'), artefact, { tag: 'made' })
+    const { sound, versions } = await store.verify('digits:made', { keys: [await readPublicKey(keys.open)] })
+    expect(sound).toBe(false)
+    return versions[0]!
+  }
+
+  test.each([
+    ['of another model', 'it does not cover model.onnx as it is here'],
+    ['of more than is here', 'it covers weights.bin, which is not here'],
+  ])('a true signature %s, beside a model', async (_, detail) => {
+    const place = newFolder()
+    const store = openStore(place)
+    const secret = await readPrivateKey(keys.secret)
+    const bare = await assemble('digits', { model })
+    const path = modelFile(folder, 'stranger.onnx', 4)
+    const signed = await assemble('digits', { model: detail.includes('weights') ? model : path }, secret)
+    let [signature] = signed.signatures
+    if (detail.includes('weights')) {
+      const statement = modelStatement('digits', [
+        { path: 'model.onnx', digest: bare.blobs[1]!.descriptor.digest },
+        { path: 'weights.bin', digest: `sha256:${'1'.repeat(64)}` },
+      ])
+      const layer = bytesBlob(
+        JSON.stringify(signStatement(statement, secret)),
+        signature!.blobs[1]!.descriptor.mediaType,
+      )
+      const changed = await altered(signature!, { layers: [layer.descriptor] })
+      signature = { ...changed, blobs: [changed.blobs[0]!, layer] }
+    }
+    const onto = await altered(signature!, { subject: bare.manifest.descriptor })
+    const { signatures, problems } = await verified({ ...bare, signatures: [onto] }, store, place)
+    expect(signatures).toMatchObject([{ state: 'invalid', detail }])
+    expect(problems).toContain(`the signature on the model is invalid: ${detail}`)
+  })
+
+  test('a signature in the name of a key that did not make it', async () => {
+    const place = newFolder()
+    const [known, stranger] = [
+      await readPrivateKey(keys.secret),
+      await readPrivateKey(keyFiles(folder, 'forger').secret),
+    ]
+    const forged = await assemble('digits', { model }, { ...known, secret: stranger.secret })
+    const { signatures } = await verified(forged, openStore(place), place)
+    expect(signatures).toMatchObject([{ state: 'invalid', detail: 'the signature does not fit what it covers' }])
+  })
+
+  test('a recipe that is told to explain the model, and does not; where the parent is not there it is not known', async () => {
+    const place = newFolder()
+    const store = openStore(place)
+    const { version: parent } = await store.put('digits', { model }, { tag: 'v1' })
+    const { model: child, recipe } = await simplify(await readModel(model), { verify: false })
+    const path = join(folder, 'child.onnx')
+    await writeModel(child, path)
+    const honest = await assemble('digits', { model: path, recipe, parent })
+    const poisoned = await assemble('digits', { model: modelFile(folder, 'poisoned.onnx', 7) })
+    const { layers, annotations } = await read(poisoned)
+    const isModel = (layer: Manifest['layers'][number]) => Object.values(layer.annotations ?? {}).includes('model.onnx')
+    const swapped = (await read(honest)).layers.map((layer) => (isModel(layer) ? layers.find(isModel) : layer))
+    const lie = await altered(
+      { ...honest, blobs: [...honest.blobs, ...poisoned.blobs] },
+      { layers: swapped, annotations },
+    )
+    const { problems } = await verified({ ...honest, ...lie }, store, place)
+    expect(problems).toContainEqual(expect.stringMatching(/^an edit is explained by no pass: .*w/))
+
+    const alone = openStore(newFolder())
+    await publish(openLayout(join(place, 'digits'), 'digits'), honest, { tag: 'v2' })
+    await copyVersion(await store.resolve('digits:v2'), store, alone, ['v2'])
+    expect(await alone.verify(null)).toMatchObject({ sound: true, versions: [{ lineage: { explained: 'unchecked' } }] })
+  })
+})
+
 describe('collection', () => {
   const age = (path: string) => utimesSync(path, 0, 0)
 
@@ -217,15 +314,17 @@ describe('collection', () => {
     const blobs = join(place, 'digits/blobs/sha256')
     const before = readdirSync(blobs).length
     const [orphan, unfinished, young] = ['f'.repeat(64), `.x.${2 ** 22 + 1}.0a.tmp`, 'e'.repeat(64)]
-    for (const name of [orphan, unfinished, young]) writeFileSync(join(blobs, name), 'left')
-    age(join(blobs, orphan))
-    age(join(blobs, unfinished))
+    // Somebody who is alive still writes it, however long ago it began.
+    const writing = `.x.${process.pid}.0b.tmp`
+    for (const name of [orphan, unfinished, young, writing]) writeFileSync(join(blobs, name), 'left')
+    for (const name of [orphan, unfinished, writing]) age(join(blobs, name))
     const dry = await store.collect({ dryRun: true })
     expect(dry.removed.map(({ what }) => what).sort()).toEqual(['blob', 'unfinished'])
-    expect(readdirSync(blobs)).toHaveLength(before + 3)
+    expect(readdirSync(blobs)).toHaveLength(before + 4)
     const { removed, freedBytes, kept } = await store.collect()
     expect([removed.length, freedBytes]).toEqual([2, 8])
-    const left = readdirSync(blobs)
+    expect(readdirSync(blobs)).toContain(writing)
+    const left = readdirSync(blobs).filter((name) => name !== writing)
     expect(left).toHaveLength(before + 1)
     const bytes = left.reduce((sum, name) => sum + statSync(join(blobs, name)).size, 0)
     expect(kept).toMatchObject({ blobs: before + 1, bytes })
@@ -262,6 +361,18 @@ describe('collection', () => {
     await expect(store.verify('digits:app')).rejects.toThrow('is not a model')
     // The parent of the next version is found past it.
     expect((await findModel(store, 'digits', version.modelDigest))?.digest).toBe(version.digest)
+  })
+
+  test('a name that holds nothing but what other tools put there has no version to verify', async () => {
+    const { store, place } = await signedStore()
+    await store.put('digits', { model: modelFile(folder, 'second.onnx', 3) }, { tag: 'v2' })
+    expect((await store.verify('digits')).versions).toHaveLength(3)
+    putImage(place, 'digits', 'app')
+    const index = join(place, 'digits/index.json')
+    const known = JSON.parse(readFileSync(index, 'utf8'))
+    writeFileSync(index, JSON.stringify({ ...known, manifests: known.manifests.slice(-1) }))
+    await expect(store.verify(null)).rejects.toThrow(/no version to verify, only what other tools keep there$/)
+    await expect(openStore(newFolder()).verify(null)).rejects.toThrow(/no version to verify$/)
   })
 
   test('stops where it cannot know what is needed', async () => {

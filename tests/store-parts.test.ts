@@ -95,10 +95,19 @@ describe('scan', () => {
       }),
     ]))
 
-  test('a loop that nothing ends', () => {
+  test('a loop that nothing ends is found, and kept only where that is meant', async () => {
     const body = '(int64 i, bool c, float[2] s) => (bool d, float[2] t) { d = Identity(c)  t = Neg(s) }'
     const endless = textModel(`g (float[2] x) => (float[2] y) { y = Loop <body: graph = b ${body}> ("", "", x) }`)
     expect(found(endless)).toEqual(['danger endless-loop y'])
+    const path = join(folder, 'endless.onnx')
+    await writeModel(endless, path)
+    const store = openStore(newFolder())
+    await expect(store.put('loops', { model: path })).rejects.toMatchObject({
+      hint: expect.stringMatching(/--allow endless-loop$/),
+    })
+    await expect(store.put('loops', { model: path, allow: ['size-bomb'] })).rejects.toThrow('y')
+    const { version } = await store.put('loops', { model: path, allow: ['endless-loop'] })
+    expect((await store.verify('loops')).versions[0]).toMatchObject({ digest: version.digest, sound: true })
   })
 })
 
@@ -211,6 +220,10 @@ describe('lineage', () => {
     const allowed = await store.put('digits', { model: other, parent, allow: ['unexplained'] })
     expect(allowed.version.lineage).toMatchObject({ explained: 'unexplained', edits: ['initializer w was changed'] })
     expect(allowed.version.card).toContain('not explained: initializer w was changed')
+    const lied = await store.put('digits', { model: other, recipe, parent, allow: ['unexplained'] })
+    expect(lied.version.lineage).toMatchObject({ explained: 'unexplained' })
+    const edited = modelFile(folder, 'edited.onnx', 9, 'h = MatMul(x, w)  y = Neg(h)')
+    await expect(store.put('digits', { model: edited, parent })).rejects.toThrow(/\(and [1-9] more\)$/)
   })
 })
 
