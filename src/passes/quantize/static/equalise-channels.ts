@@ -177,7 +177,7 @@ class ChannelClasses {
     return true
   }
 
-  /** Widens the classes of this value's channels to what it needs. */
+  /** Widens the classes of this value's channels, once all are joined, to what it needs. */
   ask(name: string, shares: ArrayLike<number>): void {
     const first = this.#first.get(name)
     if (first === undefined) return
@@ -209,6 +209,5 @@ class ChannelClasses {
     if (x === y) return
     this.#parent[y] = x
     this.#pinned[x] ||= this.#pinned[y]!
-    this.#share[x] = Math.max(this.#share[x]!, this.#share[y]!)
   }
 }

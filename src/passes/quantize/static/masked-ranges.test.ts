@@ -52,6 +52,21 @@ test('of two masks that are summed first, each ends where the highest of the oth
   expect(found.m).toEqual({ min: end - 2, max: 0 })
 })
 
+test('of a choice between scores and a number that hides them, the sum ends as it does with a mask', () => {
+  const constants = '<bool[2,4,4] c = {COND}, float k = {-10000}>'.replace('COND', Array(32).fill(1).join(','))
+  const end = { h: { min: SCORES.min - DEPTH, max: 6 } }
+  expect(narrower('s = MatMul(x, z) h = Where(c, s, k) y = Softmax(h)', constants)).toEqual(end)
+  expect(narrower('s = MatMul(x, z) h = Where(c, k, s) y = Softmax(h)', constants)).toEqual(end)
+  // Of two scores, or two masks, nobody knows which counts.
+  expect(narrower('s = MatMul(x, z) t = MatMul(x, z) h = Where(c, s, t) y = Softmax(h)', constants)).toEqual({})
+  expect(narrower('h = Where(c, m, k) y = Softmax(h)', constants)).toEqual({})
+})
+
+test('a constant mask with a row that hides everything, without end, says nothing', () => {
+  const rows = '<float[1,2,4] k = {0, 0, 0, 0, -inf, -inf, -inf, -inf}>'
+  expect(narrower('s = MatMul(x, z) h = Add(s, k) y = Softmax(h)', rows)).toEqual({})
+})
+
 test.each([
   ['somebody else reads the sum', 's = MatMul(x, z) h = Add(s, m) p = Softmax(h) y = Mul(p, h)'],
   ['it is an output', 's = MatMul(x, z) y = Add(s, m) p = Softmax(y)'],
