@@ -526,6 +526,34 @@ describe('float16', () => {
     expect(await noise(before, model, feeds)).toBeGreaterThan(60)
   })
 
+  test('stored: constants that are nodes as well, but for small ones, integers, and what is kept as asked', async () => {
+    const numbers = (count: number, value = 0.5) => Array(count).fill(value).join(',')
+    const model = parseModel(
+      `<ir_version: 10, opset_import: ["" : 21]> g (float[64] x) => (float[64] y)
+        <float[64] w = {${numbers(64)}}, float[64] v = {${numbers(64)}}, float[63] less = {${numbers(63)}}> {
+          k = Constant<value = float[64] {${numbers(64)}}>()
+          few = Constant<value = float[63] {${numbers(63)}}>()
+          whole = Constant<value = int64[64] {${numbers(64, 1)}}>()
+          far = Constant<value = float[64] {${numbers(64, 7e4)}}>()
+          one = Constant<value_float = 2.5>()
+          a = Mul(x, w) b = Add(a, v) c = Sub(b, k) d = Div(c, far) y = Mul(d, one) }`,
+    )
+    const { model: half, report } = await run('convertFloat16', model, { keepFloat: ['Add'] })
+    expect(checkModel(half)).toEqual([])
+    expect(report.applied).toBe(2)
+    expect(half.graph.nodes.filter(({ opType }) => opType === 'Cast').map(({ outputs }) => outputs[0])).toEqual([
+      'w',
+      'k',
+    ])
+    expect(report.refused).toEqual([
+      { node: 'v', reason: 'kept in float32 as asked' },
+      { node: 'far', reason: expect.stringContaining('70000') },
+    ])
+    expect(await noise(model, half, { x: randomValue([64], 4) })).toBe(Number.POSITIVE_INFINITY)
+    const kept = await run('convertFloat16', model, { keepFloat: ['Constant', 'Mul', 'Add'] })
+    expect(kept.model).toBe(model)
+  })
+
   test('computed in float16, with a list that keeps float32', async () => {
     const before = modelWith(graph, weights)
     const { model, report } = await run('convertFloat16', before, { compute: 'float16', keepFloat: ['Softmax'] })

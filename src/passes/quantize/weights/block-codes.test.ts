@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { outputPower } from '../../../rewrite/index.ts'
 import { inverseFactor } from '../codes/inverse-factor.ts'
 import { dequantizeBlocks, quantizeBlocks } from './block-codes.ts'
+import { blockWithin, codeOf, gridOf } from './block-grid.ts'
 import { gptqBlocks } from './gptq.ts'
 
 const RTN = { symmetric: false, fit: 'rtn' } as const
@@ -72,6 +73,42 @@ test('hqq loses less to outliers than the grid that spans them', () => {
     }
     expect(norm('hqq')).toBeLessThan(0.97 * norm('rtn'))
   }
+})
+
+test('hqq takes the best grid that it saw, in any width: never a worse one than it began with', () => {
+  for (const bits of [4, 8] as const)
+    for (const symmetric of [false, true])
+      for (let seed = 1; seed <= 40; seed++) {
+        const values = weights(16, seed)
+        const norm = (fit: 'rtn' | 'hqq') => {
+          const { scale, zero } = gridOf(values, { bits, symmetric, fit })
+          if (symmetric) expect(zero).toBe(2 ** (bits - 1))
+          expect(Number.isInteger(zero) && zero >= 0 && zero < 2 ** bits).toBe(true)
+          return values.reduce(
+            (sum, v) => sum + Math.abs(v - scale * (codeOf(v, { scale, zero }, bits) - zero)) ** 0.7,
+            0,
+          )
+        }
+        expect(norm('hqq')).toBeLessThanOrEqual(norm('rtn') * (1 + 1e-6))
+      }
+  // What lies on a grid already stays there.
+  const whole = Float32Array.from({ length: 16 }, (_, i) => i - 8)
+  expect(gridOf(whole, { bits: 4, symmetric: false, fit: 'hqq' })).toEqual({ scale: 1, zero: 8 })
+})
+
+test('a block of nothing has a grid that gives nothing, and never a step of 0', () => {
+  for (const fit of ['rtn', 'hqq'] as const) {
+    expect(gridOf(new Float32Array(16), { bits: 4, symmetric: false, fit })).toEqual({ scale: 1, zero: 0 })
+    expect(gridOf(new Float32Array(16), { bits: 8, symmetric: true, fit })).toEqual({ scale: 1, zero: 128 })
+    const tiny = Float32Array.of(1e-40, -1e-40)
+    expect(gridOf(tiny, { bits: 4, symmetric: true, fit })).toEqual({ scale: 1, zero: 8 })
+    expect(gridOf(tiny, { bits: 4, symmetric: false, fit }).scale).toBeCloseTo(1.18e-38, 40)
+  }
+})
+
+test('a block is no longer than the row needs, by halves down to sixteen', () => {
+  const of = (rows: number) => blockWithin(rows, 128)
+  expect([3, 16, 17, 32, 33, 64, 65, 500].map(of)).toEqual([16, 16, 32, 32, 64, 64, 128, 128])
 })
 
 /** XᵀX of inputs that move together, as activations do. */
