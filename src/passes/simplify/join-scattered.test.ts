@@ -153,6 +153,8 @@ test.each([
     ),
   ],
   ['rows in another order', many((row, column) => [1 - row, column + 1])()],
+  ['a place of another row among those of one', many((row, column) => [column === 5 ? 1 - row : row, column + 1])()],
+  ['a last place that is none of the block', many((row, column) => [row, row + column === 200 ? 1 : column + 1])()],
   ['places in another order', many((row, column) => [row, column === 7 ? 9 : column === 8 ? 8 : column + 1])()],
   ['what is added', plain('<reduction = "add">')],
   ['few places in many, which are written in place', square(places((row, column) => [row, column + 1]))],
@@ -176,17 +178,20 @@ test.each([
     'a Slice of two parts',
     written('a = Concat<axis = 2>(u, v) y = Slice(a, one, four, axis)', `, ${BOUNDS}, int64[1] one = {1}`),
   ],
-  [
-    'an output that is an input',
-    written('a = Concat<axis = 2>(u, v) y = Slice(a, zero, two, axis)', `, ${BOUNDS}`),
-  ],
+  ['an output that is an input', written('a = Concat<axis = 2>(u, v) y = Slice(a, zero, two, axis)', `, ${BOUNDS}`)],
   [
     'a Slice in steps',
-    written('a = Concat<axis = 2>(u, v) z = Slice(a, two, eight, axis, two) y = Neg(z)', `, ${BOUNDS}, int64[1] eight = {8}`),
+    written(
+      'a = Concat<axis = 2>(u, v) z = Slice(a, two, eight, axis, two) y = Neg(z)',
+      `, ${BOUNDS}, int64[1] eight = {8}`,
+    ),
   ],
   [
     'a Slice along another axis',
-    written('a = Concat<axis = 2>(u, v) z = Slice(a, zero, two, other) y = Neg(z)', `, ${BOUNDS}, int64[1] other = {1}`),
+    written(
+      'a = Concat<axis = 2>(u, v) z = Slice(a, zero, two, other) y = Neg(z)',
+      `, ${BOUNDS}, int64[1] other = {1}`,
+    ),
   ],
   ['a Gather along another axis', written('a = Concat<axis = 2>(u, v) y = Gather<axis = 1>(a, two)', `, ${BOUNDS}`)],
   [

@@ -10,7 +10,12 @@ const result = (id: string, median: number, more: object = {}) => ({
 const why = (own: number, winner: object, goal = 'latency', more: object = {}) =>
   explainCandidate(
     {
-      ...{ goal, margin: 0.02, chosen: { id: 'winner', reason: 'It is.' }, baseline: { p50Ms: 1, bytes: 10, metricName: 'top1' } },
+      ...{
+        goal,
+        margin: 0.02,
+        chosen: { id: 'winner', reason: 'It is.' },
+        baseline: { p50Ms: 1, bytes: 10, metricName: 'top1' },
+      },
       candidates: [result('own', own, more), winner],
     } as unknown as OptimizationReport,
     'own',
@@ -61,15 +66,16 @@ test('what its own verdict or note says comes before any figure', () => {
 
 test('of what is close and was never tried on the proof rows, that is told where the original is handed out', () => {
   const original = result('winner', 1, { verdict: null, grade: null })
-  const told = (more: object) =>
+  const told = (more: object, listed = true) =>
     explainCandidate(
       {
         ...{ goal: 'latency', chosen: { id: 'original', reason: 'It is.' }, baseline: { p50Ms: 1, bytes: 10 } },
-        candidates: [result('own', 0.5, more), { ...original, id: 'original' }],
+        candidates: [result('own', 0.5, more), ...(listed ? [{ ...original, id: 'original' }] : [])],
       } as unknown as OptimizationReport,
       'own',
     ).split('\n')[2]
   expect(told({})).toBe('It was not chosen: it was not among those that the proof rows were spent on.')
+  expect(told({}, false)).toBe(told({}))
   expect(told({ provedRows: 9 })).toBe('It was not chosen: see below.')
 })
 
