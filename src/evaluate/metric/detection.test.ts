@@ -387,6 +387,15 @@ test('settings say what is found', () => {
     half,
     0,
   ])
+  // Unless told otherwise, more than 0.65 are the same box: of 100 and 70 the second goes, of 100 and 60 it stays.
+  const under = (height: number) =>
+    metricNamed('detection:boxes').score(
+      rowOf({ found: floats([2, 6], [0, 0, 10, 10, 0.9, 0, 0, 0, 10, height, 0.8, 0]) }, [
+        [0, 0, 0, 10, 10],
+        [0, 0, 0, 10, height],
+      ]),
+    )
+  expect([under(7), under(6)]).toEqual([half, 1])
   // Height and width: the second of two places is the right one, in 8 × 16 pixels.
   const places = floats([2, 6], [0, 0, 0, 0, 0, 0, 0.5, 0.5, 0, 0, 1, 1])
   const wide = metricNamed('detection:yolox,size=8x16,strides=8')

@@ -258,6 +258,11 @@ test('language: which output is read, and of how many places', () => {
   expect(share({ other: wrong, logits: right })).toEqual(twoOfThree)
   expect(share({ scores: right, sizes: floats([4], [1, 2, 3, 4]), length: floats([], [3]) })).toEqual(twoOfThree)
   expect(share({ logits: right, other: wrong }, { output: 'other' })).toEqual(expect.closeTo(1 / 3, 12))
+  // Every place weighs alike: two of three and none of one.
+  const nextToken = metricNamed('next-token')
+  const none = row({ logits: floats([1, 2], [0, 1]) }, new Int32Array([0]))
+  expect(over(nextToken, [row({ logits: right }, label), none])).toBe(0.5)
+  expect([nextToken.higherIsBetter, nextToken.rightOrWrong, nextToken.bounds]).toEqual([true, false, [0, 1]])
   // What comes behind the last place alone, as a row of scores or as a place of its own.
   const last = new Int32Array([-1, -1, 1])
   expect([share({ y: floats([2], [0, 1]) }, {}, last), share({ y: floats([1, 2], [1, 0]) }, {}, last)]).toEqual([1, 0])
