@@ -51,6 +51,8 @@ const candidateResult = object({
   /** How many rows those were: what cannot win is judged on some of the selection rows only. */
   judgedRows: optional(integer),
   sqnrDb: nullable(number),
+  /** Every number of its outputs was that of the original on the rows that it was heard on: there is no noise to tell. */
+  identical: optional(boolean),
   onFront: boolean,
   /** Why it was dropped, or what to know of it. */
   note: optional(text),

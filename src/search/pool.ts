@@ -1,4 +1,4 @@
-import { foretell, heard, lowestSqnrDb, type Odds } from '../evaluate/index.ts'
+import { foretell, type Odds } from '../evaluate/index.ts'
 import {
   type Built,
   type CandidateSpec,
@@ -29,6 +29,7 @@ import {
   type Trial,
   timedOf,
   usable,
+  withNoise,
 } from './trial.ts'
 
 /** The candidates of a search, by id, and what may be done with them: build, time, judge, ask for the figure. */
@@ -193,12 +194,11 @@ export class Pool {
     this.noteMetric(comparison)
     if (trial.noteUntil === 'judged') this.withdrawNote(trial)
     trial.result = {
-      ...trial.result,
+      ...withNoise(trial.result, comparison),
       verdict: comparison.verdict,
       grade: comparison.grade,
       metric: comparison.candidate.value ?? comparison.agreement?.rate ?? null,
       judgedRows: comparison.n,
-      sqnrDb: lowestSqnrDb({ outputs: heard(comparison) }),
     }
   }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { ComparisonReport } from '../report/index.ts'
+import type { CandidateResult, ComparisonReport } from '../report/index.ts'
 import { Budget } from './budget.ts'
 import type { Choice } from './choose.ts'
 import type { Contender } from './finalists.ts'
@@ -14,7 +14,7 @@ import {
   untried,
 } from './prove.ts'
 import { staged } from './staged-kit.ts'
-import type { Trial } from './trial.ts'
+import { type Trial, withNoise } from './trial.ts'
 
 test('of two that share α, what passed and is not handed out is told why', () => {
   const sequence = ['lossless', 'quiet', 'fast'].map((id) => ({ id }) as Contender)
@@ -47,6 +47,16 @@ test('what no selection row was spent on has its noise of the proof, and the oth
   }
   expect(await noiseOf(null, null)).toEqual([154, 110])
   expect(await noiseOf({}, 31)).toEqual([154, 31])
+})
+
+test('that every number is the same is told, until more rows tell otherwise, and not where nothing was heard', () => {
+  const before = staged<CandidateResult>({ id: 'lossless', sqnrDb: null })
+  const output = (sqnrDb: number | null, answer = false) => ({ outputs: [{ name: 'y', sqnrDb, maxAbs: 0, answer }] })
+  const same = withNoise(before, output(null))
+  expect(same).toEqual({ ...before, identical: true })
+  expect(withNoise(same, output(90))).toEqual({ ...before, sqnrDb: 90 })
+  expect(withNoise(same, output(null, true))).toEqual(before)
+  expect(withNoise(same, { outputs: [] })).toEqual(before)
 })
 
 test('where nothing was judged for want of time, that is what is told', () => {

@@ -1,4 +1,3 @@
-import { heard, lowestSqnrDb } from '../evaluate/index.ts'
 import type { ComparisonReport } from '../report/index.ts'
 import { isSecure, whatCounts } from './assurance.ts'
 import { ALWAYS_JUDGED, type Budget, FEWEST_FINALISTS, LATE } from './budget.ts'
@@ -9,7 +8,7 @@ import { gainsShown, whyNotWorthIt } from './lossless-worth.ts'
 import type { Pool } from './pool.ts'
 import { byPreference, worthMore } from './preference.ts'
 import { affordsProof, proofRowsWithin } from './proof-rows.ts'
-import { promising, type Trial } from './trial.ts'
+import { promising, type Trial, withNoise } from './trial.ts'
 
 /** Finalists that may touch the proof rows. */
 const FINALISTS = 4
@@ -236,7 +235,7 @@ export async function proofOf(
   trial: Trial,
 ): Promise<ComparisonReport> {
   const proof = await bench.judge(trial.built, 'prove', proofRows)
-  const sqnrDb = trial.comparison ? trial.result.sqnrDb : lowestSqnrDb({ outputs: heard(proof) })
-  trial.result = { ...trial.result, verdict: proof.verdict, grade: proof.grade, provedRows: proof.n, sqnrDb }
+  const result = trial.comparison ? trial.result : withNoise(trial.result, proof)
+  trial.result = { ...result, verdict: proof.verdict, grade: proof.grade, provedRows: proof.n }
   return proof
 }

@@ -1,4 +1,4 @@
-import { CLOSE_DB, isCutOff, lowestSqnrDb, type Odds, typicalSqnrDb } from '../evaluate/index.ts'
+import { CLOSE_DB, heard, isCutOff, lowestSqnrDb, type Odds, typicalSqnrDb } from '../evaluate/index.ts'
 import type { Built, ReadKernels } from '../recipe/index.ts'
 import type { CandidateResult, ComparisonReport, OptimizationReport } from '../report/index.ts'
 import { isSecure } from './assurance.ts'
@@ -74,6 +74,14 @@ const SECURE_AGREEMENT = 0.995
 /** Noise over signal that is so many decibels below it. */
 export function noiseAt(decibels: number): number {
   return 10 ** (-decibels / 10)
+}
+
+/** A candidate with the noise that a comparison heard, in the place of what was known of it; that it heard none is told. */
+export function withNoise(result: CandidateResult, comparison: Pick<ComparisonReport, 'outputs'>): CandidateResult {
+  const { identical: _, ...others } = result
+  const outputs = heard(comparison)
+  const identical = outputs.length > 0 && outputs.every(({ sqnrDb }) => sqnrDb === null)
+  return { ...others, sqnrDb: lowestSqnrDb({ outputs }), ...(identical ? { identical } : {}) }
 }
 
 /** Noise over signal at the worst output on the selection rows; null where none was measured. */

@@ -45,3 +45,6 @@ function figureOf(candidate: CandidateResult, { goal }: OptimizationReport): num
 
 /** That a time was measured on a sibling decides nothing. */
 export const tellsOfTiming = (note: string): boolean => note.startsWith('time as measured')
+
+/** What held it back for a while; of what is handed out in the end that would be no reason. */
+export const tellsOfRank = (note: string): boolean => /^(?:not )?judged /.test(note)

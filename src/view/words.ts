@@ -50,6 +50,10 @@ export function decibels(value: number | null | undefined): string {
   return value === undefined ? '–' : `${value.toFixed(1)} dB`
 }
 
+/** What was heard of a candidate: of one that was not heard, a dash. */
+export const noiseHeard = ({ sqnrDb, identical }: Pick<CandidateResult, 'sqnrDb' | 'identical'>): string =>
+  decibels(identical ? null : (sqnrDb ?? undefined))
+
 /** Decimal places that a metric deserves: shares as four digits, others by size. */
 export function metricValue(value: number | null | undefined): string {
   if (value === null || value === undefined) return '–'

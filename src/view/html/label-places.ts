@@ -18,17 +18,20 @@ interface Spot {
   readonly y: number
 }
 
-/** As wide and high as letters get: on a phone they are larger than beside it. */
-const CHARACTER = 8.6
-const LINE = 17
+/** As wide and high as letters get, and a gap: on a phone they are larger than beside it. */
+const CHARACTER = 9
+const [ASCENT, DESCENT] = [16, 6]
+
+/** Marks that are nearer than this lie on one another: two names there would belong to either. */
+const ONE_PLACE = 12
 
 /** How far apart the places of a line are that a label keeps away from: less than a label is high. */
 const STEP = 8
 
 /**
  * Puts a label beside each point where it covers neither another label nor a dot, and stands on no line where there is
- * another place; one with no room is left out, unless it is `needed`: such a one comes first, and stands where it covers
- * the fewest dots. `line` is the bend points of a line, from the left.
+ * another place; one with no room, or on the mark of a point that has a label, is left out, unless it is `needed`: such a
+ * one comes first, and stands where it covers the fewest dots. `line` is the bend points of a line, from the left.
  */
 export function labelPlaces(
   points: readonly (Spot & { readonly text: string; readonly needed?: boolean })[],
@@ -39,15 +42,17 @@ export function labelPlaces(
   const drawn = alongLine(line)
   const taken: Box[] = dots.map(({ x, y }) => ({ left: x - 6, right: x + 6, top: y - 6, bottom: y + 6 }))
   const places: Place[] = []
+  const named: Spot[] = []
   for (const point of [...points].sort((a, b) => Number(b.needed ?? false) - Number(a.needed ?? false))) {
+    if (!point.needed && named.some(({ x, y }) => Math.hypot(x - point.x, y - point.y) < ONE_PLACE)) continue
     const long = point.text.length * CHARACTER
     const tries: readonly Place[] = [
-      { x: point.x + 11, y: point.y + 4, anchor: 'start', text: point.text },
-      { x: point.x - 11, y: point.y + 4, anchor: 'end', text: point.text },
-      { x: point.x, y: point.y - 13, anchor: 'middle', text: point.text },
-      { x: point.x, y: point.y + 22, anchor: 'middle', text: point.text },
-      { x: point.x + 11, y: point.y - 11, anchor: 'start', text: point.text },
-      { x: point.x - 11, y: point.y - 11, anchor: 'end', text: point.text },
+      { x: point.x + 11, y: point.y + 5, anchor: 'start', text: point.text },
+      { x: point.x - 11, y: point.y + 5, anchor: 'end', text: point.text },
+      { x: point.x, y: point.y - 17, anchor: 'middle', text: point.text },
+      { x: point.x, y: point.y + 27, anchor: 'middle', text: point.text },
+      { x: point.x + 11, y: point.y - 13, anchor: 'start', text: point.text },
+      { x: point.x - 11, y: point.y - 13, anchor: 'end', text: point.text },
     ]
     const inside = tries
       .map((place) => ({ place, box: boxOf(place, long) }))
@@ -58,6 +63,7 @@ export function labelPlaces(
     const best = free.find(({ box }) => !drawn.some((spot) => holds(box, spot))) ?? free[0] ?? fewest
     if (!best) continue
     taken.push(best.box)
+    named.push(point)
     places.push(best.place)
   }
   return places
@@ -65,7 +71,7 @@ export function labelPlaces(
 
 function boxOf({ x, y, anchor }: Place, long: number): Box {
   const left = anchor === 'start' ? x : anchor === 'end' ? x - long : x - long / 2
-  return { left, right: left + long, top: y - LINE + 3, bottom: y + 3 }
+  return { left, right: left + long, top: y - ASCENT, bottom: y + DESCENT }
 }
 
 /** Places on a line, close to one another. */

@@ -49,6 +49,46 @@ test('scores stand with their rows, beside those of the original', () => {
   )
   expect([page, silent].map((text) => text.includes('Signal to noise'))).toEqual([true, false])
   expect(page).toContain('Signal to noise')
+  // What was heard, and differs in nothing, is no candidate of which nothing is known.
+  const known = { ...candidate, verdict: 'pass', grade: 'proven', sqnrDb: null, judgedRows: 9 }
+  const same = report(
+    [
+      { ...known, id: 'lossless', identical: true },
+      { ...known, id: 'unheard' },
+    ],
+    'lossless',
+  )
+  expect(rowOf(optimizationPage(same), 'lossless')).toMatch(/9 rows identical$/)
+  expect(rowOf(optimizationPage(same), 'unheard')).toMatch(/9 rows –$/)
+})
+
+test('a table names how a candidate was made in a few words, behind which all of it is opened', () => {
+  const made = {
+    ...candidate,
+    verdict: 'pass',
+    grade: 'proven',
+    recipe: 'lossless, then static int8 everywhere, full ranges',
+  }
+  const of = report(
+    [
+      { ...made, id: 'int8' },
+      { ...made, id: 'other' },
+      { ...made, id: 'plain', recipe: 'static int8' },
+    ],
+    'int8',
+  )
+  const page = optimizationPage(of)
+  expect(
+    page.match(
+      /<details class="how"><summary>static int8 everywhere<\/summary><small>lossless, then static int8 everywhere, full ranges<\/small>/g,
+    ),
+  ).toHaveLength(1)
+  // What was in front of it for a while is no news of what is handed out.
+  const before = report([{ ...made, id: 'int8', note: 'judged on 9 rows only: other was faster by then' }], 'int8')
+  expect(optimizationPage(before)).not.toContain('judged on 9 rows')
+  // Of what is handed out all is seen, and there is nothing to open behind what is short.
+  expect(rowOf(page, 'int8')).toMatch(/^int8 handed out lossless, then/)
+  expect(page).toContain('<b>plain</b><small>static int8</small>')
 })
 
 test('who passed on selection rows alone is not called proven, and what time left out is listed', () => {

@@ -1,12 +1,12 @@
 import type { CandidateResult, ComparisonReport, OptimizationReport } from '../../report/index.ts'
-import { tellsOfTiming, whyNotChosen } from '../why-not-chosen.ts'
+import { tellsOfRank, tellsOfTiming, whyNotChosen } from '../why-not-chosen.ts'
 import {
   bytes,
   count,
-  decibels,
   fileName,
   metricValue,
   ms,
+  noiseHeard,
   passedUnproven,
   plural,
   sizeChange,
@@ -67,9 +67,9 @@ function tiles(report: OptimizationReport, chosen: CandidateResult | undefined):
   const saved = chosen.bytes === null ? null : 1 - chosen.bytes / report.baseline.bytes
   const changed = report.proof?.agreement ?? null
   return html`<div class="tiles">
-<div class="tile"><b>${times(chosen.speedup)}</b><span>as fast: ${ms(report.baseline.p50Ms)} → ${ms(chosen.p50Ms)}</span></div>
-<div class="tile"><b>${saved === null ? '–' : sizeChange(saved)}</b><span>size: ${bytes(report.baseline.bytes)} → ${bytes(chosen.bytes)}</span></div>
-<div class="tile"><b>${ms(chosen.loadMs)}</b><span>to load, ${ms(report.baseline.loadMs)} before</span></div>
+<div class="tile"><b>${times(chosen.speedup)}</b><span>as fast: ${unbroken(ms(report.baseline.p50Ms))} → ${unbroken(ms(chosen.p50Ms))}</span></div>
+<div class="tile"><b>${saved === null ? '–' : sizeChange(saved)}</b><span>size: ${unbroken(bytes(report.baseline.bytes))} → ${unbroken(bytes(chosen.bytes))}</span></div>
+<div class="tile"><b>${ms(chosen.loadMs)}</b><span>to load, ${unbroken(ms(report.baseline.loadMs))} before</span></div>
 ${changed && report.proof && html`<div class="tile"><b>${count(changed.changed)} of ${count(report.proof.n)}</b><span>answers changed on the proof rows</span></div>`}
 </div>`
 }
@@ -90,6 +90,7 @@ type TableRow = Pick<
   | 'metric'
   | 'judgedRows'
   | 'sqnrDb'
+  | 'identical'
 >
 
 /** The original is what others are held against: it has no verdict of its own. */
@@ -122,17 +123,25 @@ function withOriginal({ candidates: found, baseline, chosen }: OptimizationRepor
 }
 
 /** Whether any candidate was heard: of one whose answers are class numbers alone there is nothing to hear. */
-const hasNoise = ({ candidates }: OptimizationReport) => candidates.some(({ sqnrDb }) => sqnrDb !== null)
+const hasNoise = ({ candidates }: OptimizationReport) =>
+  candidates.some(({ sqnrDb, identical }) => sqnrDb !== null || identical)
 
 /** Whether the rows have labels, a metric or classes, by which answers are counted. */
 const hasMetric = ({ baseline, candidates }: OptimizationReport) =>
   [baseline, ...candidates].some(({ metric }) => metric !== null)
 
-/** How a candidate was made, and what to know of it that decided nothing. */
-function besides({ id, recipe, note, alsoMadeAs = [] }: TableRow, { chosen }: OptimizationReport): string {
-  const told = note && (id === chosen.id || tellsOfTiming(note)) ? [note] : []
+/**
+ * How a candidate was made, and what to know of it that decided nothing: a few words, behind which the rest is opened. Of
+ * what is handed out all is to be seen.
+ */
+function howMade({ id, recipe, note, alsoMadeAs = [] }: TableRow, { chosen }: OptimizationReport): Markup {
+  const told = note && (id === chosen.id ? !tellsOfRank(note) : tellsOfTiming(note)) ? [note] : []
   const same = alsoMadeAs.length > 0 ? [`the same model as ${alsoMadeAs.join(', ')}`] : []
-  return [recipe, ...told, ...same].join(' · ')
+  const all = [recipe, ...told, ...same].join(' · ')
+  const [brief] = recipe.replace(/^lossless, (?:in float32 throughout, )?then /, '').split(', ')
+  return id === chosen.id || all === brief
+    ? html`<small>${all}</small>`
+    : html`<details class="how"><summary>${brief}</summary><small>${all}</small></details>`
 }
 
 function notChosen({ id }: TableRow, report: OptimizationReport): Markup {
@@ -147,7 +156,7 @@ function candidateTable(report: OptimizationReport): Markup {
       {
         head: 'Candidate',
         cell: (row) =>
-          html`<b>${row.id}</b>${row.id === report.chosen.id && html` <span class="badge good">handed out</span>`}<small>${besides(row, report)}</small>${notChosen(row, report)}`,
+          html`<b>${row.id}</b>${row.id === report.chosen.id && html` <span class="badge good">handed out</span>`}${howMade(row, report)}${notChosen(row, report)}`,
       },
       { head: 'Verdict', cell: (row) => judgement(row, row.id === report.chosen.id) },
       { head: 'Median', numeric: true, cell: (row) => ms(row.p50Ms) },
@@ -167,7 +176,7 @@ function candidateTable(report: OptimizationReport): Markup {
         },
       },
       ...(hasNoise(report)
-        ? [{ head: 'Signal to noise', numeric: true, cell: (row: TableRow) => decibels(row.sqnrDb ?? undefined) }]
+        ? [{ head: 'Signal to noise', numeric: true, cell: (row: TableRow) => noiseHeard(row) }]
         : []),
     ],
     withOriginal(report),

@@ -106,7 +106,12 @@ function frontChart(report: SelectionReport): Markup {
     at: (value) => Math.round(AREA.top + ((best - value) / (best - worst)) * (AREA.bottom - AREA.top)),
   }
   const front = models.filter(({ onFront }) => onFront).sort((a, b) => a.x - b.x)
-  const dots = models.map((model) => ({ x: x.at(model.x), y: y.at(model.y), text: model.path }))
+  const dots = models.map((model) => ({
+    x: x.at(model.x),
+    y: y.at(model.y),
+    text: model.path,
+    needed: model.path === report.chosen?.path,
+  }))
   const labels = labelPlaces(
     dots,
     dots,

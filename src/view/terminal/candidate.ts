@@ -56,7 +56,7 @@ export const candidateVerdict = (candidate: CandidateResult, chosen: boolean): s
     : verdictWord(candidate.verdict, candidate.grade, { color: false, width: 0 })
 
 function figures(candidate: CandidateResult, { baseline, chosen, goal, limits }: OptimizationReport): string {
-  const { p50Ms, speedup, p99Ms, peakRssBytes, metric, judgedRows, sqnrDb, verdict } = candidate
+  const { p50Ms, speedup, p99Ms, peakRssBytes, metric, judgedRows, sqnrDb, verdict, identical } = candidate
   return [
     p50Ms === null ? 'not timed' : `${ms(p50Ms)} (${times(speedup)} the speed of the original)`,
     ...(limits?.maxP99Ms !== undefined && p99Ms !== undefined ? [`${ms(p99Ms)} at p99`] : []),
@@ -65,6 +65,7 @@ function figures(candidate: CandidateResult, { baseline, chosen, goal, limits }:
     ...(metric === null || judgedRows === undefined
       ? []
       : [`${baseline.metricName} ${metricValue(metric)} on ${plural(judgedRows, 'selection row')}`]),
+    ...(identical ? ['outputs identical'] : []),
     ...(judgedRows === undefined || sqnrDb === null ? [] : [`signal to noise ${decibels(sqnrDb)}`]),
     ...(verdict === null ? [] : [candidateVerdict(candidate, candidate.id === chosen.id)]),
   ].join(', ')
