@@ -108,6 +108,14 @@ test.each([
     })
 })
 
+test('bench refuses shapes that ask for no rows, of which it would tell a time', async () => {
+  expect(await bench.whet('bench', model, '--shape', 'x=0,16', '--duration', '0.1')).toEqual({
+    code: 2,
+    stdout: '',
+    stderr: expect.stringMatching(/x: the shapes ask for no rows: nothing would be timed\n {2}the first number is/),
+  })
+})
+
 test('serve --preferred-batch takes numbers', async () => {
   const { code, stderr } = await bench.whet('serve', model, '--preferred-batch', 'many')
   expect([code, stderr]).toEqual([2, expect.stringMatching(/--preferred-batch many: not a whole number from 1 to/)])

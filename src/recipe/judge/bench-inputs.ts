@@ -23,7 +23,7 @@ export interface BenchInputs {
  * The rows of one run that shapes ask for, undefined where they ask for none: one row is how any shape is written whose
  * other sizes are to be named.
  *
- * @throws UserError where inputs ask for different numbers.
+ * @throws UserError where inputs ask for different numbers, or for no rows.
  */
 export function rowsOfShapes(
   inputs: readonly PortValue[],
@@ -38,6 +38,11 @@ export function rowsOfShapes(
     throw new UserError('bad-argument', `the shapes ask for ${counts.join(' and for ')} rows`, {
       where: Object.keys(shapes).join(', '),
       hint: 'every row has a part in each input: name the same number first',
+    })
+  if (rows === 0)
+    throw new UserError('bad-argument', 'the shapes ask for no rows: nothing would be timed', {
+      where: Object.keys(shapes).join(', '),
+      hint: 'the first number is how many rows a run takes: 1 or more',
     })
   return rows
 }
