@@ -114,6 +114,8 @@ function byAttack(stands: ReturnType<typeof standsOf>): Markup {
     ],
     lines,
     ({ head }) => (head === 'after all' ? 'chosen' : ''),
+    // Two models stand side by side, on a phone too.
+    stands.length > 1,
   )
 }
 

@@ -45,10 +45,12 @@ export function labelPlaces(
   const named: Spot[] = []
   for (const point of [...points].sort((a, b) => Number(b.needed ?? false) - Number(a.needed ?? false))) {
     if (!point.needed && named.some(({ x, y }) => Math.hypot(x - point.x, y - point.y) < ONE_PLACE)) continue
+    // Its mark is the larger one.
+    const aside = point.needed ? 14 : 11
     const long = point.text.length * CHARACTER
     const tries: readonly Place[] = [
-      { x: point.x + 11, y: point.y + 5, anchor: 'start', text: point.text },
-      { x: point.x - 11, y: point.y + 5, anchor: 'end', text: point.text },
+      { x: point.x + aside, y: point.y + 5, anchor: 'start', text: point.text },
+      { x: point.x - aside, y: point.y + 5, anchor: 'end', text: point.text },
       { x: point.x, y: point.y - 17, anchor: 'middle', text: point.text },
       { x: point.x, y: point.y + 27, anchor: 'middle', text: point.text },
       { x: point.x + 11, y: point.y - 13, anchor: 'start', text: point.text },

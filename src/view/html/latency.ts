@@ -1,5 +1,5 @@
 import type { LatencyReport } from '../../report/index.ts'
-import { bytes, count, ms, plural, times, unbroken } from '../words.ts'
+import { bytes, count, ms, plural, times } from '../words.ts'
 import {
   bestLines,
   breakEvenLines,
@@ -48,7 +48,7 @@ function headline(report: LatencyReport): string {
     return report.models.map((model) => `${model.path}: ${rate(model.throughput)} rows a second`).join(', ')
   const aimed = report.scenario === 'single-stream' ? 'p90Ms' : 'p99Ms'
   const word = report.scenario === 'single-stream' ? 'Nine of ten' : '99 of 100'
-  return `${word} answers within ${report.models.map((model) => `${unbroken(ms(model[aimed]))} (${model.path})`).join(', ')}`
+  return `${word} answers within ${report.models.map((model) => `${ms(model[aimed])} (${model.path})`).join(', ')}`
 }
 
 function modelTable(report: LatencyReport): Markup {
@@ -70,7 +70,7 @@ function modelTable(report: LatencyReport): Markup {
 
 function withInterval(row: LatencyReport['models'][number], percentile: number, value: number): Markup {
   const ci = row.percentiles?.find((entry) => entry.percentile === percentile)?.ci
-  return html`${ms(value)}${ci && ci[0] !== null && ci[1] !== null && html`<small>${unbroken(ms(ci[0]))} to ${unbroken(ms(ci[1]))}</small>`}`
+  return html`${ms(value)}${ci && ci[0] !== null && ci[1] !== null && html`<small>${ms(ci[0])} to ${ms(ci[1])}</small>`}`
 }
 
 function distribution(report: LatencyReport): Markup {

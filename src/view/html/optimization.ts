@@ -67,9 +67,9 @@ function tiles(report: OptimizationReport, chosen: CandidateResult | undefined):
   const saved = chosen.bytes === null ? null : 1 - chosen.bytes / report.baseline.bytes
   const changed = report.proof?.agreement ?? null
   return html`<div class="tiles">
-<div class="tile"><b>${times(chosen.speedup)}</b><span>as fast: ${unbroken(ms(report.baseline.p50Ms))} → ${unbroken(ms(chosen.p50Ms))}</span></div>
-<div class="tile"><b>${saved === null ? '–' : sizeChange(saved)}</b><span>size: ${unbroken(bytes(report.baseline.bytes))} → ${unbroken(bytes(chosen.bytes))}</span></div>
-<div class="tile"><b>${ms(chosen.loadMs)}</b><span>to load, ${unbroken(ms(report.baseline.loadMs))} before</span></div>
+<div class="tile"><b>${times(chosen.speedup)}</b><span>as fast: ${ms(report.baseline.p50Ms)} → ${ms(chosen.p50Ms)}</span></div>
+<div class="tile"><b>${saved === null ? '–' : sizeChange(saved)}</b><span>size: ${bytes(report.baseline.bytes)} → ${bytes(chosen.bytes)}</span></div>
+<div class="tile"><b>${ms(chosen.loadMs)}</b><span>to load, ${ms(report.baseline.loadMs)} before</span></div>
 ${changed && report.proof && html`<div class="tile"><b>${count(changed.changed)} of ${count(report.proof.n)}</b><span>answers changed on the proof rows</span></div>`}
 </div>`
 }

@@ -12,11 +12,20 @@ export function page(title: string, body: Markup): string {
 <style>${raw(STYLE)}</style>
 </head>
 <body><main>
-${body}
+${raw(withUnits(body.html))}
 </main></body>
 </html>
 `.html
 }
+
+/** No line parts a number from its unit. What is to be copied stays as it is. */
+const withUnits = (text: string): string =>
+  text
+    .split(/(<pre>[\s\S]*?<\/pre>|<code>[\s\S]*?<\/code>)/)
+    .map((part, i) =>
+      i % 2 === 1 ? part : part.replace(/(\d) (?=(?:[mµ]?s|[KMGT]?B|µJ|mJ|dB|%)(?![\w]))/g, '$1\u00a0'),
+    )
+    .join('')
 
 /** The colour word of a verdict with its grade. */
 export function badge(verdict: string | null, grade: string | null, said?: string): Markup {

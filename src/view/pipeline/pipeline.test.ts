@@ -133,7 +133,7 @@ describe('the page', () => {
     }
     const slow = renderHtml({ ...report, gains: { bytes: { base: 313_016, candidate: 93_396 }, latency } })
     expect(slow).toMatch(/<h1>The new model answers as well as the old one, but takes [\d.]+ times as long<\/h1>/)
-    expect(slow).toMatch(/<b>313 KB → 93\.4 KB<\/b>/)
+    expect(slow).toMatch(/<b>313\u00a0KB → 93\.4\u00a0KB<\/b>/)
     for (const [, words] of page.matchAll(/role="img" aria-label="([^"]*)"/g)) expect(words!.length).toBeGreaterThan(10)
     expect(renderHtml(gated(check('margin', 'regressed')))).toMatch(/<h1>The new model does not pass the gate<\/h1>/)
     const worse = renderHtml({ ...report, verdict: 'regressed', grade: null })
@@ -188,7 +188,15 @@ describe('the page of an attack', () => {
 
   test('tells what each attack leaves, where the gradient comes from, and an alarm where there is one', () => {
     const calm = renderHtml(attacked)
-    for (const part of ['apgd-ce', 'square', '70.0 %', '40.0 %', 'straight-through', 'row 3', '&lt;int8&gt;.onnx'])
+    for (const part of [
+      'apgd-ce',
+      'square',
+      '70.0\u00a0%',
+      '40.0\u00a0%',
+      'straight-through',
+      'row 3',
+      '&lt;int8&gt;.onnx',
+    ])
       expect(calm).toContain(part)
     expect(calm).not.toContain('role="alert"')
     expect(calm).not.toContain('<img')
