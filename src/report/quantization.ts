@@ -74,6 +74,8 @@ export const quantization = report('quantization', {
   sqnrDb: nullable(number),
   /** Rows, or random inputs, that `sqnrDb` and `layers` were seen on: a look, which `compare` on many rows may correct. */
   sqnrSamples: optional(integer),
+  /** Those among them that are random inputs, for want of rows: what they keep, real rows may not. */
+  sqnrRandom: optional(integer),
   layers: list(object({ name: text, sqnrDb: nullable(number) })),
   /** Whether a row's answer is the same whatever rows share its batch; null where nothing was run. `rows`: seen on so many. */
   batchInvariant: nullable(

@@ -272,6 +272,15 @@ describe('decoders', () => {
         /no outputs are \[places, 4\] and \[places, 1 \+ classes\]/,
       )
   })
+  test('anchors: scores of three classes and the background are no boxes, though they stand first', () => {
+    const outputs = {
+      scores: floats([1, 2, 4], [0.1, 0.8, 0.05, 0.05, 0.97, 0.01, 0.01, 0.01]),
+      boxes: floats([1, 2, 4], [0.25, 0.5, 0.5, 1, 0, 0, 1, 1]),
+    }
+    expect(detectionsOf(rowOf(outputs), decoders.anchors!, { size: [240, 320], score: 0.5 })).toEqual([
+      { box: near([80, 120, 160, 240]), label: 0, score: expect.closeTo(0.8, 6) },
+    ])
+  })
   test('anchors of two heads, on an input that is wider than high, and on a square that nobody told', () => {
     // 16 × 24 pixels are 2 × 3 cells of 8 with a side of 10, and 1 × 2 cells of 16 with sides of 20 and 30.
     const anchored = (places: number, at: Readonly<Record<number, readonly number[]>>) => ({

@@ -68,6 +68,8 @@ function kernelsOf(
 /** What quantization did to the answers, and the kernels that it runs in. */
 export interface Damage extends Pick<QuantizationReport, 'sqnrDb' | 'layers' | 'batchInvariant'> {
   readonly sqnrSamples: number
+  /** Those among them that are random inputs, for want of rows. */
+  readonly sqnrRandom: number
   /** Outputs whose rows depend on the rows beside them in float as well. */
   readonly dependedBefore: readonly string[]
   readonly kernels: ReadKernels
@@ -136,7 +138,7 @@ export async function measureDamage(
   const candidate = await sessions.start(place.open(after, LEAN, { processes, readKernels: target !== 'web' }))
   const rows = Math.min(data?.rows ?? 0, LOOKED_AT)
   const random = rows === LOOKED_AT ? 0 : rows > 1 ? 1 : rows === 1 ? 2 : undefined
-  const { feeds } = await samplesFor(candidate, { model: after, data, indices: lookAt, seed, random })
+  const { feeds, real } = await samplesFor(candidate, { model: after, data, indices: lookAt, seed, random })
   const few = feeds.slice(0, LOOKED_AT)
   const rowsTogether = few.slice(0, neighboursAmong(evidence))
   const more =
@@ -160,6 +162,7 @@ export async function measureDamage(
     dependedBefore: Object.keys(batchInvariant.outputs).filter(differs),
     sqnrDb,
     sqnrSamples: looked.length,
+    sqnrRandom: Math.max(0, few.length - real),
     layers,
     batchInvariant,
     feeds,

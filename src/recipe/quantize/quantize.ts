@@ -139,7 +139,8 @@ async function quantizeIn(
   const made: Made = { model, float: start.model, trail, planned: run.planned ?? {}, evidence }
   const { kernels, damage, timing, sizes, saturation } = await measureMade(sessions, place, made, options)
   const { sqnrDb, layers, batchInvariant } = damage ?? { sqnrDb: null, layers: [], batchInvariant: null }
-  const seenOn = damage ? { sqnrSamples: damage.sqnrSamples } : {}
+  const { sqnrSamples = 0, sqnrRandom = 0 } = damage ?? {}
+  const seenOn = damage ? { sqnrSamples, ...(sqnrRandom > 0 ? { sqnrRandom } : {}) } : {}
   const rounding = trail.strides.flatMap((stride) =>
     stride.evidence.filter(({ kind }) => kind === 'learned-weights' || kind === 'moments'),
   )

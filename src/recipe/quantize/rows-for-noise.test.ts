@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { memoryDataset } from '../../data/index.ts'
+import { memoryDataset, subset } from '../../data/index.ts'
 import { parseModel, tensorOf } from '../../ir/index.ts'
 import { quantize } from './quantize.ts'
 import { rowsForNoise } from './rows-for-noise.ts'
@@ -41,5 +41,9 @@ test('the noise of inputs with a long tail is that of many rows, not of four', a
   const graph = { ...model.graph, initializers: new Map([['w', w]]) }
   const { report } = await quantize({ ...model, graph }, { scheme: 'static-int8', data })
   expect(report.sqnrSamples).toBe(64)
+  expect(report).not.toHaveProperty('sqnrRandom')
   expect(report.sqnrDb).toBeGreaterThan(30)
+  // Where rows are few, random inputs are heard, and the report says so.
+  const few = await quantize({ ...model, graph }, { scheme: 'static-int8', data: subset(data, [7]) })
+  expect(few.report).toMatchObject({ sqnrSamples: 3, sqnrRandom: 2 })
 })

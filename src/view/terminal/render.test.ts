@@ -122,3 +122,15 @@ test('a verdict keeps its colour and its sentence the weight where it goes on', 
   expect(first).toContain(`${esc}[32mpass (proven)${esc}[0m  ${esc}[1mthe outputs`)
   expect(second).toMatch(new RegExp(`^${esc}\\[1m.*${esc}\\[0m$`))
 })
+
+test.each([
+  [{ sqnrSamples: 4 }, '31.0 dB on 4 samples'],
+  [{ sqnrSamples: 3, sqnrRandom: 1 }, '31.0 dB on 3 samples, 1 of them random'],
+  [{ sqnrSamples: 2, sqnrRandom: 2 }, '31.0 dB on 2 random inputs, which rows of yours may be unlike (--data)'],
+  [{}, '31.0 dB'],
+])('what noise was heard on is told, and where that were no rows: %o', (heardOn, words) => {
+  const report = { ...reports.quantization!, sqnrDb: 31, ...heardOn, warnings: [] }
+  expect(renderTerminal(report as unknown as Report, { color: false, width: 200 }).split('\n')).toContain(
+    `signal to noise at the worst output: ${words}`,
+  )
+})

@@ -176,9 +176,21 @@ function rewrite(report: RewriteReport, style: Style): string {
 const changesOpsetAlone = ({ id, refused }: PassRun) => id === 'lowerOpset' && refused.length === 0
 
 /** Null stands for outputs without any difference, and for a model that was not run: whether a batch was tried tells. */
-function noiseOf({ sqnrDb, sqnrSamples, batchInvariant, kernels, planned }: QuantizationReport): string {
-  if (batchInvariant)
-    return `${decibels(sqnrDb)}${sqnrSamples === undefined ? '' : ` on ${plural(sqnrSamples, 'sample')}`}`
+function noiseOf({
+  sqnrDb,
+  sqnrSamples,
+  sqnrRandom = 0,
+  batchInvariant,
+  kernels,
+  planned,
+}: QuantizationReport): string {
+  if (batchInvariant) {
+    if (sqnrSamples === undefined) return decibels(sqnrDb)
+    if (sqnrRandom === sqnrSamples)
+      return `${decibels(sqnrDb)} on ${plural(sqnrSamples, 'random input')}, which rows of yours may be unlike (--data)`
+    const random = sqnrRandom > 0 ? `, ${sqnrRandom} of them random` : ''
+    return `${decibels(sqnrDb)} on ${plural(sqnrSamples, 'sample')}${random}`
+  }
   return kernels && Object.keys(planned).length === 0 ? 'identical, nothing was quantized' : 'not measured'
 }
 

@@ -6,6 +6,8 @@ import { cannot, type Decoder, type DecoderOptions, gridOf, matrixOf, sizeFor } 
 const CENTRE_VARIANCE = 0.1
 const SIZE_VARIANCE = 0.2
 
+const CALLED_BOXES = /box|loc|reg/i
+
 /**
  * SSD-like heads: scores [places, 1 + classes] with the background first, and boxes [places, 4]. Without `anchors` the
  * boxes are corners as shares of the input (a model that decodes for itself, as UltraFace's export); with them they are
@@ -14,8 +16,13 @@ const SIZE_VARIANCE = 0.2
  * Source: W. Liu et al., SSD, arXiv 1512.02325 (2015), section 2.2.
  */
 export const anchors: Decoder = (outputs, options) => {
-  const matrices = Object.values(outputs).flatMap((value) => matrixOf(value) ?? [])
-  const boxes = matrices.find(({ columns }) => columns === 4)
+  const matrices = Object.entries(outputs).flatMap(([name, value]) => {
+    const matrix = matrixOf(value)
+    return matrix ? [{ ...matrix, name }] : []
+  })
+  // Three classes and the background are four columns as well: what is called a box comes first.
+  const fours = matrices.filter(({ columns }) => columns === 4)
+  const boxes = fours.find(({ name }) => CALLED_BOXES.test(name)) ?? fours[0]
   const scores = matrices.find((matrix) => matrix !== boxes && matrix.rows === boxes?.rows && matrix.columns >= 2)
   if (!boxes || !scores) throw cannot('no outputs are [places, 4] and [places, 1 + classes]')
   const places = options.anchors ? anchorsOf(boxes.rows, options) : null
