@@ -28,7 +28,7 @@ test('the reason says who keeps the limits: nobody, the original alone, or some'
     'Nothing was better. 1 of 2 candidates was over a limit.',
   )
   expect(reasonWithLimits({ ...all, maxBytes: 6_000_000 }, trials, reason, '9 ms at p99, 8 at the most')).toBe(
-    'Nothing was better. 1 of 2 candidates were over a limit. The original does not keep the limits: 9 ms at p99, 8 at the most.',
+    'Nothing was better. 1 of 2 candidates was over a limit. The original does not keep the limits: 9 ms at p99, 8 at the most.',
   )
   expect(reasonWithLimits({ name: 'latency' }, trials, reason, null)).toBe(reason)
   expect(reasonWithLimits(all, [], reason, null)).toBe(reason)
