@@ -53,7 +53,7 @@ for (const job of jobs) {
       label: 'label',
       slices: SLICES,
       margin: job.margin,
-      time: 30_000,
+      time: 60_000,
       onProgress: (text) => live && process.stderr.write(`\r\x1b[2K${text}`),
     })
     await writeOptimized(folder, result)
