@@ -265,6 +265,9 @@ test('boxes in a sorted list are counted, however few decibels are left of its n
   expect(of(8, oneOff)).toMatchObject({ boxes: { compared: 97, changed: 2 } })
   expect(of(8, oneOff).sqnrDb).toBeCloseTo(25 - 20 * Math.log10(200 / 97), 9)
   expect(of(17, oneOff).sqnrDb).toBeGreaterThan(25)
+  // They stand in one row of eight, which is no row of large numbers.
+  expect(of(8, oneOff).noiseRows).toBe(1)
+  expect(of(8, oneOff)).not.toHaveProperty('typicalDb')
   expect(keptWords(of(8, oneOff))).toBe('97.93 % of its 97 boxes')
   expect(askedWords(of(8, oneOff), 25)).toBe('99 %')
   // Nine are too few to count.

@@ -150,7 +150,8 @@ function asBoxes(rows: readonly FoundCounts[]) {
   const sums = rows.map((row) => ({ signal: row.boxes, noise: row.changed }))
   return {
     sqnrDb: decibelsOfCounts(compared, changed),
-    ...acrossRows(sums, decibelsOfCounts),
+    // A row of many boxes is none of unusually large numbers.
+    ...(changed > 0 ? { noiseRows: rowsBehind(sums) } : {}),
     boxes: { compared, changed },
   }
 }
