@@ -21,7 +21,7 @@ export interface FoundLayout {
  */
 export function foundLayouts(outputs: RowOutputs): readonly FoundLayout[] {
   const names = Object.keys(outputs)
-  const tables = names.flatMap((name) => ROWS_OF.flatMap((columns) => tableLayouts(name, columns)))
+  const tables = names.flatMap((name) => TABLE_COLUMNS.flatMap((columns) => tableLayouts(name, columns)))
   const boxes = names.filter((name) => entriesOf(outputs[name]!, CORNERS) !== null)
   const lists = names.filter((name) => outputs[name]!.dims.filter((dim, axis) => axis > 0 || dim !== 1).length <= 1)
   const scores = lists.filter((name) => isFloating(outputs[name]!.dtype))
@@ -33,8 +33,8 @@ export function foundLayouts(outputs: RowOutputs): readonly FoundLayout[] {
 }
 
 const CORNERS = 4
-/** Columns of a table of boxes. */
-const ROWS_OF = [6, 7]
+/** Corners, a score and a class; the same and the number of the image. */
+const TABLE_COLUMNS = [6, 7]
 
 /** Every order that a table of so many columns may have. */
 function tableLayouts(name: string, columns: number): readonly FoundLayout[] {
