@@ -57,6 +57,10 @@ test('that every number is the same is told, until more rows tell otherwise, and
   expect(withNoise(same, output(90))).toEqual({ ...before, sqnrDb: 90 })
   expect(withNoise(same, output(null, true))).toEqual(before)
   expect(withNoise(same, { outputs: [] })).toEqual(before)
+  const boxes = { compared: 40, changed: 0 }
+  const found = withNoise(same, { outputs: [{ name: 'y', sqnrDb: 300, maxAbs: 1, boxes }] })
+  expect(found).toEqual({ ...before, sqnrDb: 300, boxes })
+  expect(withNoise(found, output(90))).toEqual({ ...before, sqnrDb: 90 })
 })
 
 test('where nothing was judged for want of time, that is what is told', () => {

@@ -1,4 +1,4 @@
-import { CLOSE_DB, heard, isCutOff, lowestSqnrDb, type Odds, typicalSqnrDb } from '../evaluate/index.ts'
+import { CLOSE_DB, heard, isCutOff, lowestSqnrDb, type Odds, typicalSqnrDb, worstOutput } from '../evaluate/index.ts'
 import type { Built, ReadKernels } from '../recipe/index.ts'
 import type { CandidateResult, ComparisonReport, OptimizationReport } from '../report/index.ts'
 import { isSecure } from './assurance.ts'
@@ -78,10 +78,12 @@ export function noiseAt(decibels: number): number {
 
 /** A candidate with the noise that a comparison heard, in the place of what was known of it; that it heard none is told. */
 export function withNoise(result: CandidateResult, comparison: Pick<ComparisonReport, 'outputs'>): CandidateResult {
-  const { identical: _, ...others } = result
+  const { identical: _, boxes: __, ...others } = result
   const outputs = heard(comparison)
   const identical = outputs.length > 0 && outputs.every(({ sqnrDb }) => sqnrDb === null)
-  return { ...others, sqnrDb: lowestSqnrDb({ outputs }), ...(identical ? { identical } : {}) }
+  const boxes = worstOutput({ outputs })?.boxes
+  const told = { ...(identical ? { identical } : {}), ...(boxes ? { boxes } : {}) }
+  return { ...others, sqnrDb: lowestSqnrDb({ outputs }), ...told }
 }
 
 /** Noise over signal at the worst output on the selection rows; null where none was measured. */

@@ -51,8 +51,12 @@ export function decibels(value: number | null | undefined): string {
 }
 
 /** What was heard of a candidate: of one that was not heard, a dash. */
-export const noiseHeard = ({ sqnrDb, identical }: Pick<CandidateResult, 'sqnrDb' | 'identical'>): string =>
-  decibels(identical ? null : (sqnrDb ?? undefined))
+export const noiseHeard = ({ sqnrDb, identical, boxes }: Pick<CandidateResult, 'sqnrDb' | 'identical' | 'boxes'>) =>
+  boxes ? boxesKept(boxes) : decibels(identical ? null : (sqnrDb ?? undefined))
+
+/** Of boxes in sorted lists, those that stayed the same. */
+export const boxesKept = ({ compared, changed }: NonNullable<CandidateResult['boxes']>): string =>
+  `${count(compared - changed)} of ${count(compared)} boxes the same`
 
 /** Decimal places that a metric deserves: shares as four digits, others by size. */
 export function metricValue(value: number | null | undefined): string {

@@ -2,6 +2,7 @@ import type { ComparisonReport, Gains, SliceResult } from '../../report/index.ts
 import { gateSentence } from '../pipeline/checks.ts'
 import {
   atWorst,
+  boxesKept,
   bytes,
   count,
   decibels,
@@ -217,7 +218,7 @@ function outputs(report: ComparisonReport): Markup {
 function kept(row: ComparisonReport['outputs'][number]): string {
   const { equal, sqnrDb, boxes } = row
   if (isAnswer(row)) return '–'
-  if (boxes) return `${count(boxes.compared - boxes.changed)} of ${count(boxes.compared)} boxes the same`
+  if (boxes) return boxesKept(boxes)
   return equal === undefined || sqnrDb === null ? decibels(sqnrDb) : `${Math.floor(equal * 10_000) / 100} % the same`
 }
 

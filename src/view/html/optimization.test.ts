@@ -55,9 +55,12 @@ test('scores stand with their rows, beside those of the original', () => {
     [
       { ...known, id: 'lossless', identical: true },
       { ...known, id: 'unheard' },
+      // Of boxes, decibels that none of them changed are no noise that anybody heard.
+      { ...known, id: 'boxes', sqnrDb: 300, boxes: { compared: 39, changed: 0 } },
     ],
     'lossless',
   )
+  expect(rowOf(optimizationPage(same), 'boxes')).toMatch(/9 rows 39 of 39 boxes the same$/)
   expect(rowOf(optimizationPage(same), 'lossless')).toMatch(/9 rows identical$/)
   expect(rowOf(optimizationPage(same), 'unheard')).toMatch(/9 rows –$/)
 })

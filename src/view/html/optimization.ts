@@ -91,6 +91,7 @@ type TableRow = Pick<
   | 'judgedRows'
   | 'sqnrDb'
   | 'identical'
+  | 'boxes'
 >
 
 /** The original is what others are held against: it has no verdict of its own. */

@@ -91,16 +91,17 @@ test('a candidate that came out as another is explained by that one', () => {
 })
 
 test('decibels are told of what has some', () => {
-  const measured = (sqnrDb: number | null) =>
+  const measured = (sqnrDb: number | null, boxes?: { compared: number; changed: number }) =>
     explainCandidate(
       {
         ...{ goal: 'latency', chosen: { id: 'winner', reason: 'It is.' }, baseline: { p50Ms: 1, bytes: 10 } },
-        candidates: [result('winner', 0.6, { sqnrDb, judgedRows: 64 })],
+        candidates: [result('winner', 0.6, { sqnrDb, judgedRows: 64, ...(boxes ? { boxes } : {}) })],
       } as unknown as OptimizationReport,
       'winner',
     )
   expect(measured(30)).toContain('signal to noise 30.0 dB')
   expect(measured(null)).not.toContain('signal to noise')
+  expect(measured(300, { compared: 1200, changed: 3 })).toContain(', 1,197 of 1,200 boxes the same')
 })
 
 test('what was not built for want of time, or refused, is explained by what names it', () => {

@@ -1,6 +1,6 @@
 import type { CandidateResult, OptimizationReport } from '../../report/index.ts'
 import { whyNotChosen } from '../why-not-chosen.ts'
-import { bytes, decibels, metricValue, ms, passedUnproven, plural, times, UNPROVEN_PASS } from '../words.ts'
+import { boxesKept, bytes, decibels, metricValue, ms, passedUnproven, plural, times, UNPROVEN_PASS } from '../words.ts'
 import { verdictWord } from './table.ts'
 
 /** Every name that a search knows of the models that it looked at. */
@@ -56,7 +56,7 @@ export const candidateVerdict = (candidate: CandidateResult, chosen: boolean): s
     : verdictWord(candidate.verdict, candidate.grade, { color: false, width: 0 })
 
 function figures(candidate: CandidateResult, { baseline, chosen, goal, limits }: OptimizationReport): string {
-  const { p50Ms, speedup, p99Ms, peakRssBytes, metric, judgedRows, sqnrDb, verdict, identical } = candidate
+  const { p50Ms, speedup, p99Ms, peakRssBytes, metric, judgedRows, sqnrDb, verdict, identical, boxes } = candidate
   return [
     p50Ms === null ? 'not timed' : `${ms(p50Ms)} (${times(speedup)} the speed of the original)`,
     ...(limits?.maxP99Ms !== undefined && p99Ms !== undefined ? [`${ms(p99Ms)} at p99`] : []),
@@ -66,7 +66,9 @@ function figures(candidate: CandidateResult, { baseline, chosen, goal, limits }:
       ? []
       : [`${baseline.metricName} ${metricValue(metric)} on ${plural(judgedRows, 'selection row')}`]),
     ...(identical ? ['outputs identical'] : []),
-    ...(judgedRows === undefined || sqnrDb === null ? [] : [`signal to noise ${decibels(sqnrDb)}`]),
+    ...(judgedRows === undefined || sqnrDb === null
+      ? []
+      : [boxes ? boxesKept(boxes) : `signal to noise ${decibels(sqnrDb)}`]),
     ...(verdict === null ? [] : [candidateVerdict(candidate, candidate.id === chosen.id)]),
   ].join(', ')
 }
