@@ -1,11 +1,10 @@
 import { type Detection, overlap } from '../metric/detection/boxes.ts'
 import type { RowOutputs } from '../outputs/row-outputs.ts'
-import { type FoundLayout, foundLayouts, LEAST_SCORE } from './found-lists.ts'
+import { type FoundLayout, foundLayouts, LEAST_SCORE, SAME_SCORE } from './found-lists.ts'
+import { joinedLayouts } from './joined-places.ts'
 
 /** The least share of two boxes' union that both of them cover, where they are said to be the same. */
 const SAME_PLACE = 0.75
-/** The most that their scores differ by: of a score of 0.6, three times what 25 dB leave of noise. */
-const SAME_SCORE = 0.1
 
 /** Fewer boxes than these, over all rows, tell nothing of a list: it is held against the other number by number. */
 const FEWEST = 10
@@ -18,7 +17,10 @@ export interface FoundCounts {
 
 /** What two models found, held against each other as sets. */
 export interface FoundBoxes {
-  /** Outputs of the base that are lists of boxes in the order of their scores on every row; none where next to nothing was found. */
+  /**
+   * Outputs of the base that are boxes on every row, sorted by score or all places joined; none where next to nothing was
+   * found.
+   */
   readonly outputs: readonly string[]
   /** By row. */
   readonly rows: readonly FoundCounts[]
@@ -27,23 +29,25 @@ export interface FoundBoxes {
 
 /**
  * Holds lists of boxes against each other, row by row. Where one entry of a sorted list moves up, all behind it stand beside
- * others than before: element by element nothing seems to be left of lists that hold the same boxes. These are answers, and
- * so they are counted: a box is the same where the other list has one of its class, in its place (three quarters of what
+ * others than before: element by element nothing seems to be left of lists that hold the same boxes. (Of joined places all
+ * seems to be left, see `joinedLayouts`.) These are answers, and so they are counted: a box is the same where the other list has one of its class, in its place (three quarters of what
  * both cover together), and with its score (within 0.1). Those below a score of 0.25 in both count for nothing.
  */
 export function foundBoxes(): FoundBoxes {
-  let open: { readonly layout: FoundLayout; readonly rows: FoundCounts[]; isList: boolean }[] | null = null
+  let open: Reading[] | null = null
   const best = () =>
     (open ?? [])
-      .filter(({ rows, isList }) => isList && total(rows) >= FEWEST)
-      .sort((a, b) => total(b.rows) - total(a.rows))[0]
+      .filter(({ rows, isList, evidence }) => isList && evidence >= 0 && total(rows) >= FEWEST)
+      .sort((a, b) => Number(b.isSorted) - Number(a.isSorted) || total(b.rows) - total(a.rows))[0]
   return {
     add(base, candidate) {
-      open ??= foundLayouts(base).map((layout) => ({ layout, rows: [], isList: false }))
+      open ??= readingsOf(base)
       open = open.filter((one) => {
         const before = one.layout.read(base)
-        if (!before) return false
+        const evidence = one.layout.evidence ? one.layout.evidence(base) : 0
+        if (!before || evidence === null) return false
         one.isList ||= before.length !== 1
+        one.evidence += evidence
         one.rows.push(foundAgain(before, one.layout.read(candidate) ?? []))
         return true
       })
@@ -55,6 +59,31 @@ export function foundBoxes(): FoundBoxes {
       return best()?.rows ?? []
     },
   }
+}
+
+/** One way to read the outputs, and what it gave. */
+interface Reading {
+  readonly layout: FoundLayout
+  readonly rows: FoundCounts[]
+  /** Sorted by score, which joined places would hardly be by chance; a sorted table may well look like joined places. */
+  readonly isSorted: boolean
+  /** Whether it can be told from a single vector. */
+  isList: boolean
+  evidence: number
+}
+
+function readingsOf(base: RowOutputs): Reading[] {
+  const reading = (layout: FoundLayout, isSorted: boolean): Reading => ({
+    layout,
+    isSorted,
+    rows: [],
+    isList: !isSorted,
+    evidence: 0,
+  })
+  return [
+    ...foundLayouts(base).map((layout) => reading(layout, true)),
+    ...joinedLayouts(base).map((layout) => reading(layout, false)),
+  ]
 }
 
 const total = (rows: readonly FoundCounts[]) => rows.reduce((sum, { boxes }) => sum + boxes, 0)

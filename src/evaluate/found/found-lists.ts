@@ -5,17 +5,24 @@ import { numbersOf, type RowOutputs } from '../outputs/row-outputs.ts'
 
 /** Boxes of a lower score are drawn by next to nobody. */
 export const LEAST_SCORE = 0.25
+/** The most that scores of the same box differ by: of a score of 0.6, three times what 25 dB leave of noise. */
+export const SAME_SCORE = 0.1
 
-/** How the outputs of a detector that sorts for itself are read: its boxes are in the order of their scores. */
+/** How the outputs of a detector are read as a list of boxes. */
 export interface FoundLayout {
   /** The outputs that its boxes, scores and classes stand in. */
   readonly outputs: readonly string[]
   /** All of one row, the best first; null where the outputs are no such list. */
   read(outputs: RowOutputs): readonly Detection[] | null
+  /**
+   * What a row of the base says for this reading, where its form alone does not tell, and against it where less than 0; null
+   * where it is none.
+   */
+  evidence?(outputs: RowOutputs): number | null
 }
 
 /**
- * The ways in which these outputs may be a list of boxes: one [found, 6 or 7] (corners, a score, a class, and with seven the
+ * The ways in which these outputs may be a list of boxes in the order of their scores: one [found, 6 or 7] (corners, a score, a class, and with seven the
  * number of the image), or boxes [found, 4] beside scores [found] and, where there are any, classes [found]. Boxes are
  * corners, left, top, right, bottom, in whatever unit.
  */

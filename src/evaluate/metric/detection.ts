@@ -7,15 +7,26 @@ import {
   overlapsReached,
   type Truth,
 } from './detection/average-precision.ts'
-import { type Detection, suppress } from './detection/boxes.ts'
+import { type Detection, suppress, USUAL_SUPPRESSION } from './detection/boxes.ts'
 import type { Decoder, DecoderOptions } from './detection/decoder.ts'
 import { finished } from './detection/finished.ts'
 import { points } from './detection/points.ts'
+import { detr, rtdetr } from './detection/queries.ts'
+import { yolov5, yolov8 } from './detection/yolo.ts'
 import { yolox } from './detection/yolox.ts'
 import type { Metric, MetricRow } from './metric.ts'
 
 /** How the outputs of a detector are read, by the name after `detection:`. */
-export const decoders: Readonly<Record<string, Decoder>> = { yolox, anchors, points, boxes: finished }
+export const decoders: Readonly<Record<string, Decoder>> = {
+  yolox,
+  yolov5,
+  yolov8,
+  detr,
+  rtdetr,
+  anchors,
+  points,
+  boxes: finished,
+}
 
 export interface DetectionOptions extends DecoderOptions {
   /** Boxes of a class that overlap a better one by more than this go; 1 keeps all. */
@@ -24,7 +35,13 @@ export interface DetectionOptions extends DecoderOptions {
   readonly most: number
 }
 
-const USUAL: DetectionOptions = { score: 0.01, strides: [8, 16, 32], anchors: null, suppression: 0.65, most: 100 }
+const USUAL: DetectionOptions = {
+  score: 0.01,
+  strides: [8, 16, 32],
+  anchors: null,
+  suppression: USUAL_SUPPRESSION,
+  most: 100,
+}
 /** Without any box to find, an image is right where nothing is found with this score. */
 const SURE = 0.5
 
@@ -111,7 +128,7 @@ function truthOf({ label, row }: MetricRow): readonly Truth[] {
 
 /**
  * The metric of `detection:DECODER[,key=value]…`: `size=416x416`, `strides=8/16/32`, `anchors=10-16-24/32-48`,
- * `score=0.01`, `nms=0.65`, `most=100`.
+ * `classes=80`, `score=0.01`, `nms=0.65`, `most=100`.
  *
  * @throws UserError `bad-argument` for an unknown decoder or key, with the nearest known.
  */
@@ -132,12 +149,14 @@ export function detectionNamed(text: string): Metric {
     else if (key === 'anchors' && sides.flat().every((side) => side > 0)) given.anchors = sides
     else if (key === 'score' && share) given.score = number
     else if (key === 'nms' && share) given.suppression = number
+    else if (key === 'classes' && Number.isInteger(number) && number > 0) given.classes = number
     else if (key === 'most' && Number.isInteger(number) && number > 0) given.most = number
     else
       throw unknown('setting', pair, [
         'size=416x416',
         'strides=8/16/32',
         'anchors=10-16/32-48',
+        'classes=80',
         'score=0.01',
         'nms=0.65',
         'most=100',

@@ -19,6 +19,9 @@ export function overlap(a: Box, b: Box): number {
 
 const area = ([x1, y1, x2, y2]: Box) => Math.max(0, x2 - x1) * Math.max(0, y2 - y1)
 
+/** Boxes of a class that overlap a better one by more are its doubles, where nothing else is said. */
+export const USUAL_SUPPRESSION = 0.65
+
 /** More candidates than this by score are never looked at: suppression is quadratic in them. */
 const MOST_CANDIDATES = 1000
 

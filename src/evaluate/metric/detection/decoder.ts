@@ -15,6 +15,8 @@ export interface DecoderOptions {
   readonly strides: readonly number[]
   /** Sides in pixels of the anchors of a cell, by head; with it, boxes are offsets to anchors. */
   readonly anchors: readonly (readonly number[])[] | null
+  /** How many classes a place has, where more stands behind them. */
+  readonly classes?: number
 }
 
 /** Outputs of one image to boxes with scores, before suppression. */
