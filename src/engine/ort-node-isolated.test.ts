@@ -13,7 +13,7 @@ import { ortNode } from './ort-node.ts'
 import { openIsolated } from './ort-node-isolated.ts'
 import { allowedCores } from './ort-node-pin.ts'
 import { temporaryFolder } from './ort-node-place.ts'
-import { startRuntimes } from './ort-node-process.ts'
+import { startRuntimes } from './ort-node-processes.ts'
 import type { TensorValue } from './session.ts'
 
 const chain = parseModel(`<ir_version: 10, opset_import: ["" : 20]> g (float[N,2] x) => (float[N,2] y)

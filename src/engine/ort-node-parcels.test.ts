@@ -3,7 +3,7 @@ import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
 import { arrayTypeOf, type DType, type NumericArray, parseModel } from '../ir/index.ts'
 import { openIsolated } from './ort-node-isolated.ts'
 import { pack, unpack } from './ort-node-parcels.ts'
-import { startRuntimes } from './ort-node-process.ts'
+import { startRuntimes } from './ort-node-processes.ts'
 import { SharedPages } from './ort-node-shared-pages.ts'
 import type { Feeds, TensorValue } from './session.ts'
 

@@ -17,192 +17,123 @@ export interface RuntimeProcess {
   stop(): Promise<void>
 }
 
-/** Processes that one piece of work runs its models in, one model a process at a time, or all in the first of them. */
-export interface RuntimeProcesses {
-  /** A process that waits for a model, or one more where none does; its `stop` lets it wait for the next. */
-  take(what: string): RuntimeProcess
-  /**
-   * Lets models that are taken from now on run in one process, beside what is open in it: where runs are so short that
-   * they cannot make up for the start of another. A fault of one of them ends all.
-   */
-  share(): void
-  /** Lets processes come up, one after the other, until there are so many; none where models share one. */
-  reach(count: number): void
-  /** Whether a process that models shared has ended by itself: which of them is to blame is not known. */
-  readonly sharedEnd: boolean
-  /** Ends those that wait, and each of the others when its model is done with. */
-  end(): Promise<void>
-}
-
-/**
- * Large values in large pages, each in a mapping of its own: without the runtime's arena each run takes its memory anew,
- * and the system clears it page by page (26 of the 73 ms that a run of superres beside its integer model takes). Not for
- * processes that are timed, which run as a user's own would. glibc reads these, from 2.35 on the first; nothing else does.
- */
-const LARGE_PAGES = {
-  GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1',
-  MALLOC_MMAP_THRESHOLD_: `${2 ** 22}`,
-  MALLOC_TRIM_THRESHOLD_: `${2 ** 26}`,
-} as const
-
-/**
- * Starts processes that come up, runtime and all, while this process computes what they shall run: one after the other,
- * so that the first is there soon. A model that follows another into a process spares the start of one, and its memory.
- */
-export function startRuntimes(count = 1): RuntimeProcesses {
-  let ended = false
-  let missing = count
-  const waiting: Launched[] = []
-  /** Models that are open, or opening, in each process. */
-  const open = new Map<Launched, number>()
-  let shared: Launched | undefined
-  const started = () => {
-    missing = Math.max(0, missing - 1)
-    const process = launch(LARGE_PAGES)
-    open.set(process, 0)
-    return process
-  }
-  const startNext = () => {
-    if (ended || missing === 0 || shared) return
-    const process = started()
-    waiting.push(process)
-    // A process that cannot load the runtime says so when it is given a model.
-    process.place('a model').ask({ op: 'warm' }, 'loading the runtime').then(startNext, startNext)
-  }
-  /** When a model in it is done with. */
-  const left = async (process: Launched, closing: () => Promise<boolean>) => {
-    const others = open.get(process)! - 1
-    const empty = !(ended && others === 0) && (await closing())
-    open.set(process, open.get(process)! - 1)
-    if (open.get(process)! > 0) return
-    if (!empty || ended) await process.stop()
-    else if (process !== shared) waiting.push(process)
-  }
-  startNext()
-  return {
-    take(what) {
-      const process = shared ?? waiting.shift() ?? started()
-      open.set(process, open.get(process)! + 1)
-      const place = process.place(what)
-      return {
-        ...place,
-        stop: () => left(process, () => place.ask({ op: 'close' }, 'closing the model').then(done, failed)),
-      }
-    },
-    share() {
-      shared ??= open.keys().next().value ?? started()
-      if (waiting.includes(shared)) waiting.splice(waiting.indexOf(shared), 1)
-    },
-    reach(count) {
-      missing = Math.max(missing, count - open.size)
-      startNext()
-    },
-    get sharedEnd() {
-      return shared?.died() ?? false
-    },
-    async end() {
-      ended = true
-      if (shared && open.get(shared) === 0) waiting.push(shared)
-      await Promise.all(waiting.splice(0).map((process) => process.stop()))
-    },
-  }
-}
-
-const done = () => true
-const failed = () => false
-
 /** A process for a model; `what` names it in messages. It dies with this one. */
 export function startRuntime(what: string): RuntimeProcess {
-  return launch().place(what)
+  return new LaunchedProcess().place(what)
 }
 
-interface Launched {
-  /** For one more model, which `what` names in messages; its `stop` is that of the process. */
-  place(what: string): RuntimeProcess
-  /** Whether it has ended by itself. */
-  died(): boolean
-  stop(): Promise<void>
+/** A request that has no answer yet. */
+interface Asked {
+  readonly what: string
+  readonly doing: string
+  readonly resolve: (value: never) => void
+  readonly reject: (error: Error) => void
 }
 
-function launch(env: Readonly<Record<string, string>> = {}): Launched {
-  const pages = SharedPages.open()
-  const child = forkModule(siblingModule(import.meta.url, 'ort-node-child'), {
-    env: { ...QUIET, ...env },
-    stdio: [pages?.fd ?? 'ignore'],
-  })
-  const results = new ResultMemory()
-  const waiting = new Map<
-    number,
-    { what: string; doing: string; resolve: (value: never) => void; reject: (e: Error) => void }
-  >()
-  let complaint = ''
-  let dead: string | null = null
-  let stopping = false
-  let [next, models] = [0, 0]
-  // An idle child must not keep this process alive.
-  const hold = (on: boolean) => {
-    const method = on ? 'ref' : 'unref'
-    child[method]()
-    child.channel?.[method]()
-    ;(child.stderr as unknown as { ref(): void; unref(): void })[method]()
+interface Reply {
+  readonly id: number
+  readonly answer?: Parcel<never>
+  readonly failure?: Failure
+}
+
+/** One that runs; it can be given models one after the other, or several. */
+export class LaunchedProcess {
+  readonly #pages = SharedPages.open()
+  readonly #results = new ResultMemory()
+  readonly #asked = new Map<number, Asked>()
+  readonly #child: ReturnType<typeof forkModule>
+  readonly #ended: Promise<void>
+  /** What it wrote last. */
+  #complaint = ''
+  /** How it came to its end; null while it lives. */
+  #death: string | null = null
+  #stopping = false
+  #next = 0
+  #models = 0
+
+  constructor(env: Readonly<Record<string, string>> = {}) {
+    const child = forkModule(siblingModule(import.meta.url, 'ort-node-child'), {
+      env: { ...QUIET, ...env },
+      stdio: [this.#pages?.fd ?? 'ignore'],
+    })
+    this.#child = child
+    this.#hold(false)
+    child.stderr?.on('data', (chunk) => {
+      this.#complaint = (this.#complaint + chunk).slice(-2000)
+    })
+    child.on('message', (reply: Reply) => this.#answered(reply))
+    this.#ended = new Promise((resolve) => {
+      child.once('error', (error) => resolve(this.#end(error.message)))
+      child.once('close', (code, signal) => resolve(this.#end(signal ?? `exit code ${code}`)))
+    })
   }
-  hold(false)
-  child.stderr?.on('data', (chunk) => {
-    complaint = (complaint + chunk).slice(-2000)
-  })
-  child.on('message', ({ id, answer, failure }: { id: number; answer?: Parcel<never>; failure?: Failure }) => {
-    const entry = waiting.get(id)
-    if (!entry) return
-    waiting.delete(id)
-    // An answer that was on its way when it was stopped must not let this process go before the end is seen.
-    if (waiting.size === 0 && !stopping) hold(false)
-    if (failure) entry.reject(errorOf(failure))
-    else entry.resolve(unpack(pages, answer!, (bytes) => results.take(bytes)))
-  })
-  const ended = new Promise<void>((resolve) => {
-    const end = (how: string) => {
-      if (dead !== null) return
-      dead = how
-      pages?.close()
-      for (const { what, doing, reject } of waiting.values()) reject(crash(what, doing, how, complaint))
-      waiting.clear()
-      resolve()
-    }
-    child.once('error', (error) => end(error.message))
-    child.once('close', (code, signal) => end(signal ?? `exit code ${code}`))
-  })
 
-  const ask = <R extends Request>(model: number, what: string, request: R, doing: string): Promise<Answer[R['op']]> =>
-    new Promise((resolve, reject) => {
-      if (dead !== null) return reject(crash(what, doing, dead, complaint))
-      const id = next++
-      const packed = pack(pages, request)
-      waiting.set(id, { what, doing, resolve, reject })
-      hold(true)
-      child.send({ id, model, request: packed }, (error) => {
+  /** For one more model, which `what` names in messages; its `stop` is that of the process. */
+  place(what: string): RuntimeProcess {
+    const model = this.#models++
+    return {
+      pid: this.#child.pid ?? -1,
+      ask: (request, doing) => this.#ask(model, what, request, doing),
+      giveBack: (fetched) => this.#results.giveBack(fetched),
+      stop: () => this.stop(),
+    }
+  }
+
+  /** Whether it has ended by itself. */
+  get died(): boolean {
+    return this.#death !== null && !this.#stopping
+  }
+
+  async stop(): Promise<void> {
+    if (this.#death !== null) return
+    this.#stopping = true
+    this.#hold(true)
+    this.#child.kill('SIGKILL')
+    await this.#ended
+  }
+
+  #ask<R extends Request>(model: number, what: string, request: R, doing: string): Promise<Answer[R['op']]> {
+    return new Promise((resolve, reject) => {
+      if (this.#death !== null) return reject(this.#crash({ what, doing }))
+      const id = this.#next++
+      const packed = pack(this.#pages, request)
+      this.#asked.set(id, { what, doing, resolve, reject })
+      this.#hold(true)
+      this.#child.send({ id, model, request: packed }, (error) => {
         // A child that died meanwhile is reported by its end, which knows why.
-        if (error && dead !== null && waiting.delete(id)) reject(crash(what, doing, dead, complaint))
+        if (error && this.#death !== null && this.#asked.delete(id)) reject(this.#crash({ what, doing }))
       })
     })
-  async function stop(): Promise<void> {
-    if (dead !== null) return
-    stopping = true
-    hold(true)
-    child.kill('SIGKILL')
-    await ended
   }
-  return {
-    place(what) {
-      const model = models++
-      return {
-        pid: child.pid ?? -1,
-        ask: (request, doing) => ask(model, what, request, doing),
-        giveBack: (fetched) => results.giveBack(fetched),
-        stop,
-      }
-    },
-    died: () => dead !== null && !stopping,
-    stop,
+
+  #answered({ id, answer, failure }: Reply): void {
+    const asked = this.#asked.get(id)
+    if (!asked) return
+    this.#asked.delete(id)
+    // An answer that was on its way when it was stopped must not let this process go before the end is seen.
+    if (this.#asked.size === 0 && !this.#stopping) this.#hold(false)
+    if (failure) asked.reject(errorOf(failure))
+    else asked.resolve(unpack(this.#pages, answer!, (bytes) => this.#results.take(bytes)))
+  }
+
+  #end(how: string): void {
+    if (this.#death !== null) return
+    this.#death = how
+    this.#pages?.close()
+    for (const asked of this.#asked.values()) asked.reject(this.#crash(asked))
+    this.#asked.clear()
+  }
+
+  #crash({ what, doing }: Pick<Asked, 'what' | 'doing'>): UserError {
+    return crash(what, doing, this.#death!, this.#complaint)
+  }
+
+  /** Whether it keeps this process alive: an idle one must not. */
+  #hold(on: boolean): void {
+    const method = on ? 'ref' : 'unref'
+    this.#child[method]()
+    this.#child.channel?.[method]()
+    ;(this.#child.stderr as unknown as { ref(): void; unref(): void })[method]()
   }
 }
 
