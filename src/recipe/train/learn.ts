@@ -1,41 +1,29 @@
 import { type Augmentation, checkAugmentations, type Dataset, heldRows } from '../../data/index.ts'
-import { openIsolated, type Session } from '../../engine/index.ts'
+import { openIsolated, type PortValue, type Session } from '../../engine/index.ts'
 import { requireOpenRows, rowsPerRun } from '../../evaluate/index.ts'
-import { type Model, nodeLabel, operatorName, type Tensor } from '../../ir/index.ts'
+import type { Model, Tensor } from '../../ir/index.ts'
 import { modelDigest } from '../../onnx/index.ts'
-import {
-  behindAdversary,
-  differentiate,
-  gradientRules,
-  type Loss,
-  withFactors,
-  withWeights,
-} from '../../passes/index.ts'
+import { withWeights } from '../../passes/index.ts'
 import { sha256, UserError } from '../../platform/index.ts'
 import { canonicalJson } from '../../report/index.ts'
 import {
   type EpochResult,
   type Length,
-  layoutOf,
-  type Optimizer,
   packWeights,
   readCheckpoint,
-  type StepGraph,
-  stepGraph,
   type Trained,
   train,
-  trainableWeights,
   unpackWeights,
   writeCheckpoint,
 } from '../../train/index.ts'
 import { dynamicBatch } from '../dynamic-batch.ts'
-import { float32Form, float32Inside } from '../float32-form.ts'
-import { advanceAll, startTrail, type Trail } from '../trail.ts'
+import { float32Form } from '../float32-form.ts'
 import { type LearningGoal, lossOf } from './learning-goal.ts'
 import { learningBatches, type TeacherAnswers } from './learning-rows.ts'
+import { learningStep, type StepOptions } from './learning-step.ts'
 import { type LiveTeacher, openTeacher } from './live-teacher.ts'
-import { type AdversaryChoice, type MovingRows, movingRows } from './moving-rows.ts'
-import { type Layouts, openRater } from './rater.ts'
+import { type AdversaryChoice, movingRows } from './moving-rows.ts'
+import { openRater } from './rater.ts'
 
 /** What a user may say of a training. */
 export interface LearnSettings {
@@ -44,7 +32,7 @@ export interface LearnSettings {
   readonly batch?: number | undefined
   /** The highest learning rate (3e-3). */
   readonly rate?: number | undefined
-  readonly optimizer?: Optimizer | undefined
+  readonly optimizer?: StepOptions['optimizer']
   /** Softness of the teacher's answers (4; Hinton et al. 2015, 1503.02531). */
   readonly temperature?: number | undefined
   /** Share of the teacher in the loss where labels exist (0.7). */
@@ -69,16 +57,12 @@ export interface LearnSettings {
 }
 
 /** The same with what is to be learned, from whom and on which rows. */
-export interface LearnOptions extends LearnSettings {
+export interface LearnOptions extends LearnSettings, StepOptions {
   readonly teacher: Model
   readonly goal: LearningGoal
   readonly answers: TeacherAnswers
   readonly data: Dataset
   readonly rows: { readonly train: readonly number[]; readonly select: readonly number[] }
-  /** Initializers that learn; the trainable weights of the student unless said. */
-  readonly wrt?: readonly string[] | undefined
-  /** What the gradient by an initializer is multiplied with, where not with 1. */
-  readonly factors?: ReadonlyMap<string, number> | undefined
 }
 
 /** What a training gave: the model of its best epoch. */
@@ -91,23 +75,6 @@ export interface Learned extends Trained {
   /** Of each part of the loss, by its name, as the report shows it. */
   readonly lossWeights: Readonly<Record<string, number>>
   readonly notes: readonly string[]
-}
-
-/** What makes shapes and float32 weights visible without folding normalisations, which have statistics to learn. */
-const TIDY = [
-  'upgradeOpset',
-  'readSparseWeights',
-  'liftInputInitializers',
-  'foldConstants',
-  'eliminateDeadCode',
-  'foldShapeArithmetic',
-]
-
-/** The way to a form that can be differentiated and cut. */
-export async function trainable(model: Model): Promise<Trail> {
-  const steps = (ids: readonly string[]) => ids.map((pass) => ({ pass }))
-  const tidy = await float32Inside(model, await advanceAll(startTrail(model), steps(TIDY)))
-  return advanceAll(tidy, steps(['foldConstants', 'eliminateIdentity', 'eliminateDeadCode', 'lowerOpset']))
 }
 
 /** Rows in a step and the highest learning rate, unless said: what recovered a cut network best of those tried. */
@@ -135,12 +102,8 @@ export async function learn(given: Model, options: LearnOptions): Promise<Learne
   const moving = options.adversary
     ? movingRows(student, goal, options.data, options.adversary, { ...weighing, seed })
     : null
-  const { step, layouts, notes } = stepOf(student, loss, moving, options)
-  if (oneByOne) notes.push(`a step takes one row, whatever --batch says: ${oneByOne}`)
-  if (goal.unlearned !== undefined)
-    notes.push(
-      `"${goal.unlearned}" is not learned, only the model's own answers are: labels teach where they are class numbers of an output of class scores, [rows, classes]`,
-    )
+  const { step, layouts, notes: kept } = learningStep(student, loss, moving, options)
+  const notes = [...kept, ...notesOn(goal, oneByOne)]
   const { weights, statistics } = layouts
 
   const { train: trainRows, select: selectRows } = options.rows
@@ -149,11 +112,7 @@ export async function learn(given: Model, options: LearnOptions): Promise<Learne
   const rater = await openRater(student, layouts, { ...options, data, moving }, open)
   let teacher: LiveTeacher | null = null
   try {
-    const fed = rater.inputs.flatMap(({ name, dtype }) => {
-      const field = data.fields.find((candidate) => candidate.name === name)
-      return field ? [{ name, dtype, rowShape: field.rowShape }] : []
-    })
-    checkAugmentations(augment, fed)
+    checkAugmentations(augment, fieldsOf(data, rater.inputs))
     const withTeacher = goal.outputs.some(({ output }) => `teacher's ${output}` in lossWeights)
     const inner = (goal.hints?.length ?? 0) > 0
     if ((augment.length > 0 && withTeacher) || inner) {
@@ -201,6 +160,26 @@ export async function learn(given: Model, options: LearnOptions): Promise<Learne
   }
 }
 
+/** What a user should know of it before the first step. */
+function notesOn(goal: LearningGoal, oneByOne: string | null): readonly string[] {
+  return [
+    ...(oneByOne ? [`a step takes one row, whatever --batch says: ${oneByOne}`] : []),
+    ...(goal.unlearned === undefined
+      ? []
+      : [
+          `"${goal.unlearned}" is not learned, only the model's own answers are: labels teach where they are class numbers of an output of class scores, [rows, classes]`,
+        ]),
+  ]
+}
+
+/** The inputs that rows of the data fill. */
+function fieldsOf({ fields }: Dataset, inputs: readonly PortValue[]) {
+  return inputs.flatMap(({ name, dtype }) => {
+    const field = fields.find((candidate) => candidate.name === name)
+    return field ? [{ name, dtype, rowShape: field.rowShape }] : []
+  })
+}
+
 /** Rows are laid over each other or moved by an adversary, not both. */
 function mustNotMixAndMove(augment: readonly Augmentation[], adversary: AdversaryChoice | undefined): void {
   if (adversary && augment.includes('mixup'))
@@ -208,49 +187,6 @@ function mustNotMixAndMove(augment: readonly Augmentation[], adversary: Adversar
       where: 'mixup and adversary',
       hint: 'leave out one of the two',
     })
-}
-
-/** The graph of one training step, where the weights stand in it, and what of the student stays as it is. */
-function stepOf(
-  student: Model,
-  loss: Loss,
-  moving: MovingRows | null,
-  options: LearnOptions,
-): { readonly step: StepGraph; readonly layouts: Layouts; readonly notes: string[] } {
-  const wrt = options.wrt ?? trainableWeights(student)
-  const made = withFactors(
-    differentiate(student, { loss, wrt, training: true, keepOutputs: false }),
-    options.factors ?? new Map(),
-  )
-  const { refused } = made.report
-  if (made.gradients.size === 0)
-    throw new UserError(
-      'unsupported',
-      `this model cannot be trained: ${refused[0]?.reason ?? 'it has no float weights'}`,
-      {
-        where: refused[0]?.node ?? student.graph.name,
-        hint: 'whet distil --student FILE trains another model towards its answers',
-      },
-    )
-  const layouts = {
-    weights: layoutOf(student, made.gradients.keys()),
-    statistics: layoutOf(student, made.updates.keys()),
-  }
-  const stepped = moving ? { ...made, model: behindAdversary(made.model, moving.input, moving.adversary) } : made
-  const step = stepGraph(stepped, layouts.weights, layouts.statistics, options.optimizer ?? { kind: 'adamw' })
-  const notes = [...refused.map(({ node, reason }) => `"${node}" stays as it is: ${reason}`), ...withoutRule(student)]
-  return { step, layouts, notes }
-}
-
-/** Nodes whose weights nobody asked to learn, since nothing can be said of their gradient. */
-function withoutRule({ graph }: Model): readonly string[] {
-  const isKernel = (name: string) => {
-    const tensor = graph.initializers.get(name)
-    return tensor?.dtype === 'float32' && tensor.dims.length > 1
-  }
-  return graph.nodes
-    .filter((node) => !Object.hasOwn(gradientRules, operatorName(node)) && node.inputs.some(isKernel))
-    .map((node) => `the weights of "${nodeLabel(node)}" stay as they are: ${operatorName(node)} has no gradient rule`)
 }
 
 /** The settings that decide which steps a run takes. */
