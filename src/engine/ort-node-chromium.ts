@@ -13,6 +13,7 @@ export interface Tab {
   close(): Promise<void>
 }
 
+/** A browser without a window, with a profile of its own. */
 export interface Browser {
   /** `Chrome/156.0.8078.79`. */
   readonly product: string

@@ -31,6 +31,7 @@ const CONFIG_KEYS = [
   'mlas.enable_gemm_fastmath_arm64_bfloat16',
 ] as const
 export type ConfigKey = (typeof CONFIG_KEYS)[number]
+/** Entries by name. Numbers and switches are strings as well: the runtime throws on anything else. */
 export type RuntimeConfig = Readonly<Partial<Record<ConfigKey, string>>>
 
 /** What `ortNode` takes beyond every engine's options. */

@@ -84,6 +84,7 @@ export interface Session {
 /** How far the runtime rewrites a model while it loads; each level holds the one before. */
 export type Optimization = 'disabled' | 'basic' | 'extended' | 'all'
 
+/** What every engine takes; one that has no use for an option lets it be. */
 export interface SessionOptions {
   /** Intra-op threads; 1 unless said otherwise. Never defaulted by feeling: two are slower on small models. */
   readonly threads?: number | undefined

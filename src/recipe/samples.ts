@@ -4,6 +4,7 @@ import { feasibleFeeds, feedsFrom, randomFeeds } from '../evaluate/index.ts'
 import type { Model } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 
+/** Where inputs to run come from, and how many. */
 export interface SampleOptions {
   readonly data?: Dataset | undefined
   /** Random inputs are drawn from this seed; 0 unless said. */

@@ -22,6 +22,7 @@ export type StudentShape =
   | { readonly kind: 'pruned'; readonly macs: number }
   | { readonly kind: 'cut'; readonly width: number; readonly depth: number; readonly resolution: number }
 
+/** What a search allows a student, and what it keeps for the next one. */
 export interface TrainStudentOptions extends Watched {
   /** Seconds that training may take; how many epochs that is, is kept with the state. */
   readonly seconds: number

@@ -27,6 +27,7 @@ import { mustBeProvable, type ProofOptions, rowsToProve } from './train/proof-ro
 import { sizeAndSpeed, toldOfLearning, toldOfProof, toldOfRows } from './train/told-of-learning.ts'
 import type { TrainingResult } from './train/trained-trail.ts'
 
+/** What tuning for integers takes beside what every training does. */
 export interface TuneSettings extends LearnSettings {
   readonly label?: string | undefined
   /** Node names or operator names that stay in float. */

@@ -13,6 +13,7 @@ const stand = {
   alarms: list(text),
 }
 
+/** How many rows a model still answers right when they are changed on purpose within a budget. */
 export const attack = report('attack', {
   model: object({ path: text, digest: text }),
   ...stand,

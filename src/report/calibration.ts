@@ -1,6 +1,7 @@
 import { CHANNEL_BLOCKS, RANGE_METHODS } from './choices.ts'
 import { boolean, type Infer, integer, list, number, object, oneOf, optional, record, report, text } from './schema.ts'
 
+/** How a range is taken from the numbers that were seen; see `clipRange`. */
 const calibrationMethod = oneOf('minmax', 'percentile', 'entropy', 'mse', 'most-rows')
 export type CalibrationMethod = Infer<typeof calibrationMethod>
 

@@ -27,6 +27,7 @@ const discordant = object({ baseOnly: integer, candidateOnly: integer })
 /** Tango's score test and interval of candidate − base; `ci` two-sided 1−α, `lowerBound` one-sided 1−α. */
 const nonInferiority = object({ margin: number, z: number, p: number, ci: pair(number), lowerBound: number })
 
+/** The verdict on the rows of one group. `n` counts them; values are null where the group has no score. */
 const slice = object({
   name: text,
   /** The field that it is of. */
@@ -173,6 +174,7 @@ const gains = object({
 })
 export type Gains = Infer<typeof gains>
 
+/** Whether a candidate is as good as a base model on the same rows, within a margin. */
 export const comparison = report('comparison', {
   verdict,
   grade,

@@ -8,6 +8,7 @@ export const valueSummary = object({
   shape: nullable(list(json)),
 })
 
+/** What is in a file, and what can be done with it; nothing is run. */
 export const inspection = report('inspection', {
   model: object({
     path: text,

@@ -1,6 +1,7 @@
 import { loadFields, loadReportFields } from './load.ts'
 import { type Infer, integer, list, nullable, number, object, optional, pair, record, report, text } from './schema.ts'
 
+/** How fast one model answered under the load of the report. */
 const latencyOf = object({
   path: text,
   digest: optional(text),
@@ -30,6 +31,7 @@ export type LatencyRatio = Infer<typeof latencyRatio>
 
 const decodingPhase = object({ p50Ms: number, p90Ms: number, p99Ms: number, tokensPerSecond: number })
 
+/** Models timed by turns under one load. */
 export const latency = report('latency', {
   scenario: text,
   threads: integer,

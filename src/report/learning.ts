@@ -19,6 +19,7 @@ const learnedModel = object({
 })
 export type LearnedModel = Infer<typeof learnedModel>
 
+/** One time over the rows. */
 const learningEpoch = object({
   epoch: integer,
   /** Mean of the loss over its rows. */
@@ -60,6 +61,7 @@ const common = {
   warnings: list(text),
 }
 
+/** A model that channels or weights were taken from, before and after, on rows that nothing has learned from. */
 export const pruning = report('pruning', {
   ...common,
   before: learnedModel,
@@ -78,6 +80,7 @@ export const pruning = report('pruning', {
 })
 export type PruningReport = Infer<typeof pruning>
 
+/** A student and its teacher, on rows that nothing has learned from. */
 export const distillation = report('distillation', {
   ...common,
   teacher: learnedModel,

@@ -20,6 +20,7 @@ import {
 } from './schema.ts'
 import { verdict } from './verdict.ts'
 
+/** What was found out about one candidate; null where something was not measured. */
 const candidateResult = object({
   id: text,
   /** One line that a person reads: "lossless, then static int8 products only, full ranges". */
@@ -66,6 +67,7 @@ const candidateResult = object({
 })
 export type CandidateResult = Infer<typeof candidateResult>
 
+/** A search: its candidates, the one that is handed out, and why. */
 export const optimization = report('optimization', {
   sentence: text,
   model: object({ path: text, digest: text, bytes: integer }),

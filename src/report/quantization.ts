@@ -55,6 +55,7 @@ export const saturation = object({
 })
 export type Saturation = Infer<typeof saturation>
 
+/** What a scheme made of a model, and what was measured of that; null where nothing was run. */
 export const quantization = report('quantization', {
   scheme,
   target,

@@ -14,6 +14,7 @@ import {
 } from './schema.ts'
 import { verdict } from './verdict.ts'
 
+/** One of the two versions. */
 const side = object({
   /** As the server calls it. */
   version: text,
@@ -23,8 +24,10 @@ const side = object({
   signatures: list(text),
 })
 
+/** What ends a rollout: worse answers, other answers, failed requests, or slow ones. */
 const alarms = oneOf('loss', 'disagreement', 'errors', 'latency')
 
+/** What a rollout was started with. */
 const settings = object({
   mode: oneOf('shadow', 'canary'),
   /** Of keys whose requests the candidate answers, in a canary. */
@@ -108,6 +111,7 @@ export const incident = report('incident', {
 })
 export type IncidentReport = Infer<typeof incident>
 
+/** Rollouts that were rolled back. */
 export const incidents = report('incidents', {
   incidents: list(incident),
 })

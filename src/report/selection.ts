@@ -30,6 +30,7 @@ const selectedModel = object({
 })
 export type SelectedModel = Infer<typeof selectedModel>
 
+/** Several models on the same rows, and which of those that a gate lets through is the fastest. */
 export const selection = report('selection', {
   sentence: text,
   metric: text,

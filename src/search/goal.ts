@@ -2,6 +2,7 @@ import { checkChoice } from '../platform/index.ts'
 import { type CandidateResult, grouped } from '../report/index.ts'
 
 const GOALS = ['latency', 'size', 'memory', 'cost'] as const
+/** What is to be least. */
 export type GoalName = (typeof GOALS)[number]
 
 /** The ratio to the original's time that the whole interval must lie below to count as not slower. */

@@ -14,6 +14,7 @@ export type ReadBatches = (
   epoch: number,
 ) => AsyncIterable<{ readonly feeds: Feeds; readonly rows: number }>
 
+/** The rows, where training starts and how it goes on; what is kept of it and who hears of it. */
 export interface TrainOptions {
   /** How often over the rows; what fits into some seconds is found by a trial step, and stays when a run goes on. */
   readonly epochs: Length

@@ -25,6 +25,7 @@ export interface Understood {
   readonly notes: readonly string[]
 }
 
+/** What the user says of the inputs; the rest is read off the rows. */
 export interface UnderstandOptions {
   /** What the inputs are, where it cannot be told or was told wrongly. */
   readonly modality?: Modality | undefined

@@ -16,6 +16,7 @@ import {
 } from './latency-rounds.ts'
 import { heldLimit } from './percentiles.ts'
 
+/** The load of clients that do not wait for each other's answers. */
 export interface ServerOptions extends Pick<LatencyOptions, 'threads' | 'maxSeconds' | 'signal' | 'rows'> {
   readonly open: (subject: LatencySubject) => Promise<IsolatedSession>
   /** Queries a second, for every model. Without it: searched for under `maxP99Ms`, else half of what the first can do. */

@@ -73,6 +73,7 @@ export function metricOver({ scores, summaries }: ModelScores, { aggregate }: Ya
   return Number.isFinite(value) ? value : null
 }
 
+/** What a difference to the first model is judged by: a margin in units of the metric, and a two-sided level. */
 export interface ChangeOptions {
   readonly margin: number
   readonly alpha: number

@@ -16,6 +16,7 @@ export interface Nd {
   readonly data: Elements
 }
 
+/** ONNX's sequence. */
 export interface SequenceValue {
   readonly kind: 'sequence'
   readonly items: readonly Value[]

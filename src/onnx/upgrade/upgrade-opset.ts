@@ -36,6 +36,7 @@ const IR_OF_OPSET: readonly (readonly [opset: number, irVersion: number])[] = [
   [0, 3],
 ]
 
+/** What changing the operator set did, as the report of a pass says it: this room knows no reports. */
 export interface UpgradeReport {
   readonly id: string
   /** Nodes that were rewritten. */

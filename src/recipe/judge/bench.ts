@@ -26,6 +26,7 @@ import { type BenchInputs, type BenchInputsOptions, benchInputs, rowsOfShapes } 
 import { type Fit, jointly } from './own-inputs.ts'
 import { pinning } from './pinning.ts'
 
+/** The load, and where the models run. */
 export interface BenchOptions extends Omit<LatencyOptions, 'onProgress' | 'rows'>, BenchInputsOptions {
   /** Which runtime runs the models: that of browsers for `web`, else this machine's. */
   readonly target?: Target | undefined

@@ -12,6 +12,7 @@ import { AnswerMemory, memoSession } from './memo-session.ts'
 import { nameModels } from './name-models.ts'
 import { inTwoProcesses } from './two-processes.ts'
 
+/** What is the same for all candidates of one original. */
 export interface JudgingOptions extends Metered {
   readonly target: Target
   readonly margin: number

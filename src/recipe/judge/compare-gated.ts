@@ -18,6 +18,7 @@ import { nameModels } from './name-models.ts'
 import { type Fit, type NamedModel, ownInputs } from './own-inputs.ts'
 import { robustness } from './robustness.ts'
 
+/** What a gate may need beyond a comparison: times, and inputs that each model takes for itself. */
 export interface GatedOptions extends CompareOptions {
   readonly threads?: number | undefined
   /** Time the models even where no gate limits latency. */

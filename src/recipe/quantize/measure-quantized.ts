@@ -13,6 +13,7 @@ import { samplesFor } from '../samples.ts'
 import { together } from '../together.ts'
 import { rowsForNoise } from './rows-for-noise.ts'
 
+/** What the damage is looked for on. */
 export interface MeasureQuantizedOptions extends Watched {
   readonly data?: Dataset | undefined
   readonly target?: Target | undefined

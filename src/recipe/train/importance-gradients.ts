@@ -9,6 +9,7 @@ import { float32Form } from '../float32-form.ts'
 import { LABELS, type LearningGoal } from './learning-goal.ts'
 import { labelsOf, readRows, type TeacherAnswers } from './learning-rows.ts'
 
+/** The rows that a loss is looked at on (places in `data`), and the answers that it is a loss of. */
 export interface ImportanceOptions {
   readonly data: Dataset
   readonly rows: readonly number[]

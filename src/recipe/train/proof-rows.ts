@@ -6,6 +6,7 @@ import { UserError } from '../../platform/index.ts'
 import { tryProof } from '../try-metric.ts'
 import type { LearnSettings } from './learn.ts'
 
+/** How the two models of a training are held against each other at its end. */
 export interface ProofOptions {
   /** Rows to prove on, instead of a share of the data. */
   readonly proof?: Dataset | undefined

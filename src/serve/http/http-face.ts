@@ -12,6 +12,7 @@ import { ServeError, STATUS, toServeError } from '../serve-error.ts'
 import { decodeBody, readBody } from './body.ts'
 import { PartingAnswers } from './parting-answers.ts'
 
+/** What clients may ask of a server before it refuses; sizes in bytes. */
 export interface HttpLimits {
   /** Of a body, as sent and as decompressed. */
   readonly maxBodyBytes: number

@@ -48,6 +48,7 @@ interface Rehearsal {
 /** Tries a model before it serves. `judge` asks for the batch invariance too. */
 export type Rehearse = (session: Session, file: VersionFile, judge: boolean) => Promise<Rehearsal>
 
+/** How every version on a server runs. */
 export interface VersionSettings {
   readonly batch: Omit<BatchSettings, 'maxBatch' | 'crowdBatch' | 'fixedMs'>
   readonly plan: PlanWish

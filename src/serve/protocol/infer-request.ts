@@ -7,6 +7,7 @@ import { invalid } from '../serve-error.ts'
 import { datatypeOf, elementBytes, protocolShape } from './datatype.ts'
 
 export type Parameter = string | number | boolean
+/** What the protocol lets a request, an input or an output say beside its tensors. */
 export type Parameters = Readonly<Record<string, Parameter>>
 
 /** An output that the client asked for. */

@@ -14,6 +14,7 @@ import { changeOf, isTaken, Ledger, unavailable } from './ledger.ts'
 import type { Label } from './pairing.ts'
 import type { Ending, Unwritten } from './unwritten.ts'
 
+/** The version that is tried, and what shall not be as usual. */
 export interface StartRequest extends Partial<RolloutSettings> {
   readonly candidate: string
 }

@@ -46,6 +46,7 @@ import { productNotes, type ShortRows, unreadNotes } from './product-notes.ts'
 import { StoredWeights, storable, storeAsIntegers, storeTurnedTable } from './stored-weights.ts'
 import { blockLookup, productsOfTable, readersOfTable, refuseTied, sourcedProduct } from './tied-table.ts'
 
+/** In which codes constant weights are written, and which of them. */
 export interface WeightOptions {
   readonly bits: 4 | 8
   /** Rows of a block: one of `GROUPS`; 32 by default. */

@@ -21,6 +21,7 @@ import type { Around } from './channels-of-parts.ts'
 import { type ScaledReader, scalable, scaleWeights } from './input-scales.ts'
 import { scaleTaker } from './scale-taker.ts'
 
+/** The codes that scales are searched for: those that `quantizeWeights` is asked for next. */
 export interface ScaleInputsOptions {
   /** The codes that the weights will get: see `quantizeWeights`. */
   readonly bits: 4 | 8
