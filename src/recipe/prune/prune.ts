@@ -3,7 +3,7 @@ import type { Model } from '../../ir/index.ts'
 import { UserError } from '../../platform/index.ts'
 import type { PruningReport } from '../../report/index.ts'
 import { storedAsIn } from '../float32-form.ts'
-import { recipeOf } from '../trail.ts'
+import { recipeOf, type Trail } from '../trail.ts'
 import type { Importance } from '../train/channel-importance.ts'
 import type { ImportanceOptions } from '../train/importance-gradients.ts'
 import { type LearnSettings, learn } from '../train/learn.ts'
@@ -15,6 +15,7 @@ import { mustBeProvable, type ProofOptions, rowsToProve } from '../train/proof-r
 import { toldOfLearning, toldOfProof, toldOfRows } from '../train/told-of-learning.ts'
 import { trainable } from '../train/trainable.ts'
 import type { TrainingResult } from '../train/trained-trail.ts'
+import type { Pruning } from './pruning.ts'
 import { removedChannels } from './removed-channels.ts'
 import { patternOf, zeroedWeights } from './zeroed-weights.ts'
 
@@ -42,8 +43,7 @@ export async function prune(
   data: Dataset,
   options: PruneOptions,
 ): Promise<TrainingResult<PruningReport>> {
-  const { importance = 'taylor', seed = 0, epochs, onProgress, signal } = options
-  const [beforeName, afterName] = options.names ?? ['before', 'after']
+  const { importance = 'taylor', epochs } = options
   mustAsk(options)
   const rows = await rowsToProve(data, options)
   await mustBeProvable(model, rows, options)
@@ -52,36 +52,25 @@ export async function prune(
   const goal = await learningGoal(form, form, data, options.label)
   let asked: ReturnType<typeof askTeacher> | undefined
   const teacher = () => (asked ??= askTeacher(form, goal, data, [...rows.train, ...rows.select], options))
-  const evidence = async (): Promise<ImportanceOptions> => {
+  const pruning = await pruningOf(whole, data, { ...options, importance }, async () => {
+    const { seed = 0, onProgress, signal, open } = options
     const answers = await teacher()
     onProgress?.('finding what matters least')
-    return { data, rows: rows.train, goal, answers, seed, signal, open: options.open }
-  }
-  const { macs, sparsity = 0.5, pattern } = options
-  const pruning =
-    macs === undefined
-      ? await zeroedWeights(whole, { sparsity, pattern: pattern ? patternOf(pattern) : null, importance }, evidence)
-      : await removedChannels(whole, data, { macs, importance }, evidence)
+    return { data, rows: rows.train, goal, answers, seed, signal, open }
+  })
+  const { student, wrt } = pruning
   const learned =
     epochs === 0
       ? null
-      : await learn(pruning.student, {
-          ...options,
-          teacher: form,
-          goal,
-          answers: await teacher(),
-          data,
-          rows,
-          wrt: pruning.wrt,
-        })
+      : await learn(student, { ...options, teacher: form, goal, answers: await teacher(), data, rows, wrt })
   const dataDigest = await data.digest()
   const { trail: made, tensors, parameters } = await pruning.finish(learned, { dataDigest, rows: rows.train.length })
   const trail = await storedAsIn(model, made)
-  const finished = trail.model
+  const [beforeName, afterName] = options.names ?? ['before', 'after']
   const proof = await learningProof(
     [
       { path: beforeName, model },
-      { path: afterName, model: mustCheck(finished, form) },
+      { path: afterName, model: mustCheck(trail.model, form) },
     ],
     rows,
     options,
@@ -89,9 +78,8 @@ export async function prune(
   const { speedup } = proof
   const [before, stored] = proof.sides
   const after = parameters === undefined ? stored : { ...stored, parameters }
-  const { unit, asked: share, groups, held } = pruning
   return {
-    model: finished,
+    model: trail.model,
     recipe: recipeOf(trail),
     tensors,
     report: {
@@ -101,16 +89,28 @@ export async function prune(
       ...toldOfProof(proof, options),
       before,
       after,
-      unit,
+      unit: pruning.unit,
       ...(pruning.pattern ? { pattern: pruning.pattern } : {}),
-      asked: share,
+      asked: pruning.asked,
       importance,
-      groups,
-      held,
+      groups: pruning.groups,
+      held: pruning.held,
       ...toldOfLearning(learned, proof, rows, { path: data.path, digest: dataDigest, rows: data.rows }, options),
       warnings: [...toldOfRows(data, rows, proof), ...(learned?.notes ?? []), ...(learned ? [] : [pruning.unlearned])],
     },
   }
+}
+
+/** What goes by the aim that was given. */
+function pruningOf(
+  whole: Trail,
+  data: Dataset,
+  { macs, sparsity = 0.5, pattern, importance }: PruneOptions & { readonly importance: Importance },
+  evidence: () => Promise<ImportanceOptions>,
+): Promise<Pruning> {
+  return macs === undefined
+    ? zeroedWeights(whole, { sparsity, pattern: pattern ? patternOf(pattern) : null, importance }, evidence)
+    : removedChannels(whole, data, { macs, importance }, evidence)
 }
 
 /** One aim, and one that can be met. */
