@@ -31,6 +31,7 @@ import { writeOutRecurrent } from './recurrent-form.ts'
 import { Refused } from './refused.ts'
 import { type Reduction, writeLoss } from './write-loss.ts'
 
+/** The loss, what it is differentiated by, and how. */
 export interface DifferentiateOptions {
   readonly loss: Loss
   /** Inputs, initializers or inner tensors whose gradients are wanted. */
@@ -87,17 +88,8 @@ const OLDEST_OPSET = 18
  * Needs operator set 18 or newer; sizes may be symbols.
  */
 export function differentiate(before: Model, options: DifferentiateOptions): Differentiation {
-  const id = 'differentiate'
-  const report = { id, applied: 0, refused: [] as Refusal[], options }
-  const refused = (node: string, reason: string): Differentiation => ({
-    model: before,
-    report: { ...report, refused: [...report.refused, { node, reason }] },
-    loss: '',
-    gradients: new Map(),
-    unknown: new Map(),
-    inputs: [],
-    updates: new Map(),
-  })
+  const report = { id: 'differentiate', applied: 0, refused: [] as readonly Refusal[], options }
+  const refused = (node: string, reason: string) => unchanged(before, { ...report, refused: [{ node, reason }] })
   const name = before.graph.name || 'graph'
   const opset = before.opsets.get('') ?? 1
   if (opset < OLDEST_OPSET)
@@ -116,23 +108,19 @@ export function differentiate(before: Model, options: DifferentiateOptions): Dif
     if (error instanceof Refused) return refused(name, error.message)
     throw error
   }
+  const { loss, places, inputs } = written.loss
   const way = goBack(written.graph, (graph) => inferTypes({ ...model, graph }), {
-    from: new Map([[written.loss.loss, 1]]),
+    from: new Map([[loss, 1]]),
     wrt: options.wrt,
     straightThrough: options.rounding !== 'exact',
     recompute: options.recompute,
   })
   const unknown = new Map(
-    options.wrt.flatMap((value) => {
-      const reason = way.tainted.get(value)
-      return reason === undefined ? [] : [[value, reason] as const]
-    }),
+    options.wrt.filter((value) => way.tainted.has(value)).map((value) => [value, way.tainted.get(value)!]),
   )
   const made = { ...report, applied: way.gradients.size, refused: way.refused }
-  if (way.gradients.size === 0)
-    return { model: before, report: made, loss: '', gradients: new Map(), unknown, inputs: [], updates: new Map() }
+  if (way.gradients.size === 0) return unchanged(before, made, unknown)
 
-  const { loss, places, inputs } = written.loss
   const outputs: readonly ValueInfo[] = [
     ...(options.keepOutputs === false ? [] : model.graph.outputs),
     ...[loss, ...(places === undefined ? [] : [places]), ...updates.values()].map((value) => ({
@@ -144,9 +132,8 @@ export function differentiate(before: Model, options: DifferentiateOptions): Dif
       return { name: gradient, type: type.kind === 'tensor' ? { ...type, dtype: way.dtypes.get(value)! } : type }
     }),
   ]
-  const graph = needed({ ...way.graph, outputs })
   return {
-    model: { ...model, graph },
+    model: { ...model, graph: needed({ ...way.graph, outputs }) },
     report: made,
     loss,
     ...(places === undefined ? {} : { places }),
@@ -156,6 +143,13 @@ export function differentiate(before: Model, options: DifferentiateOptions): Dif
     updates,
   }
 }
+
+/** The model as it came: nothing that was asked for can be reached. */
+const unchanged = (
+  model: Model,
+  report: Differentiation['report'],
+  unknown: Differentiation['unknown'] = new Map(),
+): Differentiation => ({ model, report, loss: '', gradients: new Map(), unknown, inputs: [], updates: new Map() })
 
 /** As `differentiate`, in the registry of passes. */
 export const differentiatePass: Pass<DifferentiateOptions> = {
