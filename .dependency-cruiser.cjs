@@ -30,6 +30,7 @@ const floors = {
     ...['codes', 'products', 'float16', 'kernels', 'units', 'placement'],
     ...['weights', 'static', 'dynamic', 'learned', 'costs'],
   ],
+  'passes/quantize/static': ['ranges', 'nodes'],
   recipe: ['evidence', 'judge', 'train', 'prune', 'quantize'],
 }
 const npm = ['npm', 'npm-dev', 'npm-optional', 'npm-peer', 'npm-bundled']

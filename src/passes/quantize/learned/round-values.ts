@@ -1,7 +1,7 @@
 import { type Model, makeNode, operatorName, tensorOf } from '../../../ir/index.ts'
 import type { Evidence } from '../../../rewrite/index.ts'
 import type { Affine } from '../codes/affine.ts'
-import { QdqWriter } from '../static/qdq-writer.ts'
+import { QdqWriter } from '../static/nodes/qdq-writer.ts'
 import { planOf, type StaticInt8Options } from '../static/quantize-static-int8.ts'
 import type { StaticPlan } from '../static/static-plan.ts'
 import { keepsCodes } from '../units/unit.ts'

@@ -14,10 +14,10 @@ import {
 import type { NoiseSource } from '../../../report/index.ts'
 import type { Evidence } from '../../../rewrite/index.ts'
 import { type Affine, UNIT } from '../codes/affine.ts'
-import { QdqWriter } from '../static/qdq-writer.ts'
+import { QdqWriter } from '../static/nodes/qdq-writer.ts'
+import { weightLayout, weightsAsTheyStand } from '../static/nodes/weights-ahead.ts'
 import { planOf, type StaticInt8Options } from '../static/quantize-static-int8.ts'
 import type { StaticPlan } from '../static/static-plan.ts'
-import { weightLayout, weightsAsTheyStand } from '../static/weights-ahead.ts'
 import { mostCode } from '../units/plan-options.ts'
 import { keepsCodes, standIn } from '../units/unit.ts'
 

@@ -39,10 +39,10 @@ import { PLAN_OPTIONS, type PlanOptions } from '../units/plan-options.ts'
 import { type NodeFacts, quantizeRules } from '../units/quantize-rules.ts'
 import { type TablesCoded, tablesCoded } from '../weights/stored-tables.ts'
 import { channelsFrom, costsFrom, rangesFrom, sensitivityFrom } from './evidence.ts'
-import { insertQdq } from './insert-qdq.ts'
+import { insertQdq } from './nodes/insert-qdq.ts'
+import { weightsAhead } from './nodes/weights-ahead.ts'
 import { type ChannelPlace, channelPlaces, valuesToCalibrate } from './observed-values.ts'
 import { endedValues, planStatic, roundingOrigins, type StaticPlan } from './static-plan.ts'
-import { weightsAhead } from './weights-ahead.ts'
 
 export interface StaticInt8Options extends PlanOptions {
   /** `portable`: weights whose products cannot saturate 16 bits on processors without VNNI. */

@@ -8,9 +8,9 @@ import type { PlanOptions } from '../units/plan-options.ts'
 import { floatReasons, type NodeFacts } from '../units/quantize-rules.ts'
 import { partsBehind, type Unit } from '../units/unit.ts'
 import { codedAlready } from './coded-already.ts'
-import { refuseNoRows } from './counted-rows.ts'
-import { holdsExponentials } from './exponentials.ts'
-import { refuseMean } from './mean-steps.ts'
+import { refuseNoRows } from './ranges/counted-rows.ts'
+import { holdsExponentials } from './ranges/exponentials.ts'
+import { refuseMean } from './ranges/mean-steps.ts'
 
 /** Of what stands behind a node that stays in float. */
 export const PART_OF_FLOAT = 'it belongs to a node that stays in float'
