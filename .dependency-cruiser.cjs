@@ -31,7 +31,7 @@ const floors = {
     ...['weights', 'static', 'dynamic', 'learned', 'costs'],
   ],
   'passes/quantize/static': ['ranges', 'nodes'],
-  recipe: ['evidence', 'judge', 'train', 'prune', 'quantize'],
+  recipe: ['proof', 'evidence', 'judge', 'train', 'prune', 'quantize'],
 }
 const npm = ['npm', 'npm-dev', 'npm-optional', 'npm-peer', 'npm-bundled']
 // Kits are what several tests share.

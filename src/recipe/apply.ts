@@ -18,7 +18,7 @@ import { rangesOf } from './evidence/ranges.ts'
 import { sensitivityOf } from './evidence/sensitivity.ts'
 import { withTensors } from './evidence/with-tensors.ts'
 import { firstFeeds } from './first-feeds.ts'
-import { keptAnswers } from './kept-answers.ts'
+import { keptAnswers } from './proof/kept-answers.ts'
 import { evidenceDigest, passById, recipeOf, sealOf, sizeOf, startTrail } from './trail.ts'
 import { advanceOnThreads } from './weight-threads.ts'
 

@@ -6,8 +6,8 @@ import type { CandidateSpec } from './candidate.ts'
 import type { EvidenceCache } from './evidence/evidence-cache.ts'
 import { blockOn } from './evidence/processor.ts'
 import type { Metered } from './meter.ts'
-import { proveEqual, proveEqualTo } from './prove-equal.ts'
-import { type ProvenTrail, provenTrail } from './proven-trail.ts'
+import { proveEqual, proveEqualTo } from './proof/prove-equal.ts'
+import { type ProvenTrail, provenTrail } from './proof/proven-trail.ts'
 import { readWindows, type Spared, type WithoutSpare, withoutSpare } from './prune/spare.ts'
 import {
   filledWherePays,

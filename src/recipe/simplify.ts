@@ -4,9 +4,9 @@ import { newestRunning, opsetFor, TARGET_OPSET } from '../onnx/index.ts'
 import { simplifyPasses, UNDO_ALL, UNDO_EACH_RUN } from '../passes/index.ts'
 import type { Recipe, RewriteReport } from '../report/index.ts'
 import { lostInputs } from './lost-inputs.ts'
-import { proveEqual } from './prove-equal.ts'
-import { provenTrail } from './proven-trail.ts'
-import type { SampleOptions } from './samples.ts'
+import { proveEqual } from './proof/prove-equal.ts'
+import { provenTrail } from './proof/proven-trail.ts'
+import type { SampleOptions } from './proof/samples.ts'
 import { advance, advanceAll, type LeftOut, recipeOf, type Step, sizeOf, startTrail, type Trail } from './trail.ts'
 
 export interface SimplifyOptions extends SampleOptions {

@@ -1,14 +1,14 @@
-import { type Feeds, type Fetched, openIsolated, type Session } from '../engine/index.ts'
-import { measureEquivalence } from '../evaluate/index.ts'
-import type { Model } from '../ir/index.ts'
-import { placeOf } from '../onnx/index.ts'
-import { UserError } from '../platform/index.ts'
-import type { Equivalence } from '../report/index.ts'
-import { LEAN } from './lean.ts'
-import type { OpenSessions } from './open-sessions.ts'
+import { type Feeds, type Fetched, openIsolated, type Session } from '../../engine/index.ts'
+import { measureEquivalence } from '../../evaluate/index.ts'
+import type { Model } from '../../ir/index.ts'
+import { placeOf } from '../../onnx/index.ts'
+import { UserError } from '../../platform/index.ts'
+import type { Equivalence } from '../../report/index.ts'
+import { LEAN } from '../lean.ts'
+import type { OpenSessions } from '../open-sessions.ts'
+import { together } from '../together.ts'
 import { sameToOwnRounding } from './own-rounding.ts'
 import { randomSamples, rowSamples, type SampleOptions } from './samples.ts'
-import { together } from './together.ts'
 
 /** A rewrite that must change no answer changed one beyond what roundings do, or left none: never an output. */
 export class AnswersChanged extends Error {

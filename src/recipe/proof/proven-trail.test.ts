@@ -1,12 +1,12 @@
 import { afterEach, expect, test, vi } from 'vitest'
-import { modelWith } from '../../tests/quantize-kit.ts'
-import { memoryDataset } from '../data/index.ts'
-import { startRuntimes } from '../engine/index.ts'
-import type { Model } from '../ir/index.ts'
-import { passes } from '../passes/index.ts'
-import { optimize } from '../search/index.ts'
-import { quantize } from './quantize/quantize.ts'
-import { simplify } from './simplify.ts'
+import { modelWith } from '../../../tests/quantize-kit.ts'
+import { memoryDataset } from '../../data/index.ts'
+import { startRuntimes } from '../../engine/index.ts'
+import type { Model } from '../../ir/index.ts'
+import { passes } from '../../passes/index.ts'
+import { optimize } from '../../search/index.ts'
+import { quantize } from '../quantize/quantize.ts'
+import { simplify } from '../simplify.ts'
 
 /** Each look for a pass opens a dozen models in processes of their own, which takes long on a busy machine. */
 vi.setConfig({ testTimeout: 300_000 })

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { modelWith, randomTensor } from '../../tests/quantize-kit.ts'
-import { type Model, parseModel } from '../ir/index.ts'
-import { passes } from '../passes/index.ts'
+import { modelWith, randomTensor } from '../../../tests/quantize-kit.ts'
+import { type Model, parseModel } from '../../ir/index.ts'
+import { passes } from '../../passes/index.ts'
+import { simplify } from '../simplify.ts'
 import { proveEqual } from './prove-equal.ts'
-import { simplify } from './simplify.ts'
 
 const LAYERS = 8
 const names = (letter: string) => Array.from({ length: LAYERS }, (_, i) => `${letter}${i}`)

@@ -1,8 +1,8 @@
-import { type Dataset, isCacheFlag, spreadRows } from '../data/index.ts'
-import { type Feeds, type Session, shapesOf } from '../engine/index.ts'
-import { feasibleFeeds, feedsFrom, randomFeeds } from '../evaluate/index.ts'
-import type { Model } from '../ir/index.ts'
-import { UserError } from '../platform/index.ts'
+import { type Dataset, isCacheFlag, spreadRows } from '../../data/index.ts'
+import { type Feeds, type Session, shapesOf } from '../../engine/index.ts'
+import { feasibleFeeds, feedsFrom, randomFeeds } from '../../evaluate/index.ts'
+import type { Model } from '../../ir/index.ts'
+import { UserError } from '../../platform/index.ts'
 
 /** Where inputs to run come from, and how many. */
 export interface SampleOptions {

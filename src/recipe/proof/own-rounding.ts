@@ -1,8 +1,14 @@
-import { type Feeds, openIsolated, type Session } from '../engine/index.ts'
-import { type Choice, type EquivalenceResult, LOSSLESS, measureEquivalence, type Tolerance } from '../evaluate/index.ts'
-import { type Graph, indexGraph, intAttribute, isFloating, type Model, operatorName } from '../ir/index.ts'
-import { LEAN } from './lean.ts'
-import { advance, startTrail } from './trail.ts'
+import { type Feeds, openIsolated, type Session } from '../../engine/index.ts'
+import {
+  type Choice,
+  type EquivalenceResult,
+  LOSSLESS,
+  measureEquivalence,
+  type Tolerance,
+} from '../../evaluate/index.ts'
+import { type Graph, indexGraph, intAttribute, isFloating, type Model, operatorName } from '../../ir/index.ts'
+import { LEAN } from '../lean.ts'
+import { advance, startTrail } from '../trail.ts'
 
 /**
  * A rewrite rounds in other places than its original, and as often: what it may differ by is a few times what these

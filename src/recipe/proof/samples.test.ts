@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { memoryDataset } from '../data/index.ts'
-import { openIsolated } from '../engine/index.ts'
-import { parseModel } from '../ir/index.ts'
+import { memoryDataset } from '../../data/index.ts'
+import { openIsolated } from '../../engine/index.ts'
+import { parseModel } from '../../ir/index.ts'
 import { samplesFor } from './samples.ts'
 
 const int64 = (dims: readonly number[], numbers: readonly number[]) =>

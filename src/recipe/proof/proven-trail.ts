@@ -1,8 +1,8 @@
-import type { Model } from '../ir/index.ts'
-import type { Equivalence } from '../report/index.ts'
+import type { Model } from '../../ir/index.ts'
+import type { Equivalence } from '../../report/index.ts'
+import { advanceAll, type LeftOut, startTrail, type Trail } from '../trail.ts'
 import { AnswersChanged, proveEqual } from './prove-equal.ts'
 import type { SampleOptions } from './samples.ts'
-import { advanceAll, type LeftOut, startTrail, type Trail } from './trail.ts'
 
 /** Passes that are left out of one model before it is given up: more than these are no slip of one of them. */
 const MOST_LEFT_OUT = 4

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { memoryDataset } from '../data/index.ts'
-import { parseModel } from '../ir/index.ts'
+import { memoryDataset } from '../../data/index.ts'
+import { parseModel } from '../../ir/index.ts'
 import { keptAnswers } from './kept-answers.ts'
 
 const model = (body: string) =>

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { memoryDataset } from '../data/index.ts'
-import { type Feeds, type Session, startRuntimes } from '../engine/index.ts'
-import { parseModel } from '../ir/index.ts'
-import { OpenSessions } from './open-sessions.ts'
+import { memoryDataset } from '../../data/index.ts'
+import { type Feeds, type Session, startRuntimes } from '../../engine/index.ts'
+import { parseModel } from '../../ir/index.ts'
+import { OpenSessions } from '../open-sessions.ts'
 import { expectedOf, FEW_SAMPLES, proveLossless } from './prove-equal.ts'
 
 const port = { name: 'x', dtype: 'float32', shape: [1, 3] } as const

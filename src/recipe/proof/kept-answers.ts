@@ -1,11 +1,11 @@
-import type { Dataset } from '../data/index.ts'
-import { openIsolated } from '../engine/index.ts'
-import { CLOSE_DB, type EquivalenceResult, measureEquivalence } from '../evaluate/index.ts'
-import type { Model } from '../ir/index.ts'
-import type { Equivalence } from '../report/index.ts'
-import { LEAN } from './lean.ts'
+import type { Dataset } from '../../data/index.ts'
+import { openIsolated } from '../../engine/index.ts'
+import { CLOSE_DB, type EquivalenceResult, measureEquivalence } from '../../evaluate/index.ts'
+import type { Model } from '../../ir/index.ts'
+import type { Equivalence } from '../../report/index.ts'
+import { LEAN } from '../lean.ts'
+import { together } from '../together.ts'
 import { samplesFor } from './samples.ts'
-import { together } from './together.ts'
 
 /**
  * How far the answers to a few rows of `data` moved from `before` to `after`, which nobody has proven equal, and a
