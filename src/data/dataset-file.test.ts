@@ -1,33 +1,18 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { copyFile, mkdir, mkdtemp, readFile, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, mkdtemp, readFile, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import sharp from 'sharp'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { type Dataset, type InputWish, openDataset, type Rows } from './index.ts'
+import { all, values, writeIn } from './dataset-kit.ts'
+import { type InputWish, openDataset } from './index.ts'
 
 let folder = ''
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'whetstone-set-'))
 })
 
-async function write(name: string, content: string | Uint8Array | object): Promise<void> {
-  const file = join(folder, name)
-  await mkdir(dirname(file), { recursive: true })
-  await writeFile(
-    file,
-    typeof content === 'string' || content instanceof Uint8Array ? content : JSON.stringify(content),
-  )
-}
-
-async function all(dataset: Dataset): Promise<Rows[]> {
-  const batches: Rows[] = []
-  for await (const rows of dataset.read()) batches.push(rows)
-  return batches
-}
-
-const values = (batches: readonly Rows[], name: string) =>
-  batches.flatMap((rows) => Array.from(rows.columns[name]!.data as Iterable<number | bigint | string>))
+const write = (name: string, content: string | Uint8Array | object) => writeIn(folder, name, content)
 
 const x2: InputWish = { name: 'x', dtype: 'float32', shape: ['n', 2] }
 const dot = (value: number) =>

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { type Dataset, heldRows, memoryDataset, type ReadOptions, type Rows } from './index.ts'
+import { all } from './dataset-kit.ts'
+import { type Dataset, heldRows, memoryDataset, type ReadOptions } from './index.ts'
 
 /** Thirty rows of three numbers with a label, which count what is asked of them. */
 async function counted() {
@@ -18,12 +19,6 @@ async function counted() {
     },
   }
   return { whole, dataset, asked }
-}
-
-async function all(dataset: Dataset, options: ReadOptions): Promise<readonly Rows[]> {
-  const parts: Rows[] = []
-  for await (const part of dataset.read(options)) parts.push(part)
-  return parts
 }
 
 test('held rows are the same in any order and are read once', async () => {

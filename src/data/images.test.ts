@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
+import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import sharp from 'sharp'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { type Dataset, openDataset, type Rows, readField, subset } from './index.ts'
+import { all, values, writeIn } from './dataset-kit.ts'
+import { openDataset, readField, subset } from './index.ts'
 import { imageShape, inferPreprocessing, KEEP_AS_IS, parsePreprocessing, pixelRanges } from './preprocessing.ts'
 import { fromPreprocessorConfig } from './preprocessor-config.ts'
 
@@ -28,23 +29,7 @@ async function png(name: string, height: number, width: number, color: (y: numbe
   )
 }
 
-async function write(name: string, content: string | Uint8Array | object): Promise<void> {
-  const file = join(folder, name)
-  await mkdir(dirname(file), { recursive: true })
-  await writeFile(
-    file,
-    typeof content === 'string' || content instanceof Uint8Array ? content : JSON.stringify(content),
-  )
-}
-
-async function all(dataset: Dataset, options?: Parameters<Dataset['read']>[0]): Promise<Rows[]> {
-  const batches: Rows[] = []
-  for await (const rows of dataset.read(options)) batches.push(rows)
-  return batches
-}
-
-const values = (batches: readonly Rows[], name: string) =>
-  batches.flatMap((rows) => Array.from(rows.columns[name]!.data as Iterable<number | bigint | string>))
+const write = (name: string, content: string | Uint8Array | object) => writeIn(folder, name, content)
 
 const rgb = (height: number | string, width: number | string) => ({
   inputs: [{ name: 'x', dtype: 'float32' as const, shape: ['n', 3, height, width] }],

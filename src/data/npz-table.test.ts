@@ -3,20 +3,14 @@ import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { type Dataset, openDataset, type Rows } from './index.ts'
+import { all, values as elements } from './dataset-kit.ts'
+import { openDataset } from './index.ts'
 
 // Written by numpy 1.26: savez and savez_compressed of the same arrays, and one array under three header versions.
 const fixture = (name: string) => join(import.meta.dirname, 'fixtures', name)
 const both = ['numpy-stored.npz', 'numpy-deflated.npz']
 
-async function all(dataset: Dataset, options?: Parameters<Dataset['read']>[0]): Promise<Rows[]> {
-  const batches: Rows[] = []
-  for await (const rows of dataset.read(options)) batches.push(rows)
-  return batches
-}
-
-const values = (batches: readonly Rows[], name: string) =>
-  batches.flatMap((rows) => Array.from(rows.columns[name]!.data as Iterable<number | bigint | string>, String))
+const values = (batches: Parameters<typeof elements>[0], name: string) => elements(batches, name).map(String)
 
 const range = (from: number, count: number) => Array.from({ length: count }, (_, i) => String(from + i))
 

@@ -1,29 +1,17 @@
-import { mkdtemp, writeFile } from 'node:fs/promises'
+import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parquetWriteBuffer } from 'hyparquet-writer'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { type Dataset, openDataset, type Rows } from './index.ts'
+import { all, values, writeIn } from './dataset-kit.ts'
+import { openDataset } from './index.ts'
 
 let folder = ''
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'whetstone-text-'))
 })
 
-async function write(name: string, content: string | Uint8Array): Promise<string> {
-  const file = join(folder, name)
-  await writeFile(file, content)
-  return file
-}
-
-async function all(dataset: Dataset, options?: Parameters<Dataset['read']>[0]): Promise<Rows[]> {
-  const batches: Rows[] = []
-  for await (const rows of dataset.read(options)) batches.push(rows)
-  return batches
-}
-
-const values = (batches: readonly Rows[], name: string) =>
-  batches.flatMap((rows) => Array.from(rows.columns[name]!.data as Iterable<number | bigint | string>))
+const write = (name: string, content: string | Uint8Array) => writeIn(folder, name, content)
 
 const x2 = [{ name: 'x', dtype: 'float32', shape: ['n', 2] }] as const
 const x22 = [{ name: 'x', dtype: 'float32', shape: [1, 2, 2] }] as const
