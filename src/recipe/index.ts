@@ -44,6 +44,7 @@ export {
   trainIntegers,
   trainStudent,
 } from './train-student.ts'
-export { type TunedTrail, type TuneOptions, type TuneSettings, tune, tuneStaticInt8 } from './tune.ts'
+export { type TuneOptions, tune } from './tune.ts'
+export { type TunedTrail, type TuneSettings, tuneStaticInt8 } from './tuned-trail.ts'
 export { CONVOLUTIONS, MATRIX_PRODUCTS } from './weighted-operators.ts'
 export { Workbench, type WorkbenchOptions } from './workbench.ts'

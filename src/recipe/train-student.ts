@@ -15,7 +15,7 @@ import { askTeacher, type TeacherAnswers } from './train/learning-rows.ts'
 import { learningRows } from './train/proof-rows.ts'
 import { trainable } from './train/trainable.ts'
 import { type TrainedTrail, trainedTrail } from './train/trained-trail.ts'
-import { type TuneSettings, tuneStaticInt8 } from './tune.ts'
+import { type TuneSettings, tuneStaticInt8 } from './tuned-trail.ts'
 
 /** What is left of a model in its student: a share of its work, or of its resolution. */
 export type StudentShape =
