@@ -40,6 +40,11 @@ export const withPlan = (
   batch: { ...DEFAULT_SETTINGS.batch, ...batch },
 })
 
+/** Waits for something to be done. */
+export const until = async (done: () => Promise<boolean>) => {
+  while (!(await done())) await new Promise((resolve) => setTimeout(resolve, 5))
+}
+
 export interface Answer {
   readonly status: number
   readonly headers: IncomingHttpHeaders

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { afterAll, afterEach, expect, test } from 'vitest'
-import { ask, modelFolder, serve, withPlan, writeModelText } from '../../../tests/serve-kit.ts'
+import { ask, modelFolder, serve, until, withPlan, writeModelText } from '../../../tests/serve-kit.ts'
 import { type Database, openEmbedded, State } from '../../state/index.ts'
 import { folderSource, makeKey, type ServeOptions, type Server, silentLog } from '../index.ts'
 import { rolloutExtension } from './extension.ts'
@@ -56,9 +56,6 @@ const infer = (id: string, rows: number) =>
     inputs: [{ name: 'x', datatype: 'FP32', shape: [rows, 2], data: Array.from({ length: 2 * rows }, (_, i) => i) }],
   })
 /** Shadows answer when there is time. */
-const until = async (done: () => Promise<boolean>) => {
-  while (!(await done())) await new Promise((resolve) => setTimeout(resolve, 5))
-}
 
 test.each(['shadow', 'canary'])(
   'in the %s, requests that the candidate alone refuses are its failures, and the live version answers them',

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { reportIn } from '../../../tests/schema.ts'
-import { ask, modelFolder, serve, withPlan } from '../../../tests/serve-kit.ts'
+import { ask, modelFolder, serve, until, withPlan } from '../../../tests/serve-kit.ts'
 import { inShare } from '../../rollout/index.ts'
 import { type Database, openEmbedded, State } from '../../state/index.ts'
 import { folderSource, type Server, silentLog } from '../index.ts'
@@ -58,9 +58,6 @@ const infer = (id: string, data: readonly number[], key = id) =>
 const label = (id: string, label: number) => ask(server!.http, 'POST', '/feedback', { model: 'm', id, label })
 const status = async () => (await call('GET', '/v2/rollouts/m')).json
 /** Shadows answer when there is time. */
-const until = async (done: () => Promise<boolean>) => {
-  while (!(await done())) await new Promise((resolve) => setTimeout(resolve, 5))
-}
 /** Of ten requests, one lies where versions 1 and 2 choose differently. */
 const row = (i: number) => (i % 10 === 0 ? [1.5, 1] : i % 2 ? [3, 1] : [1, 3])
 
