@@ -69,6 +69,8 @@ const merge: readonly Pass[] = [
   fuse.addEvenPart,
   fuse.fuseMatMulAdd,
   simplify.takePlacesEarly,
+  // Behind it, since what it takes early may be read of convolutions.
+  simplify.computeKeptPlaces,
   fuse.factorGate,
   fuse.mergeParallelConvs,
   fuse.groupDiagonal,

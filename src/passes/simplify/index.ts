@@ -1,5 +1,6 @@
 export * from './cancel-reshapes.ts'
 export * from './cancel-transposes.ts'
+export * from './compute-kept-places.ts'
 export * from './crop-by-padding.ts'
 export * from './drop-expand.ts'
 export * from './drop-leading-ones.ts'

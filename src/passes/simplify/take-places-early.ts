@@ -28,6 +28,7 @@ import {
   toNumbers,
 } from '../../ir/index.ts'
 import { type GraphEditor, type RuleContext, type RuleOutcome, rulePass, scalarValue } from '../../rewrite/index.ts'
+import { axesOfOperands } from './axes-of-operands.ts'
 
 export const takePlacesEarly = rulePass(
   'takePlacesEarly',
@@ -172,7 +173,10 @@ function ruleOf(node: Node, axis: number, context: RuleContext): Rule | undefine
   const only = (own: number): Rule => ({ inputs: node.inputs.map((_, i) => (i === 0 ? own : null)) })
   const rank = out.length
   const positive = (one: number) => (one < 0 ? one + rank : one)
-  if (ELEMENTWISE.has(operator)) return repeating(node, axis, out, shapes)
+  if (ELEMENTWISE.has(operator)) {
+    const inputs = axesOfOperands(node, axis, out, shapes)
+    return inputs && { inputs }
+  }
   if (NORMALIZATIONS.has(operator)) return axis < positive(intAttribute(node, 'axis', -1)) ? only(axis) : undefined
   if (SOFTMAX.has(operator)) return axis !== positive(intAttribute(node, 'axis', -1)) ? only(axis) : undefined
   if (operator === 'Transpose') {
@@ -190,25 +194,6 @@ function ruleOf(node: Node, axis: number, context: RuleContext): Rule | undefine
     return axes && keeps && !axes.map(positive).includes(axis) ? only(axis) : undefined
   }
   return operator === 'Reshape' ? keptByReshape(node, axis, [shapes[0], out], context) : undefined
-}
-
-/** Elementwise, where operands are repeated along axes that they lack or have one place of. */
-function repeating(
-  node: Node,
-  axis: number,
-  out: Shape,
-  shapes: readonly (Shape | null | undefined)[],
-): Rule | undefined {
-  const inputs: (number | null)[] = []
-  for (const [i, name] of node.inputs.entries()) {
-    const shape = shapes[i]
-    if (name !== '' && !shape) return undefined
-    const own = axis - out.length + (shape?.length ?? 0)
-    const dim = shape?.[own]
-    if (dim !== undefined && dim !== 1 && !sameSize(dim, out[axis])) return undefined
-    inputs.push(dim === undefined || dim === 1 ? null : own)
-  }
-  return { inputs }
 }
 
 /** A Reshape of the axes behind this one alone. */
