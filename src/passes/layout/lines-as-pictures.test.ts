@@ -44,6 +44,18 @@ test('a value that no convolution makes is a picture where it joins one', async 
   await expectEqualModels(model, after)
 })
 
+test('what a Slice takes between two convolutions stays a picture, along the line and along channels', async () => {
+  const model = modelWith(
+    `g (float[1,4,24] x) => (float y) <int64[1] one = {1}, int64[1] two = {2}, int64[1] last = {-1}, int64[1] three = {3},
+       int64[2] both = {0, 2}, int64[2] ends = {4, 11}, int64[2] axes = {1, -1}>
+     { c = Conv<pads = [1, 1]>(x, w) s = Slice(c, one, last, two, two) d = Conv<pads = [1, 1]>(s, v) t = Slice(d, both, ends, axes) u = Conv(t, k) y = Slice(u, one, three, last) }`,
+    { w: [4, 4, 3], v: [4, 4, 3], k: [8, 4, 1] },
+  )
+  const { after, ops } = await lifted(model)
+  expect(ops.filter((op) => op === 'Squeeze' || op === 'Unsqueeze')).toHaveLength(2)
+  await expectEqualModels(model, after)
+})
+
 test('branches go over pictures, too, with weights of their own or of the graph around them', async () => {
   const model = modelWith(
     `g (float[1,4,20] x) => (float y) <float zero = {0}> {

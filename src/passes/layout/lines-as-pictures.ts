@@ -2,8 +2,8 @@
  * y = Conv(x, w, b)                  over lines: x of [N, C, L], w of [M, C / g, k]
  *   ⇒  x' = Unsqueeze(x, 2)   y' = Conv(x', w', b)   y = Squeeze(y', 2)          with w' of [M, C / g, 1, k]
  * The blocked float kernels are for pictures alone: 128 channels over 100 places took 0.055 ms a layer as lines, 0.040
- * as pictures of one row; 64 channels of 15 taps each over 1,000 places 0.113 and 0.017. Activations, sums, pools and
- * joints behind a convolution go over pictures, too, so that values stay in blocks between two of them.
+ * as pictures of one row; 64 channels of 15 taps each over 1,000 places 0.113 and 0.017. Activations, sums, pools,
+ * joints and slices behind a convolution go over pictures, too, so that values stay in blocks between two of them.
  * Illegal: weights that are not constant. Left alone: everything that no convolution reaches, and one that makes only a
  * few places, where the two nodes around it cost as much as they save.
  * Source: a row of height one is the line. Which kernels are blocked: `nchwc_transformer.cc` of ONNX Runtime.
@@ -13,6 +13,7 @@ import {
   allNodes,
   BROADCASTING,
   float32Shape,
+  fromNumbers,
   type Graph,
   inferTypes,
   int,
@@ -24,6 +25,7 @@ import {
   NameSupply,
   type Node,
   operatorName,
+  sliceBounds,
   type Tensor,
   tensorOf,
   tensorShape,
@@ -137,6 +139,7 @@ class Lift {
     if (operator === 'Concat') return this.#joint(node)
     if (BROADCASTING.has(operator) || operator === 'PRelu') return this.#broadcast(node)
     if (!follows) return undefined
+    if (operator === 'Slice') return this.#slice(node)
     const inputs = [this.#pictures.get(first)!, ...node.inputs.slice(1)]
     if (UNARY.has(operator) || WHOLE.has(operator)) return { before: [], inputs }
     return POOLS.has(operator) ? { before: [], inputs, attributes: overRows(node) } : undefined
@@ -166,6 +169,17 @@ class Lift {
       inputs: node.inputs.map((name) => this.#picture(name, before)),
       attributes: new Map(node.attributes).set('axis', int(from < ROW ? from : from + 1)),
     }
+  }
+
+  #slice(node: Node): Made | undefined {
+    const bounds = sliceBounds(node, { constant: (name) => this.editor.constant(name) })
+    // Before operator set 10 they are attributes.
+    if (!bounds || node.inputs.length < 3) return undefined
+    const axes = bounds.map(({ axis }) => (axis < 0 ? axis + LINE : axis)).map((axis) => (axis < ROW ? axis : axis + 1))
+    const named = this.editor.addConstant(fromNumbers('int64', [axes.length], axes), `${node.outputs[0]}_axes`)
+    const [line, starts, ends] = node.inputs as [string, string, string]
+    const inputs = [this.#pictures.get(line)!, starts, ends, named, ...node.inputs.slice(4)]
+    return { before: [], inputs }
   }
 
   #broadcast(node: Node): Made | undefined {
