@@ -1,4 +1,4 @@
-import { type ComparisonReport, grouped } from '../report/index.ts'
+import { type ComparisonReport, forSuchAMargin, grouped } from '../report/index.ts'
 import { amountText, rowsOf, short, valueText } from './amounts.ts'
 import type { Judgement } from './judge/judge.ts'
 import type { Metric } from './metric/metric.ts'
@@ -7,9 +7,10 @@ import { askedWords, keptWords, worstOutput } from './noise/lowest-sqnr.ts'
 
 /** What a sentence is made of besides the judgement. */
 interface SentenceContext {
-  readonly metric: Pick<Metric, 'name' | 'unit'>
+  readonly metric: Pick<Metric, 'name' | 'unit' | 'higherIsBetter'>
   readonly margin: number
   readonly alpha: number
+  readonly labelled: boolean
   /** Rows whose top answer changed; null where answers cannot be counted. */
   readonly changed: number | null
 }
@@ -40,7 +41,14 @@ export function sentenceOf(judgement: Judgement, context: SentenceContext): stri
     return `Regressed: ${change}, a loss of ${amount(judgement.delta)} against a margin of ${amount(margin)}${
       pairs ? ` (${grouped(pairs.baseOnly)} answers lost, ${grouped(pairs.candidateOnly)} gained)` : ''
     }.`
-  const more = judgement.requiredN === null ? '' : `; about ${grouped(judgement.requiredN)} rows would settle it`
+  const small = forSuchAMargin({
+    ...context,
+    higherIsBetter: metric.higherIsBetter,
+    metric: metric.name,
+    base: { value: base },
+  })
+  const more =
+    judgement.requiredN === null ? '' : `; about ${grouped(judgement.requiredN)} rows${small} would settle it`
   if (judgement.nothingToLose)
     return `Not settled: ${change}; on these rows the baseline has less to lose than the margin of ${amount(margin)}, so any candidate would pass${more}.`
   return `Not settled: ${change}; a loss of more than ${amount(margin)} is neither shown nor ruled out${more}.`

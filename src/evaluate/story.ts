@@ -80,7 +80,7 @@ function whatItMeans(report: StoryInput, margin: number, unit: Metric['unit']): 
     return nonInferiority && nonInferiority.lowerBound <= -margin
       ? [`The margin accepts a loss of up to ${accepted}. This is more, and chance does not explain it.`]
       : []
-  const wanted = rowsWanted(report)
+  const wanted = rowsWanted({ ...report, margin })
   const more = wanted === null ? '' : ` About ${wanted} would settle it.`
   if (report.nothingToLose)
     return [

@@ -70,7 +70,7 @@ export function verdictOnLabels(
     sentence:
       lost > 0
         ? `Regressed: the candidate gives no number on ${grouped(lost)} of ${grouped(scored.rows.length)} rows where the baseline does.`
-        : sentenceOf(judgement!, { metric, margin, alpha, changed: common.agreement?.changed ?? null }),
+        : sentenceOf(judgement!, { metric, margin, alpha, labelled, changed: common.agreement?.changed ?? null }),
     higherIsBetter: metric.higherIsBetter,
     labelled,
     n: usable.length,

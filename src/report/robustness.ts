@@ -123,6 +123,12 @@ const nudgeRow = object({
   changes: list(nullable(robustnessChange)),
 })
 
+/** What the rows are taken for. */
+const modality = oneOf('images', 'audio', 'text', 'table')
+
+/** What rows are of, in a sentence: `rows of images`, but `rows of a table`. */
+export const rowsKind = (kind: Infer<typeof modality>): string => (kind === 'table' ? 'a table' : kind)
+
 /** How models stand what happens to inputs in the world; the first model is what the others are compared with. */
 export const robustness = report('robustness', {
   /** The finding in one plain sentence. */
@@ -135,7 +141,7 @@ export const robustness = report('robustness', {
   alpha: number,
   margin: number,
   seed: integer,
-  modality: oneOf('images', 'audio', 'text', 'table'),
+  modality,
   severities: list(integer),
   models: list(robustnessModel),
   corruptions: list(corruptionRow),

@@ -1,5 +1,6 @@
 import { applicable, type Dataset, nudges, type Understood, understand } from '../../data/index.ts'
 import { didYouMean, UserError } from '../../platform/index.ts'
+import { rowsKind } from '../../report/index.ts'
 import type { MetricOptions } from '../metric/metrics.ts'
 import type { RobustnessOptions } from './options.ts'
 
@@ -47,7 +48,7 @@ function chosenCorruptions(understood: Understood, wanted: readonly string[] | u
     const found = known.find((one) => one.name === name)
     if (found) return found
     const names = known.map((one) => one.name)
-    throw new UserError('bad-argument', `there is no corruption "${name}" for ${understood.modality}`, {
+    throw new UserError('bad-argument', `there is no corruption "${name}" for ${rowsKind(understood.modality)}`, {
       where: '--corruptions',
       hint: `${didYouMean(name, names)}known: ${names.join(', ')}`,
     })

@@ -1,4 +1,4 @@
-import type { ComparisonReport, Gains, SliceResult } from '../../report/index.ts'
+import { type ComparisonReport, type Gains, rowsWanted, type SliceResult } from '../../report/index.ts'
 import { gateSentence } from '../pipeline/checks.ts'
 import {
   atWorst,
@@ -189,7 +189,7 @@ ${gains && html`<dt>Size</dt><dd>${count(gains.bytes.base)} bytes before, ${coun
 ${gains?.latency && html`<dt>Time of an answer</dt><dd>median ${ms(gains.latency.baseMs)} before, ${ms(gains.latency.candidateMs)} after; ${gains.latency.ratio.toFixed(3)} times as long (95 % interval ${gains.latency.ci[0].toFixed(3)} to ${gains.latency.ci[1].toFixed(3)}), timed by turns in processes of their own: ${plural(gains.latency.threads, 'thread')}, ${gains.latency.cpu}</dd>`}
 ${divergence && html`<dt>Distance of the probabilities</dt><dd>KL divergence ${divergence.mean.toPrecision(3)} nats on average, ${divergence.p99.toPrecision(3)} at the 99th percentile, ${divergence.max.toPrecision(3)} at most${divergence.from === 'logits' && ' (softmax of the logits)'}</dd>`}
 ${cluster && html`<dt>Clusters</dt><dd>${count(cluster.clusters)} values of ${cluster.field}; clustered standard error ${cluster.standardError.toPrecision(3)}${cluster.designEffect !== null && `, variance ${cluster.designEffect.toFixed(2)} times that of independent rows`}</dd>`}
-${report.requiredN !== null && html`<dt>To settle it</dt><dd>about ${count(report.requiredN)} rows</dd>`}
+${report.requiredN !== null && html`<dt>To settle it</dt><dd>about ${rowsWanted(report)}</dd>`}
 </dl>`
 }
 

@@ -13,6 +13,10 @@ test('warnings beyond a screenful are counted', () => {
   const text = robustness(report, { color: false, width: 80 })
   expect(text).toContain('warning 11')
   expect(text).toContain('… and 2 more')
+  expect(text).toContain('10 rows of images, seed 0')
+  expect(robustness({ ...report, modality: 'table' }, { color: false, width: 80 })).toContain(
+    '10 rows of a table, seed 0',
+  )
 })
 
 test('what a star means is told where there is one', () => {

@@ -1,4 +1,4 @@
-import { type RobustnessReport, type RowScores, wrap } from '../../report/index.ts'
+import { type RobustnessReport, type RowScores, rowsKind, wrap } from '../../report/index.ts'
 import { columnsInWords } from '../robustness-words.ts'
 import { count, fileName, inWords, metricValue, percent, plural, signed } from '../words.ts'
 import { section } from './section.ts'
@@ -12,7 +12,7 @@ export function robustness(report: RobustnessReport, style: Style): string {
   return [
     ...headline(report.sentence, style, verdict && { verdict }),
     ...wrap(
-      `${plural(report.n, 'row')} of ${report.modality}, seed ${report.seed}${labelled ? '' : '; no labels: right is the answer that a model gives to the untouched row'}`,
+      `${plural(report.n, 'row')} of ${rowsKind(report.modality)}, seed ${report.seed}${labelled ? '' : '; no labels: right is the answer that a model gives to the untouched row'}`,
       style.width,
     ),
     '',
