@@ -370,6 +370,14 @@ describe('text', () => {
     expect(metricNamed('exact-match').score(row({ text: textOf('7') }, 7))).toBe(1)
     expect(metricNamed('wer').score(row({ text: textOf(' the  cat\n') }, 'the cat'))).toBe(0)
   })
+  test('one step alone is a text where it has a number for each character, and only then', () => {
+    const read = (outputs: Parameters<typeof row>[0], characters: readonly string[]) =>
+      metricNamed('exact-match', { characters }).score(row(outputs, 'b'))
+    expect(read({ sum: floats([3], [1, 2, 3]), y: steps([2]) }, characters)).toBe(1)
+    expect(read({ y: { ...steps([2]), dims: [4] } }, ['a', 'b', 'c'])).toBe(1)
+    expect(read({ y: steps([1]), z: steps([2, 0]) }, characters)).toBe(1)
+    expect(() => read({ sum: floats([3], [1, 2, 3]) }, ['a', 'b', 'c', 'd'])).toThrow(/no output can be read as text/)
+  })
   test('exact match, character and word error rates', () => {
     const options = { characters }
     const good = row({ y: steps([1, 2, 3]) }, 'abc')

@@ -99,7 +99,10 @@ function textOf({ outputs }: MetricRow, { characters, blank, output }: TextOptio
   const entries = Object.entries(outputs).filter(([name]) => output === undefined || name === output)
   const text = entries.find(([, value]) => value.dtype === 'string')
   if (text) return (text[1].data as readonly string[]).join('')
-  const scores = entries.find(([, value]) => value.dims.filter((dim) => dim !== 1).length === 2)
+  const scores =
+    entries.find(([, { dims }]) => manyOf(dims) === 2) ??
+    // One step alone looks like any list of numbers, unless there is one for each character.
+    entries.find(([, { dims }]) => manyOf(dims) === 1 && alphabetFor(dims.at(-1)!, characters ?? []))
   if (scores && characters)
     return ctcDecode(scores[1], alphabetOf(characters, scores[1].dims.at(-1)!, scores[0]), blank)
   throw new UserError(
@@ -112,10 +115,20 @@ function textOf({ outputs }: MetricRow, { characters, blank, output }: TextOptio
   )
 }
 
-function alphabetOf(characters: readonly string[], classes: number, output: string): readonly string[] {
+/** How many axes of `dims` hold more or less than one place. */
+const manyOf = (dims: readonly number[]) => dims.filter((dim) => dim !== 1).length
+
+/** The characters with what a dictionary may leave out; undefined where they are not those of so many classes. */
+function alphabetFor(classes: number, characters: readonly string[]): readonly string[] | undefined {
   if (characters.length === classes) return characters
   if (characters.length === classes - 1) return ['', ...characters]
   if (characters.length === classes - 2) return ['', ...characters, ' ']
+  return undefined
+}
+
+function alphabetOf(characters: readonly string[], classes: number, output: string): readonly string[] {
+  const alphabet = alphabetFor(classes, characters)
+  if (alphabet) return alphabet
   throw new UserError('bad-argument', `there are ${characters.length} characters for ${classes} classes`, {
     where: output,
     hint: 'one character a class; only the blank may be missing in front, and then the space at the end',
