@@ -43,8 +43,18 @@ describe('files of other kinds are refused with what they are and what to do', (
     ['an empty file', '', /empty/, /export/],
     ['a JPEG', '\xff\xd8\xff\xe0\x00\x10JFIF', /JPEG/, /name a model/],
     ['a PNG', '\x89PNG\r\n\x1a\n', /PNG/, /name a model/],
-    ['PyTorch, zipped', `PK\x03\x04${'\0'.repeat(26)}model/data.pkl`, /PyTorch/, /torch\.onnx\.export/],
-    ['PyTorch, pickled', '\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.', /PyTorch/, /torch\.onnx\.export/],
+    [
+      'PyTorch, zipped',
+      `PK\x03\x04${'\0'.repeat(26)}model/data.pkl`,
+      /PyTorch/,
+      /^load it in Python, then: torch\.onnx\.export\(.*\)$/,
+    ],
+    [
+      'PyTorch, pickled',
+      '\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.',
+      /PyTorch/,
+      /^load it in Python, then: torch\.onnx\.export\(.*\)$/,
+    ],
     ['scikit-learn', '\x80\x04\x95\x1d\0\0\0\0\0\0\0\x8c\x14sklearn.linear_model', /scikit-learn/, /skl2onnx/],
     ['TensorFlow Lite', '\x1c\0\0\0TFL3\x14\0', /TensorFlow Lite/, /tf2onnx\.convert --tflite/],
     ['safetensors', '\x40\0\0\0\0\0\0\0{"weight":{"dtype":"F32"', /safetensors/, /optimum-cli export onnx/],
@@ -94,10 +104,12 @@ test('a folder named as the model is told by what lies in it', async () => {
   const hintOf = async (...files: readonly string[]) => {
     rmSync(folder, { recursive: true })
     mkdirSync(folder)
-    for (const file of files) writeFileSync(join(folder, file), '')
+    for (const file of files) writeFileSync(join(folder, file), file.startsWith('failed') ? '' : 'x')
     return ((await readModel(folder).catch((error) => error)) as UserError).hint
   }
   expect(await hintOf('report.html', 'model.onnx')).toContain(`${folder}/model.onnx`)
+  expect(await hintOf('failed.onnx', 'model.onnx')).toContain(`${folder}/model.onnx`)
+  expect(await hintOf('failed.onnx')).toMatch(/there is none in it/)
   expect(await hintOf('saved_model.pb')).toMatch(/tf2onnx\.convert --saved-model/)
   expect(await hintOf('config.json', 'model.safetensors')).toMatch(/optimum-cli export onnx --model/)
   expect(await hintOf('inference.pdmodel', 'inference.pdiparams')).toMatch(/paddle2onnx --model_dir/)

@@ -1,6 +1,7 @@
 import type { Model, Tensor } from '../ir/index.ts'
 import {
   type Content,
+  FileSource,
   folderOf,
   listFolder,
   nameOf,
@@ -12,7 +13,7 @@ import {
 import { decodeModel } from './decode-model.ts'
 import { type Placement, plainContext } from './encode-context.ts'
 import { encodePieces, MOST_BYTES } from './encode-model.ts'
-import { hintForFolder } from './foreign-format.ts'
+import { hintForFolder, joined } from './foreign-format.ts'
 import { flatten, rangeChunks } from './pieces.ts'
 
 /**
@@ -40,12 +41,23 @@ export function placeOf(model: Model): string | undefined {
 /** Where the model is a folder, what to do with it; any other error as it is. */
 async function explainFolder(path: string, error: unknown): Promise<unknown> {
   if (!(error instanceof UserError) || (error.cause as { code?: unknown } | undefined)?.code !== 'EISDIR') return error
-  const names = (await listFolder(path)).map(({ name }) => name)
+  const names = (await listFolder(path)).map(({ name }) => name).filter((name) => !isEmptyModel(joined(path, name)))
   return new UserError(error.code, error.message, {
     where: path,
     hint: hintForFolder(path, names),
     cause: error.cause,
   })
+}
+
+/** A file of no bytes with the name of a model, such as one whose export failed: it is none to propose. */
+function isEmptyModel(path: string): boolean {
+  if (!path.endsWith('.onnx')) return false
+  try {
+    return new FileSource(path).byteLength === 0
+  } catch (error) {
+    if (error instanceof UserError) return true
+    throw error
+  }
 }
 
 export interface WriteOptions {

@@ -27,8 +27,7 @@ function zipHolds(bytes: Uint8Array, ...names: readonly string[]): boolean {
 const latin1 = new TextDecoder('latin1')
 const ascii2 = (bytes: Uint8Array) => latin1.decode(bytes)
 
-const TORCH =
-  'convert it in Python: torch.onnx.export(model.eval(), (example_input,), "model.onnx", dynamo=True), where model is the module with these weights loaded'
+const TORCH = 'load it in Python, then: torch.onnx.export(model.eval(), (example_input,), "model.onnx", dynamo=True)'
 const TENSORFLOW = 'pip install tf2onnx, then: python -m tf2onnx.convert'
 
 const COREML =
@@ -181,10 +180,13 @@ export function refuseForeign(bytes: Uint8Array, place: Place): void {
     throw new UserError('bad-model', `this is ${found.name}, not ONNX`, { where: String(place), hint: found.hint })
 }
 
+/** The path of what lies in a folder. */
+export const joined = (folder: string, name: string): string => `${folder.replace(/\/$/, '')}/${name}`
+
 /** What to do with a folder that was named as a model, by the names in it. */
 export function hintForFolder(path: string, names: readonly string[]): string {
   const model = names.find((name) => name.endsWith('.onnx'))
-  if (model !== undefined) return `name the model in it, such as ${path.replace(/\/$/, '')}/${model}`
+  if (model !== undefined) return `name the model in it, such as ${joined(path, model)}`
   if (names.includes('saved_model.pb'))
     return `this is a TensorFlow SavedModel: ${TENSORFLOW} --saved-model ${path} --output model.onnx`
   if (names.includes('config.json') && names.some((name) => /\.(safetensors|bin)$/.test(name)))
