@@ -180,7 +180,7 @@ export class RolloutController implements Router {
 
   async incident(id: string): Promise<IncidentReport> {
     const found = await this.#state.incident(id).catch(this.#unreachable)
-    if (!found) throw new ServeError('not-found', 'there is no such incident')
+    if (!found) throw new ServeError('not-found', `there is no incident "${id}"`)
     return found
   }
 
@@ -188,7 +188,7 @@ export class RolloutController implements Router {
     const found = await this.#state
       .acknowledge(id, { by: who, at: new Date().toISOString(), note })
       .catch(this.#unreachable)
-    if (!found) throw new ServeError('not-found', 'there is no such incident')
+    if (!found) throw new ServeError('not-found', `there is no incident "${id}"`)
     return found
   }
 

@@ -89,7 +89,11 @@ test(
     expect(incident.candidate.digest).toMatch(/^sha256:/)
     const acknowledged = await call('POST', `/v2/incidents/${ended.incident}/ack`, { note: 'seen' })
     expect(acknowledged.json.acknowledged).toMatchObject({ note: 'seen' })
-    expect((await call('POST', '/v2/incidents/i-none/ack')).status).toBe(404)
+    for (const method of ['GET', 'POST'] as const)
+      expect(await call(method, `/v2/incidents/i-none${method === 'GET' ? '' : '/ack'}`)).toMatchObject({
+        status: 404,
+        json: { error: 'there is no incident "i-none"' },
+      })
     const acts = readFileSync(audit, 'utf8').trim().split('\n')
     expect(acts.map((line) => JSON.parse(line)).map(({ act, model, outcome }) => [act, model, outcome])).toEqual([
       ['rollout-start', 'm', 'done'],
