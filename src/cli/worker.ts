@@ -21,7 +21,7 @@ const GRACE_MS = 10_000
 
 export const workerVerb: Verb = {
   name: 'worker',
-  usage: 'worker --database URL --folder DIR [--once]',
+  usage: 'worker --database URL [--folder DIR] [--once]',
   summary: 'Does the jobs of a database (whet job submit), one at a time, with the files of a folder.',
   examples: ['whet worker --database postgres://host/whetstone --folder /srv/models'],
   positionals: { min: 0, max: 0, names: 'nothing' },
@@ -30,13 +30,13 @@ export const workerVerb: Verb = {
     folder: {
       type: 'string',
       value: 'DIR',
-      help: 'where the files of the jobs lie; nothing outside is named by a job',
+      help: 'where the files of the jobs lie; nothing outside is named by a job (the folder that it is started in)',
     },
     once: { type: 'boolean', help: 'end when no job waits' },
   },
   graceMs: GRACE_MS + 2000,
   async run(_, options, context) {
-    const folder = resolve(options.required('folder', 'say where the files of the jobs lie: --folder DIR'))
+    const folder = resolve(options.text('folder') ?? '.')
     if (!existsSync(folder) || !statSync(folder).isDirectory())
       throw new UserError('missing-file', `there is no folder ${folder}`, {
         where: '--folder',
