@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { type Dataset, memoryDataset } from '../src/data/index.ts'
 import { ortNode } from '../src/engine/index.ts'
 import { checkModel, type Model, tensorOf, tensorValues } from '../src/ir/index.ts'
-import { modelDigest } from '../src/onnx/index.ts'
+import { modelDigest, readModel, writeModel } from '../src/onnx/index.ts'
 import { applyRecipe, distil, quantize, tune } from '../src/recipe/index.ts'
 import { renderTerminal } from '../src/view/index.ts'
 import { reportIn } from './schema.ts'
@@ -58,6 +58,27 @@ async function shares(model: Model): Promise<Float32Array> {
 }
 
 const distance = (a: Float32Array, b: Float32Array) => a.reduce((sum, value, i) => sum + (value - b[i]!) ** 2, 0)
+
+test('a model with nothing to tune is named by its file', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'whetstone-tune-'))
+  const file = join(folder, 'sums.onnx')
+  try {
+    await writeModel(
+      seeded('g (float[N,4] x) => (float[N,4] y) <WEIGHTS> { y = Mul(x, w) }', { w: [4] }, { opset: 21 }),
+      file,
+    )
+    const data = await memoryDataset(
+      { x: { dtype: 'float32', dims: [ROWS, 4], data: Float32Array.from({ length: ROWS * 4 }, (_, i) => i) } },
+      { inputs: [{ name: 'x', dtype: 'float32', shape: ['N', 4] }] },
+    )
+    await expect(tune(await readModel(file), data, { epochs: 1, rate: 1e-3 })).rejects.toMatchObject({
+      code: 'unsupported',
+      where: file,
+    })
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
 
 describe('tuning for static int8, on a depthwise network that is trained here', () => {
   const open = (one: Model) => ortNode.open(one)

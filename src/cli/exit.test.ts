@@ -13,6 +13,9 @@ test('a place is named once: not again where the message names its field and fil
   const place = 'field "x" of "rows.csv"'
   expect(told('"x" in "rows.csv" is string.', place)).toBe('whet: "x" in "rows.csv" is string.')
   expect(told('"x" is string.', place)).toBe('whet: field "x" of "rows.csv": "x" is string.')
+  expect(told('nothing fits', 'g')).toBe('whet: g: nothing fits')
+  expect(told('cannot read G: it is gone', 'g')).toBe('whet: cannot read G: it is gone')
+  expect(told('cannot read /a/b.onnx', '/a/b.onnx')).toBe('whet: cannot read /a/b.onnx')
   expect(told('a value is 300', 'rows.csv, rows 1 to 9')).toBe('whet: rows.csv, rows 1 to 9: a value is 300')
 })
 

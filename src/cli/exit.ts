@@ -24,7 +24,13 @@ function afterInterruption(verb: Verb | undefined, options: Arguments | undefine
 
 /** Whether a message names the place already: in its words, or the field and the file that it is made of. */
 function saysWhere(message: string, where: string): boolean {
-  const says = (words: string) => message.toLowerCase().includes(words.toLowerCase())
+  // As words of their own: a graph called "g" is in many a word.
+  const says = (words: string) => {
+    const parts = message.toLowerCase().split(words.toLowerCase())
+    return parts
+      .slice(1)
+      .some((after, before) => !/[\p{L}\p{N}]$/u.test(parts[before]!) && !/^[\p{L}\p{N}]/u.test(after))
+  }
   return says(where) || (/^\w+ "[^"]*" of "[^"]*"$/.test(where) && where.match(/"[^"]*"/g)!.every(says))
 }
 

@@ -1,6 +1,7 @@
 import type { Dataset } from '../data/index.ts'
 import { CALIBRATION_ROWS } from '../evaluate/index.ts'
 import { type Model, type NumericArray, tensorValues } from '../ir/index.ts'
+import { placeOf } from '../onnx/index.ts'
 import { rangeOfU8, type StaticInt8Options, type TuningForm, tuningForm } from '../passes/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { CalibrationReport, CostsReport, LearnedWeightsReport } from '../report/index.ts'
@@ -157,7 +158,7 @@ function nothingToTune(model: Model, data: Dataset, { unseen: [unseen] }: Calibr
       hint: data.notes.at(-1) ?? 'mend the rows, or leave out those that do not fit',
     })
   return new UserError('unsupported', 'nothing in this model can become integer, so there is nothing to tune', {
-    where: model.graph.name || 'graph',
+    where: placeOf(model) ?? 'the model',
     hint: 'integers go where they are faster; --everywhere puts them also where float is as fast',
   })
 }
