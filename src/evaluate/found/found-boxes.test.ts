@@ -78,6 +78,26 @@ describe.each([
     expect(counts(outputs([A, LOW]), outputs([A, changed(LOW, { 4: 0.24 })]))).toEqual({ boxes: 1, changed: 0 })
   })
 
+  test('each box takes the one that it covers most, and leaves the other to its neighbour', () => {
+    // Moved by 5 a box is the same, by 10 (30 of 50) it is not: only the middle one is like the last.
+    const [middle, last] = [changed(A, { 0: 15, 2: 55 }), changed(A, { 0: 20, 2: 60, 4: 0.88 })]
+    expect(counts(outputs([A, last]), outputs([middle, changed(A, { 4: 0.88 })]))).toEqual({ boxes: 2, changed: 0 })
+    // One that is far below what counts takes nothing away.
+    const [weak, weaker, better] = [0.2, 0.12, 0.26].map((score) => changed(C, { 4: score }))
+    const moved = changed(better!, { 0: 31, 2: 91 })
+    expect(counts(outputs([A, weak!]), outputs([A, moved, weaker!]))).toEqual({ boxes: 2, changed: 0 })
+  })
+
+  test('what is below the score that counts may be anything, and may be gone', () => {
+    const padding: Box = [0, 0, 0, 0, 0, -1]
+    expect(counts(outputs([A, B, C, padding]), outputs([A, B, padding, padding]))).toEqual({ boxes: 3, changed: 1 })
+    expect(counts(outputs([A, changed(LOW, { 4: 0.2 })]), outputs([A]))).toEqual({ boxes: 1, changed: 0 })
+  })
+
+  test('a model without these outputs lost every box', () => {
+    expect(counts(outputs([A, B, C]), {})).toEqual({ boxes: 3, changed: 3 })
+  })
+
   test('of two that both fit, one is not taken twice', () => {
     const twin = changed(A, { 0: 11, 4: 0.88 })
     expect(counts(outputs([A, twin]), outputs([A, LOW]))).toEqual({ boxes: 2, changed: 1 })
@@ -123,6 +143,31 @@ test('the columns of a table are found by what they hold: class, score, box; ima
   }
 })
 
+const outputsOf = (outputs: RowOutputs, later = outputs) => {
+  const found = foundBoxes()
+  for (let row = 0; row < 10; row++) found.add(outputs, outputs)
+  found.add(later, later)
+  return found.outputs
+}
+
+test('lists may keep their axis of rows, and need no classes; a list of another length is none of theirs', () => {
+  const { boxes, scores, labels } = lists([A, B, C]) as Record<'boxes' | 'scores' | 'labels', TensorValue>
+  const all = { boxes, scores, labels }
+  expect(outputsOf(all)).toEqual(['boxes', 'scores', 'labels'])
+  const kept = ({ dims, ...value }: TensorValue) => ({ ...value, dims: [1, ...dims] }) as TensorValue
+  expect(outputsOf({ boxes: kept(boxes), scores: kept(scores), labels: kept(labels) })).toEqual(Object.keys(all))
+  expect(outputsOf({ boxes, scores })).toEqual(['boxes', 'scores'])
+  expect(outputsOf({ boxes, scores, labels: whole([2, 0, 2, 1]) })).toEqual(['boxes', 'scores'])
+  const names = { dtype: 'string', dims: [3], data: ['cat', 'dog', 'cat'] } as const
+  expect(outputsOf({ boxes, scores, labels: names })).toEqual(['boxes', 'scores'])
+})
+
+test('of several lists the one that finds most is told; one that a later row breaks is none', () => {
+  const [few, many] = [table([A, LOW]).found!, table([A, B, C]).found!]
+  expect(outputsOf({ few, many })).toEqual(['many'])
+  expect(outputsOf(table([A, B, C]), table([B, A, C]))).toEqual([])
+})
+
 test.each<[string, RowOutputs]>([
   ['scores that rise', table([B, A, C])],
   ['a class that is none', table([A, [...B.slice(0, 5), 0.5] as unknown as Box, C])],
@@ -140,8 +185,28 @@ test.each<[string, RowOutputs]>([
     },
   ],
   ['nothing found that counts', table([LOW, LOW])],
+  ['boxes without width', table([A, [20, 20, 20, 80, 0.6, 0], C])],
+  ['boxes without height', table([A, [20, 20, 80, 20, 0.6, 0], C])],
+  ['six numbers on every row', { y: floats([6], A) }],
+  [
+    'whole numbers',
+    { y: { dtype: 'int64', dims: [2, 6], data: BigInt64Array.from([...A, ...B], (n) => BigInt(Math.ceil(n))) } },
+  ],
+  ['two maps of boxes', { y: floats([2, 6, 2], [...A, ...B, ...A, ...B]) }],
+  [
+    'more scores than boxes',
+    { boxes: floats([2, 4], [...A.slice(0, 4), ...B.slice(0, 4)]), scores: floats([3], [0.9, 0.6, 0.4]) },
+  ],
+  [
+    'scores of a grid',
+    {
+      boxes: floats(
+        [4, 4],
+        [A, B, C, LOW].flatMap((box) => box.slice(0, 4)),
+      ),
+      scores: floats([2, 2], [0.9, 0.6, 0.4, 0.1]),
+    },
+  ],
 ])('%s are no such list', (_, outputs) => {
-  const found = foundBoxes()
-  for (let row = 0; row < 10; row++) found.add(outputs, outputs)
-  expect(found.outputs).toEqual([])
+  expect(outputsOf(outputs)).toEqual([])
 })

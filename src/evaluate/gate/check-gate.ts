@@ -81,9 +81,7 @@ function sliceChecks(gate: GateSpec, { slices }: ComparisonReport): readonly Gat
   const named = gate.slices.flatMap((wanted) => {
     const found = slices.filter((slice) => isOf(slice, wanted.name))
     // A slice with an entry of its own is held to that one alone.
-    const own = found.filter(
-      ({ name }) => name === wanted.name || !gate.slices.some((other) => other !== wanted && other.name === name),
-    )
+    const own = found.filter(({ name }) => name === wanted.name || !gate.slices.some((other) => other.name === name))
     return found.length > 0 ? own.map((slice) => ofSlice(slice, wanted)) : [withoutRows(wanted)]
   })
   // What was declared elsewhere (`--slice`, a field of `fairness`) and regressed is told by its name as well.

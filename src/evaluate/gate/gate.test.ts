@@ -97,7 +97,43 @@ describe('a gate file', () => {
     expect(problem('inconclusive: maybe').message).toMatch(/block or allow/)
     expect(problem('a: [1').message).toMatch(/not valid YAML/)
     expect(problem('version: 2').message).toMatch(/version 1/)
-    expect(problem('margin: 0.1\nmargin: 0.2').message).toMatch(/unique/)
+    expect(problem('margin: 0.1\nmargin: 0.2')).toMatchObject({
+      message: expect.stringMatching(/unique/),
+      where: 'whetstone.gate.yaml:2',
+    })
+  })
+  test.each([
+    ['[a, b]', /^a gate file must be a map/],
+    ['margin: 5MB', /^margin must be a number above 0, got 5MB$/],
+    ['margin: .inf', /^margin must be a number/],
+    ['margin: .nan', /^margin must be a number/],
+    ['latency: { maxP99Ms: fast }', /^latency\.maxP99Ms must be a number/],
+    ['latency: { maxP99Ms }', /got nothing$/],
+    ['size: { maxBytes: [1] }', /^size\.maxBytes must be a number/],
+    ['robustness: { severities: [3, 6] }', /from 1 to 5/],
+    ['robustness: { severities: [0, 3] }', /from 1 to 5/],
+    ['robustness: { severities: [1.5] }', /from 1 to 5/],
+    ['robustness: { corruptions: [] }', /^corruptions must be a list/],
+    ['robustness: { corruptions: [fog, [snow]] }', /^corruptions must be a list/],
+    ['metric: 5', /^metric must be a text$/],
+    ["metric: ''", /^metric must be a text$/],
+    ['data: { b.onnx: [a, b] }', /^b\.onnx must be a text$/],
+    ['inconclusive: [block]', /^inconclusive must be block or allow/],
+    ['fairness: { font: {} }', /^fairness\.font needs maxGapGrowth$/],
+  ])('%s is a mistake of line 1', (text, message) => {
+    expect(problem(text)).toMatchObject({ where: 'whetstone.gate.yaml:1', message: expect.stringMatching(message) })
+  })
+  test('sections may be empty, bounds belong to what they bound, one word stands for all metrics', () => {
+    expect(parseGate('latency:\nslices: { font }', 'g')).toMatchObject({
+      latency: {},
+      slices: [{ name: 'font', margin: null, blocks: false }],
+    })
+    expect(parseGate('alpha: 0.5\nrobustness: { severities: [1, 5] }', 'g')).toMatchObject({
+      alpha: { value: 0.5 },
+      robustness: { severities: [1, 5] },
+    })
+    expect(parseGate('inconclusive: allow\nmetrics: { top5: 0.1 }', 'g').metrics[0]!.blocks).toBe(false)
+    expect(problem('margin: much').hint).toBeUndefined()
   })
 })
 
@@ -252,5 +288,130 @@ describe('checks', () => {
     expect(verdicts('fairness: { font: 0.05 }', { comparison: gaps })[0]).toBe('regressed')
     expect(verdicts('fairness: { font: 0.2 }', { comparison: gaps })[0]).toBe('pass')
     expect(verdicts('fairness: { size: 0.2 }', { comparison: gaps })[0]).toBe('inconclusive')
+  })
+})
+
+describe('what a check says', () => {
+  const checksOf = (text: string, evidence: Partial<GateEvidence> = {}) =>
+    checkGate(parseGate(text, 'g.yaml'), { comparison: comparison(), metrics: {}, bytes: [1000, 600], ...evidence })
+      .checks
+  const measured = (text: string, evidence: Partial<GateEvidence> = {}) =>
+    checksOf(text, evidence).map(({ measured }) => measured)
+
+  test('of all rows: both values, how many rows, the worst that may be; a sentence where there are no values', () => {
+    const of = (over: Partial<ComparisonReport>) => checksOf('', { comparison: comparison(over) })[0]
+    expect(of({ candidate: { value: 0.895 } } as object)).toEqual({
+      id: 'margin',
+      what: 'top1 over all rows',
+      limit: 'loses less than 0.01',
+      measured: '0.9 → 0.895 on 1,000 rows, at worst −0.004',
+      verdict: 'pass',
+      blocks: true,
+    })
+    expect(of({ margin: 0.02 })?.limit).toBe('loses less than 0.02')
+    const { margin, ...older } = comparison()
+    expect(checksOf('', { comparison: older as ComparisonReport })[0]?.limit).toBe(`loses less than ${margin}`)
+    expect(of({ nonInferiority: undefined } as object)?.measured).toBe('0.9 → 0.9 on 1,000 rows')
+    for (const side of ['base', 'candidate'])
+      expect(of({ [side]: { value: null } })?.measured).toBe('No measurable loss.')
+    expect(checksOf('version: 1\nmargin: 0.01')[0]?.line).toBe(2)
+  })
+
+  test('a further metric stands by its own name; that of the verdict is not told twice', () => {
+    const other = comparison({ metric: 'macro-f1', verdict: 'regressed' })
+    expect(
+      checksOf('metrics: { top1: 0.01, macro-f1: 0.01 }', { metrics: { 'macro-f1': other } }).map(({ id, line }) => [
+        id,
+        line,
+      ]),
+    ).toEqual([
+      ['margin', undefined],
+      ['metrics.macro-f1', 1],
+    ])
+  })
+
+  test('of slices: the rows that would settle one that is open, and nothing of what was neither asked for nor lost', () => {
+    const [open, done] = [slice('font=a', 'inconclusive'), slice('font=b', 'pass')]
+    const bare = { ...slice('font=c', 'pass', 3), base: null, lowerBound: null, requiredN: 900 }
+    const slices = [open, done, bare, { ...open, name: 'font=d', requiredN: null, candidate: null }]
+    expect(measured('slices: { font: 0.03 }', { comparison: comparison({ slices }) }).slice(1)).toEqual([
+      '0.9 → 0.89 on 100 rows, at worst −0.02; about 900 rows would settle it',
+      '0.9 → 0.89 on 100 rows, at worst −0.02',
+      'on 3 rows',
+      'on 100 rows, at worst −0.02',
+    ])
+    const lost = { ...slice('age=1', 'regressed'), declared: true }
+    const others = [
+      lost,
+      { ...lost, name: 'age=2', verdict: 'pass' as const },
+      slice('tone=1', 'regressed'),
+      { ...lost, name: 'font=a', field: 'font' },
+    ]
+    const told = checksOf('slices: { font: 0.03 }', { comparison: comparison({ slices: others }) })
+    expect(told.map(({ id, blocks, line }) => [id, blocks, line])).toEqual([
+      ['margin', true, undefined],
+      ['slices.font=a', false, 1],
+      ['slices.age=1', true, undefined],
+    ])
+    expect(told[2]).not.toHaveProperty('line')
+    const none = checksOf('slices: { font=a:, font=b: 0.1 }').slice(1)
+    expect(none.map(({ limit }) => limit)).toEqual(['loses less than the margin', 'loses less than 0.1'])
+  })
+
+  test('of errors: none before and none after is no rise; some after none is not settled', () => {
+    const of = (errorRatio: unknown) => {
+      const { measured, verdict } = checksOf('errors: { maxRatio: 1.2 }', {
+        comparison: comparison({ errorRatio } as object),
+      })[1]!
+      return [measured, verdict]
+    }
+    expect(of({ base: 0, candidate: 0, ratio: null, ci: null })).toEqual(['none before, 0 after', 'pass'])
+    expect(of({ base: 0, candidate: 0.012, ratio: null, ci: null })).toEqual(['none before, 12 after', 'inconclusive'])
+    expect(of({ base: 0.1, candidate: 0.11, ratio: 1.1, ci: [0.9, 1.2] })).toEqual(['1.1 times (0.9 to 1.2)', 'pass'])
+    expect(of({ base: 0.1, candidate: 0.13, ratio: 1.3, ci: [1.2, 1.4] })[1]).toBe('inconclusive')
+    expect(of({ base: 0.1, candidate: 0.11, ratio: 1.1, ci: null })).toEqual([
+      '1.1 times, of too few rows',
+      'inconclusive',
+    ])
+    expect(of(null)).toEqual(['the metric is no right or wrong', 'inconclusive'])
+  })
+
+  test('of latency: with how many threads; large amounts are whole', () => {
+    const report = latency(1, [1, 1], 1000.6)
+    const [, p50, p99] = checksOf('latency: { maxP50Ms: 2, maxP99Ms: 1000 }', { latency: report })
+    expect([p50?.what, p50?.measured, p50?.limit]).toEqual(['median latency, 1 thread', '1 ms', 'at most 2 ms'])
+    expect([p99?.what, p99?.measured, p99?.limit]).toEqual([
+      '99th percentile of latency, 1 thread',
+      '1,001 ms',
+      'at most 1,000 ms',
+    ])
+    const two = { ...latency(1, [1, 1], 999.46), threads: 2 }
+    expect(checksOf('latency: { maxP99Ms: 1000 }', { latency: two })[1]).toMatchObject({
+      what: '99th percentile of latency, 2 threads',
+      measured: '999.5 ms',
+    })
+    expect(checksOf('latency: { maxRatio: 1 }')[1]?.what).toBe('latency against the base')
+  })
+
+  test('of memory and size: against the base where both are known', () => {
+    const of = (...peaks: readonly (number | null)[]) => {
+      const models = peaks.map((peakRssBytes) => ({ peakRssBytes }))
+      const evidence = { latency: { ...latency(1, [1, 1], 1), models } as unknown as LatencyReport }
+      return checksOf('memory: { maxRssBytes: 400, maxRatio: 0.5 }', evidence)
+        .slice(1)
+        .map(({ measured, verdict }) => `${measured}: ${verdict}`)
+    }
+    expect(of(1000, 300)).toEqual(['300 bytes: pass', '0.3 times: pass'])
+    expect(of(800, 600)).toEqual(['600 bytes: regressed', '0.75 times: regressed'])
+    expect(of(null, 300)).toEqual(['300 bytes: pass', 'not measured: inconclusive'])
+    expect(of(800, null)).toEqual(['not measured: inconclusive', 'not measured: inconclusive'])
+    expect(checksOf('size: { maxRatio: 0.5 }', { bytes: [0, 600] })[1]?.verdict).toBe('inconclusive')
+  })
+
+  test('of corrupted rows and gaps: changes with their sign', () => {
+    const change = { delta: 0, ci: [-0.01, 0.025] as const, verdict: 'pass' as const }
+    expect(measured('robustness: { margin: 0.02 }', { robustness: { change, mce: null } })[1]).toBe(
+      '0 (−0.01 to +0.025)',
+    )
   })
 })

@@ -36,9 +36,9 @@ export function parseGate(text: string, file: string): GateSpec {
     throw reader.error('this version reads gate files of version 1', version.line)
   const inconclusive = top.get('inconclusive')
   const blocks = inconclusive ? reader.choice(inconclusive, ['block', 'allow']) === 'block' : null
-  const limit = (key: string, most?: number): Limit | null => {
+  const limit = (key: string, most = Infinity): Limit | null => {
     const entry = top.get(key)
-    return entry ? { value: reader.number(entry, '', most === undefined ? {} : { most }), line: entry.line } : null
+    return entry ? { value: reader.number(entry, '', { most }), line: entry.line } : null
   }
   const metric = top.get('metric')
   return {

@@ -1,0 +1,164 @@
+import { describe, expect, test } from 'vitest'
+import { decibels, modelWith, randomValue, runHere } from '../../../../tests/quantize-kit.ts'
+import { checkModel, type Model, tensorValues } from '../../../ir/index.ts'
+import type { MomentsReport } from '../../../report/index.ts'
+import type { Evidence } from '../../../rewrite/index.ts'
+import { quantizeWeights } from './quantize-weights.ts'
+import { type ScaleInputsOptions, scaleWeightInputs } from './scale-weight-inputs.ts'
+
+const WIDTH = 64
+const LARGE = 40
+
+/** Every eighth channel forty times as large as the others. */
+const outliers = (k: number) => (k % 8 === 0 ? LARGE : 1)
+const observed = (meanAbs: (k: number) => number, gram?: (i: number, k: number) => number): readonly Evidence[] => {
+  const vector = Float32Array.from({ length: WIDTH }, (_, k) => meanAbs(k))
+  const square = gram && Float32Array.from({ length: WIDTH ** 2 }, (_, at) => gram(Math.floor(at / WIDTH), at % WIDTH))
+  const values = { x: { vectors: 1, meanAbs: { digest: 'm' }, ...(square && { gram: { digest: 'g' } }) } }
+  const tensors = new Map([['m', vector], ...(square ? [['g', square] as const] : [])])
+  return [{ report: { kind: 'moments', values } as unknown as MomentsReport, tensors }]
+}
+
+/** h [2, 4, 64] and whatever else is asked for as inputs; weights by their first letter. */
+const graph = (body: string, outputs = 'y', inputs = '') => {
+  const names = new Set(body.match(/\b[bgvw]\d?\b/g))
+  const dims: Record<string, readonly number[]> = { b: [WIDTH], g: [WIDTH], w: [WIDTH, WIDTH], v: [WIDTH, 8] }
+  return modelWith(
+    `g (float[2, 4, ${WIDTH}] h${inputs}) => (${outputs.replace(/\w+/g, 'float $&')}) { ${body} }`,
+    Object.fromEntries([...names].map((name) => [name, dims[name[0]!]!])),
+  )
+}
+const run = (model: Model, options: Partial<ScaleInputsOptions> = {}, evidence = observed(outliers)) =>
+  scaleWeightInputs.run(model, { bits: 4, block: 32, ...options }, evidence)
+const constantOf = (model: Model, output: string, slot: number) => {
+  const node = model.graph.nodes.find(({ outputs }) => outputs.includes(output))!
+  return tensorValues(model.graph.initializers.get(node.inputs[slot]!)!) as Float32Array
+}
+const feeds = { h: randomValue([2, 4, WIDTH], 3) }
+
+describe('the function stays the same, with not a node more, where the scales go into', () => {
+  test.each([
+    ['a factor', 'x = Mul(h, g)'],
+    ['a factor on the left', 'x = Mul(g, h)'],
+    ['a normalization', 'x = LayerNormalization(h, g, b)'],
+    ['a normalization without a bias', 'x = LayerNormalization(h, g)'],
+    ['a product', 'x = MatMul(h, w1)'],
+    ['a product and its bias', 'p = MatMul(h, w1) x = Add(p, b)'],
+    ['a product behind its bias', 'p = MatMul(h, w1) x = Add(b, p)'],
+    ['a product of two dimensions', 'f = Flatten<axis = 2>(h) x = Gemm(f, w1, b)'],
+    ['a turned one', 'f = Flatten<axis = 2>(h) x = Gemm<transB = 1>(f, w1, b)'],
+    ['what a bend is applied to', 'p = MatMul(h, w1) x = Relu(p)'],
+    ['what a leaky bend is applied to', 'p = MatMul(h, w1) x = LeakyRelu<alpha = 0.1>(p)'],
+    ['the left side of a gate', 'p = MatMul(h, w1) s = Sigmoid(h) x = Mul(p, s)'],
+    ['the right side of a gate', 'p = MatMul(h, w1) s = Sigmoid(h) x = Mul(s, p)'],
+  ])('%s', async (_, body) => {
+    const model = graph(`${body} y = MatMul(x, w)`)
+    const { model: after, report } = await run(model)
+    expect(report).toMatchObject({ applied: 1, refused: [] })
+    expect(checkModel(after)).toEqual([])
+    expect(after.graph.nodes.map(({ opType }) => opType)).toEqual(model.graph.nodes.map(({ opType }) => opType))
+    expect(constantOf(after, 'y', 1)).not.toEqual(constantOf(model, 'y', 1))
+    expect(decibels((await runHere(model, feeds)).y!, (await runHere(after, feeds)).y!)).toBeGreaterThan(100)
+  })
+
+  test.each([
+    ['turned weights', 'y = Gemm<transB = 1>(f, w, b)'],
+    ['weights under a factor', 'y = Gemm<alpha = 0.5>(f, w, b)'],
+    ['both', 'y = Gemm<alpha = 0.5, transB = 1>(f, w)'],
+  ])('%s of the reader', async (_, reader) => {
+    const model = graph(`e = Flatten<axis = 2>(h) x = Mul(e, g) ${reader.replace('(f', '(x')}`)
+    const { model: after, report } = await run(model)
+    expect(report.applied).toBe(1)
+    expect(decibels((await runHere(model, feeds)).y!, (await runHere(after, feeds)).y!)).toBeGreaterThan(100)
+  })
+
+  test('every reader is scaled, the one that is too small for codes too', async () => {
+    const model = graph('x = Mul(h, g) y = MatMul(x, w) z = MatMul(x, v)', 'y, z')
+    const { model: after, report } = await run(model)
+    expect(report).toMatchObject({ applied: 1, refused: [] })
+    const [a, b] = [await runHere(model, feeds), await runHere(after, feeds)]
+    for (const name of ['y', 'z']) expect(decibels(a[name]!, b[name]!)).toBeGreaterThan(100)
+  })
+})
+
+test.each<[string, string, Partial<{ outputs: string; inputs: string; options: Partial<ScaleInputsOptions> }>]>([
+  ['its input is an output of the graph', 'x = Mul(h, g) y = MatMul(x, w)', { outputs: 'y, x' }],
+  ['its input is an input of the graph', 'y = MatMul(x, w)', { inputs: `, float[2, 4, ${WIDTH}] x`, outputs: 'y' }],
+  ['its input is also read by z', 'x = Mul(h, g) y = MatMul(x, w) z = Relu(x)', { outputs: 'y, z' }],
+  ['its weights are shared with another node', 'x = Mul(h, g) y = MatMul(x, w) z = MatMul(h, w)', { outputs: 'y, z' }],
+  ['Sigmoid in front of it cannot take the scales', 'x = Sigmoid(h) y = MatMul(x, w)', {}],
+  ['Add in front of it cannot take the scales', 'x = Add(h, h) y = MatMul(x, w)', {}],
+  ['nothing in front of x can take the scales', 's = Tanh(h) r = Sigmoid(h) x = Mul(s, r) y = MatMul(x, w)', {}],
+  [
+    'the weights of x cannot take the scales',
+    'x = MatMul(h, w1) y = MatMul(x, w) z = MatMul(h, w1)',
+    { outputs: 'y, z' },
+  ],
+  [
+    'what x reads is read elsewhere as well',
+    'p = MatMul(h, w1) x = Relu(p) y = MatMul(x, w) z = Tanh(p)',
+    { outputs: 'y, z' },
+  ],
+  ['what x reads is read elsewhere as well', 'p = MatMul(h, w1) x = Relu(p) y = MatMul(x, w)', { outputs: 'y, p' }],
+  ['nothing in front of x can take the scales', 'p = MatMul(h, w1) x = Mul(p, p) y = MatMul(x, w)', {}],
+  ['no scale of its inputs makes the codes better', 'x = Mul(h, g) y = MatMul(x, v)', {}],
+  ['kept in float as asked', 'x = Mul(h, g) y = MatMul(x, w)', { options: { keepFloat: ['y'] } }],
+])('%s: %s is left alone', async (reason, body, { outputs, inputs, options }) => {
+  const model = graph(body, outputs, inputs)
+  const { model: after, report } = await run(model, options)
+  expect(report).toMatchObject({ applied: 0, refused: [{ node: 'y', reason }] })
+  expect(after.graph.initializers).toEqual(model.graph.initializers)
+})
+
+describe('the scales', () => {
+  const model = graph('x = Mul(h, g) y = MatMul(x, w)')
+  /** What the factor was divided by. */
+  const scalesOf = (after: Model) => {
+    const [before, divided] = [constantOf(model, 'x', 1), constantOf(after, 'x', 1)]
+    return before.map((value, k) => value / divided[k]!)
+  }
+
+  test('are a power of the mean magnitudes, a twentieth of 1 at a time, around 1', async () => {
+    const scales = scalesOf((await run(model)).model)
+    const power = Math.log(scales[0]! / scales[1]!) / Math.log(LARGE)
+    expect(power * 20).toBeCloseTo(Math.round(power * 20), 3)
+    expect(power).toBeGreaterThan(0)
+    expect(power).toBeLessThan(1.001)
+    for (const [k, scale] of scales.entries())
+      expect(scale).toBeCloseTo(Math.sqrt(LARGE) ** (k % 8 === 0 ? power : -power), 4)
+  })
+
+  test('are none where no channel is larger than another, or nothing was observed', async () => {
+    const reason = 'no scale of its inputs makes the codes better'
+    expect(
+      (
+        await run(
+          model,
+          {},
+          observed(() => 3),
+        )
+      ).report,
+    ).toMatchObject({ applied: 0, refused: [{ reason }] })
+    const { model: same, report } = await run(model, {}, [])
+    expect(same).toBe(model)
+    expect(report.refused[0]!.reason).toMatch(/^no moments/)
+  })
+
+  test.each([
+    ['their magnitudes', observed(outliers)],
+    ['their products', observed(outliers, (i, k) => (i === k ? outliers(k) ** 2 : 0))],
+  ])('make codes lose less of what is read, by %s', async (_, evidence) => {
+    const x = randomValue([2, 4, WIDTH], 5)
+    const h = {
+      ...x,
+      data: (x.data as Float32Array).map(
+        (value, i) => (value * outliers(i % WIDTH)) / constantOf(model, 'x', 1)[i % WIDTH]!,
+      ),
+    }
+    const lost = async (from: Model) => {
+      const codes = (await quantizeWeights.run(from, { bits: 4, block: 32 }, [])).model
+      return decibels((await runHere(model, { h })).y!, (await runHere(codes, { h })).y!)
+    }
+    expect(await lost((await run(model, {}, evidence)).model)).toBeGreaterThan((await lost(model)) + 1)
+  })
+})
