@@ -46,3 +46,23 @@ test('what takes too much is not held', async () => {
   expect(await heldRows(dataset, [0, 1, 2], ['x'], 35)).toBe(dataset)
   expect(await heldRows(dataset, [0, 1, 2], ['x'], 36)).not.toBe(dataset)
 })
+
+test('text, and rows of different sizes, are not held, whatever else is asked for', async () => {
+  const whole = await memoryDataset({
+    x: { dtype: 'float32', dims: [2], data: Float32Array.of(1, 2) },
+    words: { dtype: 'string', dims: [2], data: ['a', 'b'] },
+  })
+  expect(await heldRows(whole, [0], ['x', 'words'])).toBe(whole)
+  const uneven = { ...whole, fields: whole.fields.map((field) => ({ ...field, rowShape: [null] })) }
+  expect(await heldRows(uneven, [0], ['x'])).toBe(uneven)
+  expect(await heldRows(whole, [0], [])).toBe(whole)
+})
+
+test('a row that could not be read is left out of what is held too', async () => {
+  const { whole } = await counted()
+  const without = (options: ReadOptions = {}) =>
+    whole.read({ ...options, indices: (options.indices ?? []).filter((row) => row !== 3) })
+  const held = await heldRows({ ...whole, read: without }, [1, 3, 5], ['x'])
+  const read = (from: Dataset, ...indices: readonly number[]) => all(from, { indices, fields: ['x'] })
+  expect(await read(held, 5, 3, 1)).toEqual(await read(whole, 5, 1))
+})

@@ -34,6 +34,26 @@ test('rows that a set holds several times are met again by chance: they stay, an
   expect(tellApart(result, 'prove', '"data"').join()).toMatch(/^3 rows of "proof" look like rows of "data"/)
 })
 
+test('a row that only one of the others holds twice stays as well, whichever of them it is', async () => {
+  const others = [await set([2, 2]), await set([2])]
+  for (const order of [others, others.toReversed()])
+    expect(await rowsApart(await set([2, 3]), order)).toMatchObject({ shared: 0, common: 1 })
+})
+
+test('sets are held against each other by the inputs that both have', async () => {
+  const both = (names: readonly string[], ...values: readonly number[]) =>
+    memoryDataset(
+      Object.fromEntries(
+        names.map((name) => [name, { dtype: 'float32', dims: [values.length], data: Float32Array.from(values) }]),
+      ),
+      { inputs: names.map((name) => ({ name, dtype: 'float32', shape: ['n'] })) },
+    )
+  const result = await rowsApart(await both(['a', 'b'], 1, 2), [await both(['a'], 2, 7)])
+  expect(result).toMatchObject({ shared: 1, common: 0 })
+  expect(tellApart(result, 'prove', '"data"').join()).toMatch(/^1 row of /)
+  expect(await rowsApart(await both(['b'], 1, 2), [await both(['a'], 2, 7)])).toMatchObject({ shared: 0, common: 0 })
+})
+
 test('a set without anything in common stays as it is', async () => {
   const data = await set([1, 2])
   const result = await rowsApart(data, [await set([3, 4])])
@@ -49,10 +69,12 @@ test('rows of one set that repeat an earlier one are named with the first, whate
     [5, 0],
   ])
   expect(tellRepeats(repeats, { rows: 6 }).join()).toMatch(/^3 of 6 rows hold the inputs of an earlier row/)
+  expect((await repeatsIn(await set(Array.from({ length: 2002 }, (_, row) => row % 2001)))).size).toBe(1)
   // Thousands of pictures are not decoded for it, which is told.
   const pictures = { ...(await set([7, 7])), rows: 2001, pixels: {} }
   expect((await repeatsIn(pictures)).size).toBe(0)
   expect(tellRepeats(new Map(), pictures).join()).toMatch(/were not looked for among 2001/)
+  expect((await repeatsIn({ ...pictures, rows: 2000 })).size).toBe(1)
   expect(tellRepeats(await repeatsIn(await set([1, 2])), { rows: 2 })).toEqual([])
 })
 

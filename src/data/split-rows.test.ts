@@ -49,9 +49,36 @@ describe('splitRows', () => {
     for (const count of counts) expect(Math.abs(count - 600)).toBeLessThan(103)
   })
 
-  test('shares that cannot be', () => {
-    expect(() => splitRows(10, 0, { shares: [-1, 1, 1] })).toThrow(/cannot split rows/)
+  test('rows are split evenly: each of 10 is among the 3 to select in about 3 of 10 seeds', () => {
+    const counts = new Array<number>(10).fill(0)
+    for (let seed = 0; seed < 2000; seed++) for (const row of splitRows(10, seed).select) counts[row]!++
+    for (const count of counts) expect(Math.abs(count - 600)).toBeLessThan(103)
   })
+
+  test('a sample is whole rows in the order of the set, and no more than there are', () => {
+    expect(sampleRows(10, 2.9, 0)).toHaveLength(2)
+    expect(sampleRows(3, 9, 5)).toEqual([0, 1, 2])
+    expect(sampleRows(3, -1, 5)).toEqual([])
+    const many = sampleRows(1000, 40, 1)
+    expect([...many].sort((a, b) => a - b)).toEqual(many)
+  })
+
+  test('shares are parts of their sum', () => {
+    const sizes = (parts: object) => Object.values(parts).map((part: readonly number[]) => part.length)
+    expect(sizes(splitRows(8, 0, { shares: [1, 2, 1] }))).toEqual([2, 4, 2])
+    expect(sizes(splitRows(8, 0, { shares: [0, 0, 3] }))).toEqual([0, 0, 8])
+  })
+
+  test('of a set its rows are split; the seed is 0 where none is given', async () => {
+    expect(splitRows(await memoryDataset(columns))).toEqual(splitRows(5, 0))
+  })
+
+  test.each([{ shares: [-1, 1, 1] }, { shares: [0, 0, 0] }, { shares: [Number.NaN, 1, 1] }] as const)(
+    'shares that cannot be: %j',
+    ({ shares }) => {
+      expect(() => splitRows(10, 0, { shares })).toThrow(/cannot split rows/)
+    },
+  )
 })
 
 const columns: Record<string, Column> = {
@@ -90,13 +117,23 @@ describe('memoryDataset and subset', () => {
     const batches = await all(view.read({ batch: 2 }))
     expect(batches.map(({ indices }) => indices)).toEqual([[0, 1], [2]])
     expect(batches.map(({ places }) => places)).toEqual([[4, 1], [1]])
-    expect((await all(subset(view, [1]).read()))[0]!.places).toEqual([1])
+    expect((await all(subset(view, [0]).read()))[0]!.places).toEqual([4])
     expect(batches[0]!.columns.label!.data).toEqual(['e', 'b'])
     expect((await all(view.read({ indices: [2, 0] })))[0]!.columns.label!.data).toEqual(['b', 'e'])
     expect((await all(subset(view, [0]).read()))[0]!.columns.x!.data).toEqual(Float32Array.of(8, 9))
     expect(await view.digest()).not.toBe(await subset(dataset, [4, 1]).digest())
     await expect(all(view.read({ indices: [3] }))).rejects.toThrow(/Row 3 does not exist/)
     expect(() => subset(dataset, [5])).toThrow(/Row 5 does not exist/)
+  })
+
+  test('a view has the classes and pixels of the whole, and its digest tells every row', async () => {
+    const whole = await memoryDataset({ x: { dtype: 'int8', dims: [5001], data: new Int8Array(5001) } })
+    const told = { ...whole, classNames: ['a', 'b'], pixels: {} }
+    expect(subset(told, [1])).toMatchObject({ classNames: ['a', 'b'], pixels: {} })
+    const rows = Array.from({ length: 5000 }, (_, row) => row)
+    const digest = await subset(whole, rows).digest()
+    for (const changed of [0, 4096, 4999])
+      expect(await subset(whole, rows.with(changed, 5000)).digest()).not.toBe(digest)
   })
 
   test('columns of different lengths', async () => {

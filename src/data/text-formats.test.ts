@@ -5,6 +5,7 @@ import { parquetWriteBuffer } from 'hyparquet-writer'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { all, values, writeIn } from './dataset-kit.ts'
 import { openDataset } from './index.ts'
+import { requireText, utf8Text } from './utf8.ts'
 
 let folder = ''
 beforeAll(async () => {
@@ -79,11 +80,36 @@ describe('jsonl', () => {
     ['\n', /has no rows/],
     ['{"x":["a","b"]}', /is string, but the model's input takes float32/],
     ['{"y":[1,2]}', /input "x" is not in/],
+    ['null\n', /not a JSON object/],
+    ['5\n', /not a JSON object/],
   ])('refused: %j', async (content, message) => {
     const file = await write('bad.jsonl', content)
     const error = await openDataset(file, { inputs: x2 }).catch((error) => error)
     expect(error).toMatchObject({ name: 'UserError', code: 'bad-data', message: expect.stringMatching(message) })
     expect(error.hint).toBeTruthy()
+  })
+
+  test.each([
+    ['{"x":[1,2]},\n', /No comma stands between lines/],
+    ['{"x":[1,NaN]}\n', /write null for a missing number/],
+    ['{\n"x": [1,2]\n}\n', /spread over several lines/],
+  ])('what is wrong with %j', async (content, hint) => {
+    const file = await write('wrong.jsonl', content)
+    await expect(openDataset(file)).rejects.toMatchObject({ hint: expect.stringMatching(hint) })
+  })
+
+  test('a field that comes later is missing in the rows before it', async () => {
+    const file = await write('later.jsonl', '{"x":[1,2]}\n{"x":[3,4],"w":1}\n{"x":[5,6],"w":2}\n')
+    const dataset = await openDataset(file, { inputs: x2 })
+    expect(dataset.notes).toContain('"w" is missing in 1 of 3 rows.')
+    expect(values(await all(dataset), 'w')).toEqual([Number.NaN, 1, 2])
+  })
+
+  test('a line whose two end characters were read apart is one', async () => {
+    // Files are read in pieces of 256 KiB; the first ends between CR and LF.
+    const first = '{"x":[1,2]}'.padEnd(2 ** 18 - 1)
+    const file = await write('apart.jsonl', `${first}\r\n{"x":[3,4]}\r\n{"x":\r\n`)
+    await expect(openDataset(file, { inputs: x2 })).rejects.toThrow(/^Line 3 of /)
   })
 
   test('a weight that the model takes as an input is no slip for the rows, and may be a constant', async () => {
@@ -232,9 +258,64 @@ describe('csv', () => {
     })
   })
 
+  test('what is no number: codes with their zeros, ids with all digits, truth values, infinities, a quote inside', async () => {
+    const file = await write(
+      'kinds.csv',
+      'code,id,yes,far,disk\n007,9007199254740993,True,inf,5" disk\n010,1,FALSE,-Infinity,"a ""b"" c"',
+    )
+    const batches = await all(await openDataset(file))
+    expect(values(batches, 'code')).toEqual(['007', '010'])
+    expect(values(batches, 'id')).toEqual(['9007199254740993', '1'])
+    expect(values(batches, 'yes').map(Number)).toEqual([1, 0])
+    expect(values(batches, 'far')).toEqual([Infinity, -Infinity])
+    expect(values(batches, 'disk')).toEqual(['5" disk', 'a "b" c'])
+  })
+
+  test.each(['size; cm,label\n1,2\n', ',0,1\n0,5,6\n', 'a,1\n5,6\n'])('%j has a header', async (content) => {
+    expect((await openDataset(await write('header.csv', content))).rows).toBe(1)
+  })
+
+  test('a line is counted where it ends, in quotes too', async () => {
+    const file = await write('lines.csv', 'a,b\n"x\n\ny",2\n3\n')
+    await expect(openDataset(file)).rejects.toThrow(/^Line 5 of .* has 1 fields/)
+  })
+
+  test('many rows, and what does not end where a piece of the file does', async () => {
+    const rows = Array.from({ length: 600 }, (_, i) => `${i},${i / 2}`)
+    const many = await openDataset(await write('many.csv', ['a,b', ...rows].join('\n')), { inputs: x2 })
+    expect(many.rows).toBe(600)
+    const read = await all(many)
+    expect(read.flatMap(({ indices }) => indices)).toEqual(Array.from(rows, (_, i) => i))
+    expect(values(read, 'x')).toEqual(Array.from(rows, (_, i) => [i, i / 2]).flat())
+    // A letter of two bytes, or a quote written twice, lies across the border of two pieces.
+    for (const [written, read] of [
+      ['ü', 'ü'],
+      ['""', '"'],
+    ] as const) {
+      const long = await openDataset(await write('long.csv', `a,b\n1,"x${written.repeat(2 ** 17)}"\n2,y\n`))
+      expect(values(await all(long), 'b')).toEqual([`x${read.repeat(2 ** 17)}`, 'y'])
+    }
+  })
+
   test('bytes that are no text', async () => {
     const file = await write('bytes.csv', Uint8Array.of(0x61, 0x0a, 0xff, 0xfe))
     await expect(openDataset(file)).rejects.toThrow(/is not UTF-8 text/)
+    expect(() => utf8Text(Uint8Array.of(0x61, 0x0a, 0xff, 0xfe), 'a.txt')).toThrow(/is not UTF-8 text/)
+  })
+
+  test.each([
+    [[0xff, 0xfe, 0x61, 0x62], /UTF-16/],
+    [[0xfe, 0xff, 0x61, 0x62], /UTF-16/],
+    [[0x61, 0, 0x62, 0], /UTF-16/],
+    [[0x61, 0x62, 0x63, 0], /UTF-16/],
+    [[0x1f, 0x8b, 0x61, 0x62], /gzip/],
+    [[0x50, 0x4b, 3, 4, 0x61], /zip archive/],
+  ])('a file that begins with the bytes %j is no text', (bytes, what) => {
+    for (const refuse of [requireText, utf8Text]) expect(() => refuse(Uint8Array.from(bytes), 'a.csv')).toThrow(what)
+  })
+
+  test('a file that begins with the same letter as an archive is text', () => {
+    for (const text of ['PK', 'Price,PK\n', 'Party,label\n']) expect(utf8Text(Buffer.from(text), 'a.csv')).toBe(text)
   })
 })
 
@@ -294,6 +375,71 @@ describe('parquet', () => {
     expect(values(batches, 'price')).toEqual([19.99, -0.05])
     expect(values(batches, 'day')).toEqual(['2024-02-29', '1969-12-31'])
     expect(values(batches, 'at')).toEqual(['2024-02-29T01:02:03.004000Z', '1969-12-31T23:59:59.999000Z'])
+  })
+
+  test('days and times of every unit, and none; decimals in bytes and without a fraction', async () => {
+    const element = (name: string, more: object) => ({ name, repetition_type: 'OPTIONAL' as const, ...more })
+    const decimal = (scale: number) => ({ converted_type: 'DECIMAL', scale, precision: 9 })
+    const nanoseconds = { type: 'TIMESTAMP', isAdjustedToUTC: true, unit: 'NANOS' }
+    const schema = [
+      { name: 'root', num_children: 5 },
+      element('day', { type: 'INT32', converted_type: 'DATE' }),
+      element('milli', { type: 'INT64', converted_type: 'TIMESTAMP_MILLIS' }),
+      element('nano', { type: 'INT64', logical_type: nanoseconds }),
+      element('whole', { type: 'INT32', ...decimal(0) }),
+      element('small', { type: 'INT32', ...decimal(3) }),
+    ] as never
+    const columnData = [
+      { name: 'day', data: [new Date('1970-01-02'), null] },
+      { name: 'milli', data: [new Date('1969-12-31T23:59:59.999Z'), null] },
+      { name: 'nano', data: [new Date('2024-02-29T01:02:03.004Z'), null] },
+      { name: 'whole', data: [12, -7] },
+      { name: 'small', data: [0.005, -12.5] },
+    ]
+    const path = await write('times.parquet', new Uint8Array(parquetWriteBuffer({ columnData, schema })))
+    const batches = await all(await openDataset(path))
+    expect(values(batches, 'day')).toEqual(['1970-01-02', ''])
+    expect(values(batches, 'milli')).toEqual(['1969-12-31T23:59:59.999Z', ''])
+    expect(values(batches, 'nano')).toEqual(['2024-02-29T01:02:03.004000000Z', ''])
+    expect(values(batches, 'whole').map(Number)).toEqual([12, -7])
+    expect(values(batches, 'small')).toEqual([0.005, -12.5])
+  })
+
+  test('lists of three levels are read, structs are ignored with a note', async () => {
+    const optional = (name: string, more: object) => ({ name, repetition_type: 'OPTIONAL', ...more })
+    const schema = [
+      { name: 'root', num_children: 3 },
+      optional('x', { converted_type: 'LIST', num_children: 1 }),
+      { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
+      optional('element', { type: 'DOUBLE' }),
+      optional('place', { num_children: 2 }),
+      optional('street', { type: 'INT32' }),
+      optional('house', { type: 'INT32' }),
+      optional('alone', { num_children: 1 }),
+      optional('inner', { type: 'INT32' }),
+    ] as never
+    const columnData = [
+      {
+        name: 'x',
+        data: [
+          [1, 2.5],
+          [3, 4],
+        ],
+      },
+      {
+        name: 'place',
+        data: [
+          { street: 1, house: 2 },
+          { street: 3, house: 4 },
+        ],
+      },
+      { name: 'alone', data: [{ inner: 5 }, { inner: 6 }] },
+    ]
+    const path = await write('nested.parquet', new Uint8Array(parquetWriteBuffer({ columnData, schema })))
+    const dataset = await openDataset(path, { inputs: x2 })
+    expect(values(await all(dataset), 'x')).toEqual([1, 2.5, 3, 4])
+    for (const name of ['place', 'alone'])
+      expect(dataset.notes).toContain(`"${name}" is a struct or map and is ignored.`)
   })
 
   test('bytes of no stated kind are text where they are UTF-8, and else left out with a note', async () => {
