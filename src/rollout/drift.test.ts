@@ -221,3 +221,10 @@ describe('requests that ask for some outputs alone', () => {
     expect(states.map(({ outside }) => outside)).toEqual([null, expect.any(Number), 0])
   })
 })
+
+test('of a number that was always the same there is no distance, and another one is a change', () => {
+  const always = (value: number) => (seen: Glance) => ({ ...seen, numbers: { 'x mean': value } })
+  const known = feed(startDrift(settings), 1, 400, always(3))
+  expect(feed(known, 2, 200, always(3)).features[0]).toMatchObject({ distance: null, drifted: false })
+  expect(feed(known, 2, 200, always(4)).features[0]).toMatchObject({ distance: null, drifted: true })
+})

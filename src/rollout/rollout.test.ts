@@ -1,9 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { RolloutReport } from '../report/index.ts'
 import { eProcess, randomSource } from '../statistics/index.ts'
 import {
   DEFAULT_ROLLOUT,
   evidenceOf,
+  incidentOf,
   inShare,
   learnLatency,
   noLatencies,
@@ -266,4 +268,26 @@ test('whoever was in a share stays in it over versions: FNV-1a and the last step
   ] as const
   for (const [key, salt, place] of places)
     expect([inShare(key, salt, place - 1e-5), inShare(key, salt, place + 1e-5)]).toEqual([false, true])
+})
+
+describe('what is written down of an alarm', () => {
+  const report = (alarm: RolloutReport['alarm']) =>
+    ({
+      ...{ name: 'm', id: 'r1', alarm, reason: 'why', settings: DEFAULT_ROLLOUT, eValue: 120, pairs: 40 },
+      ...{ base: { version: 'v1' }, candidate: { version: 'v2' } },
+    }) as unknown as RolloutReport
+  const incident = (alarm: RolloutReport['alarm'], served: Record<string, number>) =>
+    incidentOf(report(alarm), { id: 'i7', at: 'now', drill: false, comparison: 'whet compare …', inputs: [], served })
+
+  test('says what happened, whom it reached, and what to do first', () => {
+    const { runbook, what, rollout } = incident('errors', { v1: 900, v2: 3 })
+    expect([what, rollout]).toEqual(['m: v2 was rolled back, v1 answers: why', 'r1'])
+    expect(runbook[1]).toMatch(/^3 answers of the candidate went out/)
+    expect(runbook[2]).toMatch(/^Read the log of the server/)
+    expect(runbook.slice(3)).toEqual(['whet compare …', 'whet incident ack i7 --note "what was found"'])
+    for (const served of [{}, { v1: 900, v2: 0 }])
+      expect(incident('loss', served).runbook[1]).toBe('Nobody was given an answer of the candidate.')
+  })
+
+  test('is nothing without one', () => expect(() => incident(null, {})).toThrow(/^internal: /))
 })
