@@ -1,9 +1,11 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { memoryDataset } from '../data/index.ts'
 import { parseModel } from '../ir/index.ts'
+import type { Recipe, Report } from '../report/index.ts'
 import { renderTerminal } from '../view/index.ts'
 import { applyRecipe } from './apply.ts'
 import { simplify } from './simplify.ts'
+import { evidenceDigest } from './trail.ts'
 
 const model = (factor: number) =>
   parseModel(
@@ -54,4 +56,69 @@ test.each([
     expect(error.message.startsWith(start)).toBe(true)
     expect(error.message.slice(start.length)).toMatch(problem)
   }
+})
+
+describe('evidence of another model', () => {
+  /** The recipe of `model(2)`, its first step with this evidence. */
+  const withEvidence = async (...reports: readonly object[]) => {
+    const { seal: _, ...recipe } = (await simplify(model(2), { verify: false })).recipe
+    const digests = reports.map((report) => evidenceDigest(report as Report))
+    const [first, ...rest] = recipe.steps
+    const evidence = Object.fromEntries(digests.map((digest, i) => [digest, reports[i]]))
+    return { ...recipe, evidence, steps: [{ ...first, evidence: digests }, ...rest] } as Recipe
+  }
+  const ranges = { x: { min: -1, max: 1, elements: 4 } }
+  const calibration = (method: string) => ({
+    kind: 'calibration',
+    version: 1,
+    method,
+    samples: 2,
+    dataDigest: '',
+    ranges,
+    unseen: [],
+  })
+  const rows = () =>
+    memoryDataset(
+      { x: { dtype: 'float32', dims: [2, 2], data: Float32Array.of(5, -7, 1, 2) } },
+      { inputs: [{ name: 'x', dtype: 'float32', shape: ['N', 2] }] },
+    )
+
+  test('is measured anew where there are rows; on the model that it is of, it is taken as it is', async () => {
+    const recipe = await withEvidence(calibration('minmax'))
+    expect(await applyRecipe(recipe, model(2))).toMatchObject({
+      report: { replayed: true },
+      recipe: { evidence: recipe.evidence },
+    })
+    await expect(applyRecipe(recipe, model(3))).rejects.toMatchObject({
+      message: 'this recipe was made for another model, and its ranges do not fit this one',
+      hint: 'give --data D with rows to calibrate on',
+    })
+    const other = await applyRecipe(recipe, model(3), { data: await rows() })
+    expect(Object.values(other.recipe.evidence)).toMatchObject([
+      { ranges: { z: { min: -7, max: 5 }, y: { min: -21, max: 15 } } },
+    ])
+  })
+
+  test.each([
+    ['ranges that were learned', calibration('learned')],
+    ['weights that were', { kind: 'learned-weights', version: 1, weights: {} }],
+  ])('does not fit: %s', async (_, report) => {
+    const recipe = await withEvidence(report)
+    expect((await applyRecipe(recipe, model(2))).report.replayed).toBe(true)
+    await expect(applyRecipe(recipe, model(3), { data: await rows() })).rejects.toThrow(
+      /^what was learned for one model/,
+    )
+  })
+
+  test('that is lost or changed is refused on any', async () => {
+    const recipe = await withEvidence(calibration('minmax'))
+    const [digest] = Object.keys(recipe.evidence)
+    for (const factor of [2, 3]) {
+      await expect(applyRecipe({ ...recipe, evidence: {} }, model(factor))).rejects.toThrow(
+        `lost its evidence ${digest}`,
+      )
+      const changed = { ...recipe, evidence: { [digest!]: calibration('mse') } }
+      await expect(applyRecipe(changed as Recipe, model(factor))).rejects.toThrow(`${digest} of the recipe was changed`)
+    }
+  })
 })
