@@ -214,7 +214,7 @@ describe('lineage', () => {
     })
     const other = modelFile(folder, 'stranger.onnx', 9)
     await expect(store.put('digits', { model: other, parent })).rejects.toThrow(
-      'explained by no pass: initializer w was changed',
+      /explained by no pass: initializer w was changed$/,
     )
     await expect(store.put('digits', { model: other, recipe, parent })).rejects.toThrow('the recipe makes')
     const allowed = await store.put('digits', { model: other, parent, allow: ['unexplained'] })
@@ -223,7 +223,7 @@ describe('lineage', () => {
     const lied = await store.put('digits', { model: other, recipe, parent, allow: ['unexplained'] })
     expect(lied.version.lineage).toMatchObject({ explained: 'unexplained' })
     const edited = modelFile(folder, 'edited.onnx', 9, 'h = MatMul(x, w)  y = Neg(h)')
-    await expect(store.put('digits', { model: edited, parent })).rejects.toThrow(/\(and [1-9] more\)$/)
+    await expect(store.put('digits', { model: edited, parent })).rejects.toThrow(/w was changed \(and 1 more\)$/)
   })
 })
 

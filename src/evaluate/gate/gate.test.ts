@@ -109,6 +109,8 @@ describe('a gate file', () => {
     ['margin: .nan', /^margin must be a number/],
     ['latency: { maxP99Ms: fast }', /^latency\.maxP99Ms must be a number/],
     ['latency: { maxP99Ms }', /got nothing$/],
+    ['latency: 5', /^latency must be a map/],
+    ['{ inconclusive }', /^inconclusive must be block or allow, got nothing$/],
     ['size: { maxBytes: [1] }', /^size\.maxBytes must be a number/],
     ['robustness: { severities: [3, 6] }', /from 1 to 5/],
     ['robustness: { severities: [0, 3] }', /from 1 to 5/],
@@ -133,6 +135,11 @@ describe('a gate file', () => {
       robustness: { severities: [1, 5] },
     })
     expect(parseGate('inconclusive: allow\nmetrics: { top5: 0.1 }', 'g').metrics[0]!.blocks).toBe(false)
+    expect(parseGate('slices: { font: { margin: 0.1 } }', 'g').slices[0]).toMatchObject({ margin: 0.1, blocks: false })
+    expect(parseGate('metric: top5\ndata: { b.onnx: rows.npz }', 'g')).toMatchObject({
+      metric: 'top5',
+      data: [{ model: 'b.onnx', path: 'rows.npz', line: 2 }],
+    })
     expect(problem('margin: much').hint).toBeUndefined()
   })
 })

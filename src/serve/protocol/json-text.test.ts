@@ -40,3 +40,10 @@ test('objects and arrays are nested 64 deep at most; those in texts and those be
   expect(() => parse(`[${nested(64)}]`)).toThrow('nested more than 64 deep')
   expect(parse(`["${'['.repeat(100)}"${',[]'.repeat(100)}]`)).toHaveLength(101)
 })
+
+test('objects beside one another, and brackets in a text behind a quote that it holds, do not count either', () => {
+  const beside = JSON.stringify({ a: Array.from({ length: 100 }, () => ({})) })
+  const quoted = JSON.stringify({ a: `"${'{['.repeat(100)}`, b: 1 })
+  for (const text of [beside, quoted]) expect(parseJson(Buffer.from(text))).toEqual(JSON.parse(text))
+  expect(() => parseJson(Buffer.from(`${'{"a":'.repeat(65)}1${'}'.repeat(65)}`))).toThrow(/64/)
+})

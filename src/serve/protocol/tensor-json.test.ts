@@ -90,3 +90,8 @@ test('tensors from an odd place of a buffer are read as others', () => {
     /FP16 data via JSON .* output 'y'/,
   )
 })
+
+test('numbers keep their order around a zero with a sign, and a float64 all its digits', () => {
+  const pieces = [new Uint8Array(Float64Array.of(0.1234567890123456, -0, 2, -0).buffer)]
+  expect(jsonOf({ name: 'y', dtype: 'float64', dims: [4], pieces })).toBe('[0.1234567890123456,-0,2,-0]')
+})

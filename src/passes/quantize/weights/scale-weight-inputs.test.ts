@@ -19,13 +19,16 @@ const observed = (meanAbs: (k: number) => number, gram?: (i: number, k: number) 
   return [{ report: { kind: 'moments', values } as unknown as MomentsReport, tensors }]
 }
 
+const SIZES: Readonly<Record<string, readonly number[]>> = {
+  ...{ b: [WIDTH], g: [WIDTH], k: [1], q: [4, WIDTH], r: [1, WIDTH] },
+  ...{ u: [WIDTH, 3 * WIDTH], v: [WIDTH, 8], w: [WIDTH, WIDTH] },
+}
 /** h [2, 4, 64] and whatever else is asked for as inputs; weights by their first letter. */
-const graph = (body: string, outputs = 'y', inputs = '') => {
-  const names = new Set(body.match(/\b[bgvw]\d?\b/g))
-  const dims: Record<string, readonly number[]> = { b: [WIDTH], g: [WIDTH], w: [WIDTH, WIDTH], v: [WIDTH, 8] }
+const graph = (body: string, outputs = 'y', inputs = '', constants = '') => {
+  const names = new Set(body.match(/\b[bgkqruvw]\d?\b/g))
   return modelWith(
-    `g (float[2, 4, ${WIDTH}] h${inputs}) => (${outputs.replace(/\w+/g, 'float $&')}) { ${body} }`,
-    Object.fromEntries([...names].map((name) => [name, dims[name[0]!]!])),
+    `g (float[2, 4, ${WIDTH}] h${inputs}) => (${outputs.replace(/\w+/g, 'float $&')}) ${constants && `<${constants}>`} { ${body} }`,
+    Object.fromEntries([...names].map((name) => [name, SIZES[name[0]!]!])),
   )
 }
 const run = (model: Model, options: Partial<ScaleInputsOptions> = {}, evidence = observed(outliers)) =>
@@ -40,6 +43,7 @@ describe('the function stays the same, with not a node more, where the scales go
   test.each([
     ['a factor', 'x = Mul(h, g)'],
     ['a factor on the left', 'x = Mul(g, h)'],
+    ['a factor of one row', 'x = Mul(h, r)'],
     ['a normalization', 'x = LayerNormalization(h, g, b)'],
     ['a normalization without a bias', 'x = LayerNormalization(h, g)'],
     ['a product', 'x = MatMul(h, w1)'],
@@ -72,6 +76,63 @@ describe('the function stays the same, with not a node more, where the scales go
     expect(decibels((await runHere(model, feeds)).y!, (await runHere(after, feeds)).y!)).toBeGreaterThan(100)
   })
 
+  const SPLIT = 'p = MatMul(h, u)'
+  const ENDS = 'int64[1] l = {-1}, int64[1] m = {1}, int64[1] n0 = {0}, int64[1] n1 = {64}, int64[1] n2 = {128}'
+  const SLICES = `${SPLIT} a = Slice(p, n0, n1, l) x = Slice(p, n1, n2, l)`
+  test.each([
+    ['the second of three', `${SPLIT} a, x, c = Split<axis = -1, num_outputs = 3>(p) z = Mul(a, c)`, ''],
+    ['the same by its axis', `${SPLIT} a, x, c = Split<axis = 2, num_outputs = 3>(p) z = Mul(a, c)`, ''],
+    ['one of several sizes', `${SPLIT} z, x, c = Split<axis = -1>(p, parts)`, 'int64[3] parts = {32, 64, 96}'],
+    ['one of several slices', `${SLICES} z = Tanh(a)`, ENDS],
+    [
+      'the same with a step of 1',
+      `${SPLIT} x = Slice(p, n1, n2, l, m) z = Slice(p, n2, far, l, m)`,
+      `${ENDS}, int64[1] far = {999}`,
+    ],
+    [
+      'one counted from the end',
+      `${SPLIT} x = Slice(p, f, t, l) z = Slice(p, n0, n1, l)`,
+      `${ENDS}, int64[1] f = {-128}, int64[1] t = {-64}`,
+    ],
+  ])('a part of a joint product: %s', async (_, body, constants) => {
+    const model = graph(`${body} y = MatMul(x, w)`, 'y, z', '', constants)
+    const { model: after, report } = await run(model)
+    expect(report).toMatchObject({ applied: 1, refused: [] })
+    expect(constantOf(after, 'p', 1)).not.toEqual(constantOf(model, 'p', 1))
+    const [before, scaled] = [await runHere(model, feeds), await runHere(after, feeds)]
+    expect(decibels(before.y!, scaled.y!)).toBeGreaterThan(100)
+    // What the other parts hold is as it was.
+    expect(scaled.z!.data).toEqual(before.z!.data)
+  })
+
+  test.each([
+    [
+      'what x reads is read elsewhere as well',
+      `${SPLIT} x = Slice(p, n1, n2, l) z = Slice(p, n0, o, l)`,
+      `${ENDS}, int64[1] o = {65}`,
+    ],
+    [
+      'what x reads is read elsewhere as well',
+      `${SPLIT} x = Slice(p, n1, n2, l) z = Slice(p, o, far, l)`,
+      `${ENDS}, int64[1] o = {127}, int64[1] far = {999}`,
+    ],
+    ['what x reads is read elsewhere as well', `${SPLIT} x = Slice(p, n1, n2, l) z = Tanh(p)`, ENDS],
+    [
+      'Slice in front of it cannot take the scales',
+      `${SPLIT} x = Slice(p, n1, far, l, s) z = Tanh(h)`,
+      `${ENDS}, int64[1] far = {191}, int64[1] s = {2}`,
+    ],
+    [
+      'Slice in front of it cannot take the scales',
+      'p = MatMul(h, w1) x = Slice(p, n0, two, m) z = Tanh(h)',
+      `${ENDS}, int64[1] two = {2}`,
+    ],
+    ['Split in front of it cannot take the scales', 'p = MatMul(h, w1) x, z = Split<axis = 1, num_outputs = 2>(p)', ''],
+  ])('%s: %s', async (reason, body, constants) => {
+    const model = graph(`${body} y = MatMul(x, w)`, 'y, z', '', constants)
+    expect((await run(model)).report).toMatchObject({ applied: 0, refused: [{ node: 'y', reason }] })
+  })
+
   test('every reader is scaled, the one that is too small for codes too', async () => {
     const model = graph('x = Mul(h, g) y = MatMul(x, w) z = MatMul(x, v)', 'y, z')
     const { model: after, report } = await run(model)
@@ -88,7 +149,7 @@ test.each<[string, string, Partial<{ outputs: string; inputs: string; options: P
   ['its weights are shared with another node', 'x = Mul(h, g) y = MatMul(x, w) z = MatMul(h, w)', { outputs: 'y, z' }],
   ['Sigmoid in front of it cannot take the scales', 'x = Sigmoid(h) y = MatMul(x, w)', {}],
   ['Add in front of it cannot take the scales', 'x = Add(h, h) y = MatMul(x, w)', {}],
-  ['nothing in front of x can take the scales', 's = Tanh(h) r = Sigmoid(h) x = Mul(s, r) y = MatMul(x, w)', {}],
+  ['nothing in front of x can take the scales', 's = Tanh(h) e = Sigmoid(h) x = Mul(s, e) y = MatMul(x, w)', {}],
   [
     'the weights of x cannot take the scales',
     'x = MatMul(h, w1) y = MatMul(x, w) z = MatMul(h, w1)',
@@ -102,6 +163,16 @@ test.each<[string, string, Partial<{ outputs: string; inputs: string; options: P
   ['what x reads is read elsewhere as well', 'p = MatMul(h, w1) x = Relu(p) y = MatMul(x, w)', { outputs: 'y, p' }],
   ['nothing in front of x can take the scales', 'p = MatMul(h, w1) x = Mul(p, p) y = MatMul(x, w)', {}],
   ['no scale of its inputs makes the codes better', 'x = Mul(h, g) y = MatMul(x, v)', {}],
+  ['nothing in front of x can take the scales', 'x = Mul(h, q) y = MatMul(x, w)', {}],
+  ['the factors of x are not one a channel', 'x = LayerNormalization<axis = 1>(h, q, q1) y = MatMul(x, w)', {}],
+  ['the weights of x cannot take the scales', 'f = Flatten<axis = 2>(h) x = Gemm(f, w1, k) y = MatMul(x, w)', {}],
+  ['Tanh in front of it cannot take the scales', 'p = Tanh(h) x = Add(p, b) y = MatMul(x, w)', {}],
+  ['its input is also read by y', 't = Transpose<perm = [0, 2, 1]>(h) x = Mul(h, g) y = MatMul(t, x)', {}],
+  [
+    'kept in float as asked',
+    'x = Mul(h, g) y = MatMul(x, w) z = MatMul(x, w1)',
+    { outputs: 'y, z', options: { keepFloat: ['z'] } },
+  ],
   ['kept in float as asked', 'x = Mul(h, g) y = MatMul(x, w)', { options: { keepFloat: ['y'] } }],
 ])('%s: %s is left alone', async (reason, body, { outputs, inputs, options }) => {
   const model = graph(body, outputs, inputs)
