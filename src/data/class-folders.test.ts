@@ -13,7 +13,10 @@ test('classes are numbered by name, by value where all are numbers, or as they a
     classNames: ['a', 'b', 'c'],
     notes: ['Labels are numbered by folder name: "0 a", "1 b", "2 c".'],
   })
-  expect(labelled(undefined, '10/1.png', '2/1.png').classNames).toEqual(['2', '10'])
+  expect(labelled(undefined, '10/1.png', '2/1.png')).toMatchObject({
+    classNames: ['2', '10'],
+    notes: ['Labels are numbered by the number of the folder: "0 2", "1 10".'],
+  })
   expect(labelled(undefined, '10/1.png', '2/1.png', 'x/1.png').classNames).toEqual(['10', '2', 'x'])
   expect(labelled(['dog', 'cat'], 'cat/1.png', 'dog/1.png')).toEqual({
     labels: { 'cat/1.png': 1, 'dog/1.png': 0 },
@@ -35,6 +38,6 @@ test('folders that all hold the same folders are told; one alone, or one that di
     labelled(undefined, ...ids).notes.filter((note) => /were taken/.test(note))
   const split = ['train/a/1.png', 'train/b/1.png', 'val/a/1.png', 'val/b/1.png']
   expect(doubts(...split)).toHaveLength(1)
-  expect(doubts(...split, 'test/a/1.png', 'test/c/1.png')).toEqual([])
+  expect(doubts(...split, 'zoo/a/1.png', 'zoo/c/1.png')).toEqual([])
   expect(doubts('train/a/1.png', 'train/b/1.png')).toEqual([])
 })

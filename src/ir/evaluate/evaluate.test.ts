@@ -95,7 +95,9 @@ describe('integers', () => {
     ['uint8', 'Sub', [3], [5], [254]],
     ['int32', 'Mul', [65537], [65537], [131073]],
     ['uint32', 'Mul', [4294967295], [4294967295], [1]],
+    ['int32', 'Mul', [-2147483647], [2147483647], [-1]],
     ['int32', 'Div', [-7, 7], [2, -2], [-3, -3]],
+    ['int32', 'Div', [8, -8], [3, 3], [2, -2]],
     ['int16', 'Mod', [-7, 7], [3, -3], [2, -2]],
   ])('%s %s wraps, divides towards zero, takes the divisor’s sign', (dtype, op, a, b, want) => {
     expect(numbers(one(op, [typed(dtype, a), typed(dtype, b)]))).toEqual(want)
@@ -207,6 +209,17 @@ describe('hand-computed results', () => {
     expect(numbers(one(opType, inputs, { outputs }))).toEqual(expected.map((value) => expect.closeTo(value, 6)))
   })
 
+  test('a slice takes its last step too, forwards and backwards', () => {
+    const x = f32([5], [0, 1, 2, 3, 4])
+    const slice = (from: number, to: number, step: number) =>
+      numbers(one('Slice', [x, i64([from]), i64([to]), i64([0]), i64([step])]))
+    expect(slice(0, 5, 2)).toEqual([0, 2, 4])
+    expect(slice(0, 4, 3)).toEqual([0, 3])
+    expect(slice(-1, -99, -2)).toEqual([4, 2, 0])
+    expect(slice(3, 0, -2)).toEqual([3, 1])
+    expect(slice(3, 3, 1)).toEqual([])
+  })
+
   test('cumulative sums that leave out their own element, from either end', () => {
     const sums = (attributes: NonNullable<NodeOptions['attributes']>) =>
       numbers(one('CumSum', [f32([3], [1, 2, 3]), i64([0], [])], { attributes }))
@@ -244,6 +257,12 @@ describe('hand-computed results', () => {
     const wide = one('Erf', [tensorOf('float64', [2], [0.3, 3.5])])
     expect(numbers(wide)[0]).toBeCloseTo(0.3286267594591274, 14)
     expect(numbers(wide)[1]).toBeCloseTo(0.9999992569016276, 14)
+  })
+  test('functions of numbers below zero, and of those whose exponential is none', () => {
+    const of = (op: string, ...values: readonly number[]) => numbers(one(op, [f32([values.length], values)]))
+    expect(of('Erf', -0.5, -7, 7, Number.NaN)).toEqual([Math.fround(-0.5204998778), -1, 1, Number.NaN])
+    expect(of('Sigmoid', -1000, 0, 1000)).toEqual([0, 0.5, 1])
+    expect(of('Softplus', -1000, 1000)).toEqual([0, 1000])
   })
   test('top k keeps the order of equal elements', () => {
     const [values, places] = run('TopK', [f32([5], [1, 3, 3, 2, 3]), i64([3])], { outputs: 2 })!
