@@ -169,3 +169,15 @@ test('gptq: inputs that were never seen keep the nearest code', () => {
   const nearest = quantizeBlocks(values, rows, columns, 32, options)
   expect(gptqBlocks(values, rows, columns, 32, options, new Float64Array(rows * rows))).toEqual(nearest)
 })
+
+test('gptq of inputs that have nothing in common rounds to the nearest code, in the same blocks', () => {
+  const [rows, columns, block] = [40, 3, 16]
+  const values = Float32Array.from(weights(rows * columns, 11), (value, i) => value * (1 + Math.floor(i / 48)))
+  const apart = Float64Array.from({ length: rows * rows }, (_, at) => (at % (rows + 1) === 0 ? 1 + at : 0))
+  for (const symmetric of [false, true]) {
+    const options = { bits: 4, symmetric, fit: 'rtn' } as const
+    expect(gptqBlocks(values, rows, columns, block, options, apart)).toEqual(
+      quantizeBlocks(values, rows, columns, block, options),
+    )
+  }
+})
