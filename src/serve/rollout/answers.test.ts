@@ -18,6 +18,7 @@ const texts = (...data: readonly string[]): ByteTensor => ({
 describe('the share of rows with another answer', () => {
   test.each<[string, ByteTensor, ByteTensor, number]>([
     ['integers are equal or not', codes([4], 1, 2, 3, 4), codes([4], 1, 2, 3, 5), 1 / 4],
+    ['and never near', codes([1], 100), codes([1], 101), 1],
     ['so are all of a row', codes([2, 3], 1, 2, 3, 4, 5, 6), codes([2, 3], 1, 2, 3, 4, 0, 6), 1 / 2],
     ['and those beyond 2^53', ids(2n ** 53n, 7n), ids(2n ** 53n + 1n, 7n), 1 / 2],
     ['and texts', texts('a', 'b', 'c'), texts('a', 'B', 'c'), 1 / 3],
@@ -28,6 +29,7 @@ describe('the share of rows with another answer', () => {
     ['other floats are near', floats([2], 100, 100), floats([2], 105.6, 94.4), 0],
     ['or are not', floats([2], 100, 100), floats([2], 105.7, 94.3), 1],
     ['by the norm of their row', floats([2, 1, 2], 100, 0, 1, 0), floats([2, 1, 2], 99, 2, 1, 2), 1 / 2],
+    ['to which what is equal belongs', floats([1, 1, 2], 100, 1), floats([1, 1, 2], 100, 2), 0],
     ['a zero has none but itself near it', floats([2], 0, 0), floats([2], -0, 1e-9), 1 / 2],
     ['infinities are like themselves', floats([2], Infinity, Infinity), floats([2], Infinity, -Infinity), 1 / 2],
     ['and hide nothing beside them', floats([1, 1, 2], Infinity, 1), floats([1, 1, 2], Infinity, 2), 1],
