@@ -42,3 +42,12 @@ test('what stands between codes is left there', async () => {
   expect(report.refused).toContainEqual({ node: 'y', reason: 'it stands between codes already' })
   expect(await kernelsOf(after)).toMatchObject({ QLinearMatMul: 1, MatMulIntegerToFloat: 1 })
 })
+
+test('a convolution whose weights are codes is told so, not that they are not constant', async () => {
+  const base = modelWith(
+    'g (float[1,2,8,8] x) => (float y) <float ws = {0.01}, int8[2,2,1,1] wc = {3,-4,5,6}> { w = DequantizeLinear(wc, ws) y = Conv(x, w) }',
+    {},
+  )
+  const { report } = await inIntegers(base, { x: randomValue([1, 2, 8, 8], 3) })
+  expect(report.refused).toContainEqual({ node: 'y', reason: 'its constant w is codes already' })
+})

@@ -64,6 +64,7 @@ describe('without a verb', () => {
     [['zzzzz', 'm.onnx'], /no verb "zzzzz"\n {2}whet --help/],
     [['--versoin'], /no verb "--versoin"\n {2}did you mean "--version"\?/],
     [['inspect', 'm.onnx', '--jsn'], /no option --jsn; did you mean --json/],
+    [['optimize', 'm.onnx', '-d', 'd.npz'], /no option -d\n/],
     [['quantize', 'm.onnx', '-o', 'q.onnx', '--scheme', 'static-int'], /did you mean "static-int8"/],
     [['compare', 'm.onnx'], /takes two models, got 1/],
     [['compare', 'm.onnx', 'm.onnx', '--data', 'd', '--margin', '0'], /--margin 0: not a number above 0\n/],

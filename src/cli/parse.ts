@@ -73,7 +73,9 @@ function wordsProblem(error: unknown, known: readonly string[]): { message: stri
   const unknown = /Unknown option '--?([^']+)'/.exec(text)?.[1]
   if (unknown) {
     const near = nearestName(unknown, known)
-    return { message: `no option --${unknown}${near ? `; did you mean --${near}?` : ''}` }
+    return {
+      message: `no option ${unknown.length === 1 ? '-' : '--'}${unknown}${near ? `; did you mean --${near}?` : ''}`,
+    }
   }
   const [, option, problem] = /'(?:-\w, )?(--[\w-]+)(?: <value>)?' argument (missing|is ambiguous)/.exec(text) ?? []
   if (problem === 'missing') return { message: `${option} needs a value` }

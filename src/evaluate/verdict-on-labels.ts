@@ -89,7 +89,7 @@ function usableRows({ rows, base, candidate }: ScoredRows, { name }: Metric) {
   if (scoredByBase.length === 0)
     throw new UserError('bad-data', `the metric "${name}" gives no number on any row`, {
       where: 'metric',
-      hint: 'check the labels and the outputs of the baseline for NaN',
+      hint: 'look for NaN in the rows, in the labels, and in what the baseline answers (whet predict writes that)',
     })
   return { scoredByBase, usable, lost: scoredByBase.length - usable.length }
 }

@@ -76,6 +76,13 @@ describe('files of other kinds are refused with what they are and what to do', (
     ['7z', '7z\xbc\xaf\x27\x1c\0\x04', /7z/, /unpack/],
     ['rar', 'Rar!\x1a\x07\x01\0', /rar/, /unpack/],
     ['tar', `model.onnx${'\0'.repeat(247)}ustar`, /tar/, /unpack/],
+    ['NumPy arrays', `PK\x03\x04${'\0'.repeat(26)}x.npy\x93NUMPY`, /NumPy archive/, /--data/],
+    [
+      'a TensorFlow SavedModel',
+      '\x08\x01\x12\xb8\x20\n\xe4\x10\x12\xd4\x0e\n\x5a\n\x10AssignVariableOp',
+      /SavedModel/,
+      /tf2onnx\.convert --saved-model/,
+    ],
     ['a zip archive', 'PK\x03\x04\0\0\0\0', /archive/, /unpack it.*torch\.onnx\.export/],
   ])('%s', (_, content, what, hint) => {
     const error = refusal(latin1(content))
@@ -205,6 +212,11 @@ describe('external data', () => {
     [{ location: 'weights', length: '4' }, /4 bytes is given for a tensor that takes 8/],
   ])('%j is refused', (entries, what) => {
     expect(inFolder(entries).message).toMatch(what)
+  })
+
+  test('of a file that is not there, which is copied; of one that may not be read, where it must stand', () => {
+    expect(inFolder({ location: 'gone' }).hint).toBe('copy gone into the folder of the model: the weights are in it')
+    expect(inFolder({ location: 'link' }).hint).toMatch(/an ordinary file in the folder/)
   })
 
   test('without a folder it is an error only when it is read', () => {

@@ -51,7 +51,9 @@ export class ExternalFiles {
         throw badModel(
           `the external data file ${JSON.stringify(location)} ${found.refused}`,
           place,
-          'external data must be an ordinary file in the folder of the model',
+          found.missing
+            ? `copy ${location} into the folder of the model: the weights are in it`
+            : 'external data must be an ordinary file in the folder of the model',
         )
       source = new FileSource(found.path)
       this.#open.set(location, source)

@@ -86,6 +86,12 @@ const FORMATS: readonly Foreign[] = [
     matches: (b) => /^(00){16}..(00){3}08/.test(hex(b)),
   },
   {
+    name: 'the graph of a TensorFlow SavedModel (saved_model.pb)',
+    hint: `name its folder: ${TENSORFLOW} --saved-model FOLDER --output model.onnx`,
+    // A version, then what the graph is made of: a list of operators, each of which begins with its name.
+    matches: (b) => /^080112([89a-f].){0,4}[0-7].0a([89a-f].){0,4}[0-7].12([89a-f].){0,4}[0-7].0a/.test(hex(b)),
+  },
+  {
     name: 'a TensorFlow graph (.pb)',
     hint: `${TENSORFLOW} --graphdef model.pb --inputs NAME:0 --outputs NAME:0 --output model.onnx`,
     // A node, and in it its name and operator; ONNX begins with a number.
@@ -110,6 +116,11 @@ const FORMATS: readonly Foreign[] = [
     name: 'an ORT-format file (.ort)',
     hint: 'use the .onnx file that it was made from; it cannot be turned back',
     matches: startsWith('ORTM', 4),
+  },
+  {
+    name: 'a NumPy archive (.npz)',
+    hint: 'name a model; arrays are data, which stand behind --data',
+    matches: (b) => startsWith('PK\x03\x04')(b) && /^[^/]+?\.npy/.test(ascii(b, 30, 128)),
   },
   {
     name: 'an archive (zip)',

@@ -20,7 +20,7 @@ export const resolveInside = (
   _folder: string,
   _name: string,
   _home?: string,
-): { path: string } | { refused: string } => ({
+): { path: string } | { refused: string; missing?: true } => ({
   refused: 'cannot be reached from a page',
 })
 export const realFolderOf = (file: string): string => folderOf(file)

@@ -1,13 +1,16 @@
 import { lstatSync, realpathSync } from 'node:fs'
 import { dirname, isAbsolute, join, relative, sep } from 'node:path'
 
+/** A path, or why it may not be read; `missing` where there is nothing of that name. */
+type Inside = { readonly path: string } | { readonly refused: string; readonly missing?: true }
+
 /**
  * A file named by an untrusted relative path, if it is an ordinary file inside `folder`: not absolute, no `..`, no
  * symbolic link that leads out, no second name of a file elsewhere (hard link), no device or pipe.
  *
  * @param home A second folder that links may lead to.
  */
-export function resolveInside(folder: string, name: string, home = folder): { path: string } | { refused: string } {
+export function resolveInside(folder: string, name: string, home = folder): Inside {
   if (isAbsolute(name) || /^[a-zA-Z]:/.test(name) || name.startsWith('\\')) return { refused: 'is an absolute path' }
   if (name.includes('\0')) return { refused: 'has a zero byte in its name' }
   if (name.split(/[\\/]/).includes('..')) return { refused: 'leads out of the folder' }
@@ -16,7 +19,7 @@ export function resolveInside(folder: string, name: string, home = folder): { pa
   try {
     real = realpathSync(path)
   } catch {
-    return { refused: 'is missing' }
+    return { refused: 'is missing', missing: true }
   }
   if (!liesIn(folder, real) && !liesIn(home, real)) return { refused: 'is a link that leads out of the folder' }
   const stat = lstatSync(real)

@@ -42,12 +42,20 @@ export function keepsCodes({ rule }: Pick<Unit, 'rule'>): boolean {
 /** Whether it is no kernel at all: whoever reads what it gives reads the codes of what it reads in another way. */
 export const takesNoKernel = ({ rule }: Pick<Unit, 'rule'>): boolean => rule.kind === 'shift' || rule.kind === 'scale'
 
+/** Said of weights that another tool has quantized: they are constant, as codes behind a DequantizeLinear. */
+function codesAsWeights({ inputs }: Node, index: GraphIndex, facts: NodeFacts): string | undefined {
+  const [, weights = ''] = inputs
+  const maker = index.producer.get(weights)
+  const isCodes = maker && operatorName(maker) === 'DequantizeLinear' && facts.constant(maker.inputs[0]!)
+  return isCodes ? `its constant ${weights} is codes already` : undefined
+}
+
 /** The unit that starts at this node, or why the node cannot be an integer kernel; undefined where no rule knows it. */
 export function unitAt(node: Node, index: GraphIndex, facts: NodeFacts): Unit | { refused: string } | undefined {
   const rule = ruleFor(node)
   if (!rule) return undefined
   const refused = rule.refuse?.(node, facts)
-  if (refused) return { refused }
+  if (refused) return { refused: codesAsWeights(node, index, facts) ?? refused }
   if (isAnswer(node, index))
     return { refused: 'it gives an answer, which codes would bring to 256 steps to save nothing' }
   if (isGateOfMish(node, index))
