@@ -16,3 +16,16 @@ test('every kind of verdict has a mark of its own, which tells it without its co
   // A circle is filled where it passed, and a ring where nothing was judged.
   expect(new Set(marks.map(([, d, fill]) => `${d} ${fill === 'var(--card)'}`)).size).toBe(marks.length)
 })
+
+test('few marks have their names beside them; of many those that were handed out, are on the front or stayed as they were', () => {
+  const namesOf = (count: number) => {
+    const candidates = Array.from({ length: count }, (_, i) => ({
+      ...{ id: `int8-${i}`, grade: null, verdict: null, p50Ms: 1 + (i % 4) * 2, bytes: 100 + i * 80, onFront: i === 0 },
+    }))
+    const report = { baseline: { p50Ms: 9, bytes: 1500 }, chosen: { id: 'int8-0' }, candidates }
+    const { html } = paretoChart(report as unknown as OptimizationReport)
+    return [...html.matchAll(/class="over">([^<]+)</g)].map(([, name]) => name).sort()
+  }
+  expect(namesOf(4)).toEqual(['int8-0', 'int8-1', 'int8-2', 'int8-3', 'original'])
+  expect(namesOf(12)).toEqual(['int8-0', 'original'])
+})

@@ -18,6 +18,9 @@ interface Point {
   readonly chosen: boolean
 }
 
+/** Up to so many marks leave room for the names of all. */
+const FEW = 8
+
 /** Latency against size, one dot a candidate, the Pareto front as a line: lower left is better. */
 export function paretoChart(report: OptimizationReport): Markup {
   const points = pointsOf(report)
@@ -33,9 +36,10 @@ export function paretoChart(report: OptimizationReport): Markup {
   )
   const front = points.filter((point) => point.front).sort((a, b) => a.x - b.x)
   const dots = points.map((point) => ({ ...point, px: x.at(point.x), py: y.at(point.y) }))
-  const named = dots.filter(
-    (point) => point.chosen || point.front || point.id === 'original' || point.id === 'lossless',
-  )
+  const tells = (point: (typeof dots)[number]) =>
+    point.chosen || point.front || point.id === 'original' || point.id === 'lossless'
+  // Of few marks each has a name, those that tell most first; more would hide one another.
+  const named = [...dots.filter(tells), ...(dots.length > FEW ? [] : dots.filter((point) => !tells(point)))]
   const labels = labelPlaces(
     named.map((point) => ({ x: point.px, y: point.py, text: point.id, needed: point.chosen })),
     dots.map(({ px, py }) => ({ x: px, y: py })),

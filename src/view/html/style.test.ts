@@ -28,6 +28,14 @@ test.each([
   for (const ground of ['bg', 'card'])
     for (const text of ['ink', 'soft']) expect(ratio(text, ground)).toBeGreaterThan(4.5)
   for (const tone of ['good', 'close', 'warn', 'bad']) expect(ratio(tone, `${tone}-bg`), tone).toBeGreaterThan(4.5)
+  // In the row of what is handed out, and the badge of a pass in it; the badge of what was not judged.
+  for (const [text, ground] of [
+    ['soft', 'good-bg'],
+    ['ink', 'good-bg'],
+    ['good', 'card'],
+    ['soft', 'line'],
+  ] as const)
+    expect(ratio(text, ground), `${text} on ${ground}`).toBeGreaterThan(4.5)
   for (const drawn of ['accent', 'good', 'close', 'warn', 'bad', 'bar', 'soft'])
     expect(ratio(drawn, 'card'), drawn).toBeGreaterThan(3)
 })

@@ -21,7 +21,7 @@ p{margin:.5rem 0}.soft{color:var(--soft)}
 table{border-collapse:collapse;width:100%;font-size:.92rem;font-variant-numeric:tabular-nums}
 th,td{text-align:left;padding:.5rem .8rem;border-bottom:1px solid var(--line);vertical-align:top}
 tbody tr:last-child td{border-bottom:0}th{font-weight:600;color:var(--soft);font-size:.82rem;white-space:nowrap}
-td.n,th.n{text-align:right;white-space:nowrap}th.n,td.n small{white-space:normal}th{vertical-align:bottom}tr.chosen td{background:var(--good-bg)}
+td.n,th.n{text-align:right;white-space:nowrap}th.n,td.n small{white-space:normal}th{vertical-align:bottom}tr.chosen td{background:var(--good-bg)}tr.chosen .badge.good{background:var(--card)}
 td small{display:block;color:var(--soft)}td small.why{color:var(--ink)}
 figure{margin:1rem 0;background:var(--card);border:1px solid var(--line);border-radius:.7rem;padding:1rem}
 figcaption{color:var(--soft);font-size:.88rem;margin-top:.4rem}
