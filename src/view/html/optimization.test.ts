@@ -121,7 +121,7 @@ test('what is handed out stands first and is called so, and every other says why
     ],
     'int8',
   )
-  const names = (page: string) => [...page.matchAll(/<td[^>]*><b>(\w+)<\/b>/g)].map(([, name]) => name)
+  const names = (page: string) => [...page.matchAll(/<th scope="row"[^>]*><b>(\w+)<\/b>/g)].map(([, name]) => name)
   const page = optimizationPage(of)
   expect(names(page)).toEqual(['original', 'int8', 'loud', 'late'])
   expect(rowOf(page, 'int8')).toMatch(/^int8 handed out lossless, then static int8 pass, proven/)

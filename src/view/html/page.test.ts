@@ -13,3 +13,14 @@ test('a table of few columns shows cards on a phone where it is told to', () => 
   const of = (cards?: boolean) => table([{ head: 'Attack', cell: () => 'pgd' }], [1], () => '', cards).html
   expect([of(), of(true)].map((text) => text.includes('cards-of-rows'))).toEqual([false, true])
 })
+
+test('the cell that names a row is its head; a first column of figures is none', () => {
+  const columns = [
+    { head: 'Model', cell: (name: string) => name },
+    { head: 'Size', numeric: true, cell: () => '3' },
+  ]
+  expect(table(columns, ['a.onnx']).html).toContain(
+    '<tr class=""><th scope="row" class="of">a.onnx</th><td class="n" data-head="Size">3</td></tr>',
+  )
+  expect(table(columns.slice(1), ['a.onnx']).html).not.toContain('scope="row"')
+})

@@ -64,10 +64,15 @@ export function table<Row>(
   asCards = columns.length > MOST_ON_A_PHONE,
 ): Markup {
   const side = (column: TableColumn<Row>) => (column.numeric ? 'n' : '')
+  // What names a row is its head, which is read out with each of its cells.
+  const cell = (column: TableColumn<Row>, row: Row, names: boolean) =>
+    names
+      ? html`<th scope="row" class="of">${column.cell(row)}</th>`
+      : html`<td class="${side(column)}" data-head="${column.head}">${column.cell(row)}</td>`
   const heads = columns.flatMap(({ head }) => head || [])
   const cards = asCards ? 'cards-of-rows' : ''
   return html`<div class="scroll ${cards}" tabindex="0" role="group" aria-label="Table of ${heads.join(', ')}"><table>
 <thead><tr>${columns.map((column) => html`<th scope="col" class="${side(column)}">${column.head}</th>`)}</tr></thead>
-<tbody>${rows.map((row) => html`<tr class="${rowClass(row)}">${columns.map((column) => html`<td class="${side(column)}" data-head="${column.head}">${column.cell(row)}</td>`)}</tr>`)}</tbody>
+<tbody>${rows.map((row) => html`<tr class="${rowClass(row)}">${columns.map((column, i) => cell(column, row, i === 0 && !column.numeric))}</tr>`)}</tbody>
 </table></div>`
 }
