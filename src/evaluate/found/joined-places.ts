@@ -60,24 +60,3 @@ function signsOfObjectness(places: Places): number {
   }
   return signs
 }
-
-/**
- * The numbers that say what is found, by where they stand in the output: boxes and scores of the places with a score that
- * counts. Null where the output joins nothing, or nothing is found.
- */
-export function decisiveParts(value: TensorValue): readonly (readonly number[])[] | null {
-  if (!areJoined(value)) return null
-  const places = placesOf(value)!
-  const objectness = signsOfObjectness(places) > 0
-  const [boxes, scores]: [number[], number[]] = [[], []]
-  for (let place = 0; place < places.count; place++) {
-    let best = 0
-    for (let column = objectness ? SCORES + 1 : SCORES; column < places.columns; column++)
-      best = Math.max(best, places.at(place, column))
-    if (objectness) best *= places.at(place, SCORES)
-    if (best < LEAST_SCORE - SAME_SCORE) continue
-    for (let column = 0; column < places.columns; column++)
-      (column < SCORES ? boxes : scores).push(places.index(place, column))
-  }
-  return boxes.length > 0 ? [boxes, scores] : null
-}

@@ -1,7 +1,6 @@
 import type { Feeds, Session, TensorValue } from '../../engine/index.ts'
 import type { NoiseSource, SensitivityReport, UnknownNoise } from '../../report/index.ts'
 import { type RandomSource, randomSource } from '../../statistics/index.ts'
-import { decisiveParts } from '../found/joined-places.ts'
 import { floatsOf } from '../outputs/floats.ts'
 
 /** A session that gives, for weights of all outputs, their sum over what each rounding alone changes. */
@@ -87,27 +86,15 @@ async function projected(session: Pick<Session, 'run'>, feeds: Feeds, projection
   return (await session.run(feeds, [projections]))[projections]!.data as Float32Array
 }
 
-/**
- * ±1 over the root of the output's power, so that changes count in proportion to the output that they change. Of boxes
- * joined with their scores each part is an output, and only what is found counts.
- */
+/** ±1 over the root of the output's power, so that changes count in proportion to the output that they change. */
 function randomSigns(output: TensorValue, random: RandomSource): TensorValue {
   const values = floatsOf(output)
-  const data = Float32Array.from(values, () => (random.below(2) === 0 ? -1 : 1))
-  const parts = decisiveParts(output)
-  const size = perPower(values)
-  if (!parts) return { dtype: 'float32', dims: output.dims, data: data.map((sign) => sign * size) }
-  const weights = new Float32Array(data.length)
-  for (const part of parts) {
-    const ofPart = perPower(part.map((at) => values[at]!))
-    for (const at of part) weights[at] = data[at]! * ofPart
-  }
-  return { dtype: 'float32', dims: output.dims, data: weights }
-}
-
-/** One over the root of the power of the finite ones; 0 where there is none. */
-function perPower(values: Iterable<number>): number {
   let power = 0
   for (const value of values) if (Number.isFinite(value)) power += value * value
-  return power > 0 ? 1 / Math.sqrt(power) : 0
+  const size = power > 0 ? 1 / Math.sqrt(power) : 0
+  return {
+    dtype: 'float32',
+    dims: output.dims,
+    data: Float32Array.from({ length: values.length }, () => (random.below(2) === 0 ? -size : size)),
+  }
 }

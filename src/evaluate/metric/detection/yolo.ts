@@ -10,8 +10,6 @@ export interface Places {
   readonly count: number
   readonly columns: number
   at(place: number, column: number): number
-  /** Where that number stands among all of the output's. */
-  index(place: number, column: number): number
 }
 
 /** An output [places, columns] or [columns, places], of which there are more places; null where it is no such matrix. */
@@ -19,14 +17,9 @@ export function placesOf(value: TensorValue): Places | null {
   const matrix = matrixOf(value)
   if (!matrix) return null
   const { rows, columns, data } = matrix
-  const across = rows >= columns
-  const index = (place: number, column: number) => (across ? place * columns + column : column * columns + place)
-  return {
-    count: across ? rows : columns,
-    columns: across ? columns : rows,
-    at: (place, column) => data[index(place, column)]!,
-    index,
-  }
+  return rows >= columns
+    ? { count: rows, columns, at: (place, column) => data[place * columns + column]! }
+    : { count: columns, columns: rows, at: (place, column) => data[column * columns + place]! }
 }
 
 /** What stands behind the box of a place. */
