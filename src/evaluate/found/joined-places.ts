@@ -34,13 +34,15 @@ export function joinedLayouts(outputs: RowOutputs): readonly FoundLayout[] {
 function areJoined(value: TensorValue): boolean {
   const places = placesOf(value)
   if (!places || places.columns <= SCORES) return false
+  const { count, columns, data, placeStride, columnStride } = places
   let pixels = false
-  for (let place = 0; place < places.count; place++) {
-    const [width, height] = [places.at(place, WIDTH), places.at(place, HEIGHT)]
+  for (let place = 0; place < count; place++) {
+    const at = place * placeStride
+    const [width, height] = [data[at + WIDTH * columnStride]!, data[at + HEIGHT * columnStride]!]
     if (!(width >= 0 && height >= 0)) return false
     pixels ||= width > 1 && height > 1
-    for (let column = SCORES; column < places.columns; column++)
-      if (!isProbability(places.at(place, column))) return false
+    for (let column = SCORES; column < columns; column++)
+      if (!isProbability(data[at + column * columnStride]!)) return false
   }
   return pixels
 }
@@ -49,13 +51,13 @@ function areJoined(value: TensorValue): boolean {
  * Places where the first score is high, and another too, less those where it stands alone: it is how sure the model is that
  * there is anything (and then some class is likely), or a class as the others.
  */
-function signsOfObjectness(places: Places): number {
-  const high = (place: number, column: number) => places.at(place, column) >= 0.5
+function signsOfObjectness({ count, columns, data, placeStride, columnStride }: Places): number {
+  const high = (place: number, column: number) => data[place * placeStride + column * columnStride]! >= 0.5
   let signs = 0
-  for (let place = 0; place < places.count; place++) {
+  for (let place = 0; place < count; place++) {
     if (!high(place, SCORES)) continue
     let another = false
-    for (let column = SCORES + 1; column < places.columns; column++) another ||= high(place, column)
+    for (let column = SCORES + 1; column < columns; column++) another ||= high(place, column)
     signs += another ? 1 : -1
   }
   return signs

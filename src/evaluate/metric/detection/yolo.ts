@@ -1,15 +1,17 @@
 import type { TensorValue } from '../../../engine/index.ts'
-import type { Detection } from './boxes.ts'
+import type { Box, Detection } from './boxes.ts'
 import { cannot, type Decoder, matrixOf } from './decoder.ts'
 
 /** Centre and size, in pixels of the input. */
 const BOX_COLUMNS = 4
 
-/** The numbers of one place after the other, wherever they stand in the output. */
+/** Numbers of an output by place and column: `data[place * placeStride + column * columnStride]`. */
 export interface Places {
   readonly count: number
   readonly columns: number
-  at(place: number, column: number): number
+  readonly data: ArrayLike<number>
+  readonly placeStride: number
+  readonly columnStride: number
 }
 
 /** An output [places, columns] or [columns, places], of which there are more places; null where it is no such matrix. */
@@ -18,8 +20,8 @@ export function placesOf(value: TensorValue): Places | null {
   if (!matrix) return null
   const { rows, columns, data } = matrix
   return rows >= columns
-    ? { count: rows, columns, at: (place, column) => data[place * columns + column]! }
-    : { count: columns, columns: rows, at: (place, column) => data[column * columns + place]! }
+    ? { count: rows, columns, data, placeStride: columns, columnStride: 1 }
+    : { count: columns, columns: rows, data, placeStride: 1, columnStride: columns }
 }
 
 /** What stands behind the box of a place. */
@@ -32,22 +34,27 @@ export interface PlaceForm {
 
 /** Boxes of every class with this score at least, before suppression; null where there is no column for a class. */
 export function boxesAt(places: Places, { objectness, classes }: PlaceForm, least: number): Detection[] | null {
+  const { count, columns, data, placeStride, columnStride } = places
   const first = objectness ? BOX_COLUMNS + 1 : BOX_COLUMNS
-  const behind = classes === undefined ? places.columns : first + classes
-  if (first >= behind || behind > places.columns) return null
+  const behind = classes === undefined ? columns : first + classes
+  if (first >= behind || behind > columns) return null
   const found: Detection[] = []
-  for (let place = 0; place < places.count; place++) {
-    const object = objectness ? places.at(place, BOX_COLUMNS) : 1
+  for (let place = 0; place < count; place++) {
+    const at = place * placeStride
+    const object = objectness ? data[at + BOX_COLUMNS * columnStride]! : 1
     if (object < least) continue
     for (let column = first; column < behind; column++) {
-      const score = object * places.at(place, column)
-      if (!(score >= least)) continue
-      const [x, y, width, height] = [0, 1, 2, 3].map((at) => places.at(place, at)) as [number, number, number, number]
-      const box = [x - width / 2, y - height / 2, x + width / 2, y + height / 2] as const
-      found.push({ box, label: column - first, score })
+      const score = object * data[at + column * columnStride]!
+      if (score >= least) found.push({ box: boxAt(places, at), label: column - first, score })
     }
   }
   return found
+}
+
+function boxAt({ data, columnStride }: Places, at: number): Box {
+  const [x, y] = [data[at]!, data[at + columnStride]!]
+  const [width, height] = [data[at + 2 * columnStride]!, data[at + 3 * columnStride]!]
+  return [x - width / 2, y - height / 2, x + width / 2, y + height / 2]
 }
 
 const joined =
