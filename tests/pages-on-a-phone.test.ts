@@ -85,7 +85,7 @@ describe.skipIf(findChromium('auto') === null)('in a browser', () => {
       frame.srcdoc = ${JSON.stringify(renderHtml(report))}
       frame.onload = () => {
         const { documentElement } = frame.contentDocument
-        const cells = [...frame.contentDocument.querySelectorAll('tr.chosen td')].map((cell) => cell.getBoundingClientRect())
+        const cells = [...frame.contentDocument.querySelectorAll('tr.chosen > *')].map((cell) => cell.getBoundingClientRect())
         const right = Math.max(...cells.map((cell) => cell.right))
         const badge = [...frame.contentDocument.querySelectorAll('td .badge')].find((one) => one.innerText === 'inconclusive')
         resolve({ page: documentElement.scrollWidth, first: cells[0].width, right, lines: Math.round(badge.clientHeight / parseFloat(getComputedStyle(badge).lineHeight)) })
@@ -147,7 +147,7 @@ describe.skipIf(findChromium('auto') === null)('in a browser', () => {
       frame.style = 'width:390px;height:900px;border:0'
       frame.srcdoc = ${JSON.stringify(renderHtml(shown))}
       frame.onload = () => {
-        const boxes = [...frame.contentDocument.querySelectorAll('.scroll, td')]
+        const boxes = [...frame.contentDocument.querySelectorAll('.scroll, tbody tr > *')]
         const cut = boxes.filter((box) => box.scrollWidth > box.clientWidth)
         resolve({ boxes: boxes.length, cut: cut.map(({ textContent }) => textContent) })
       }
