@@ -1,12 +1,10 @@
 import { areProbabilities, softmax } from '../probabilities.ts'
 import type { Box, Detection } from './boxes.ts'
-import { cannot, type Decoder, type DecoderOptions, gridOf, matrixOf, sizeFor } from './decoder.ts'
+import { boxesAndScores, cannot, type Decoder, type DecoderOptions, gridOf, sizeFor } from './decoder.ts'
 
 /** How much offsets of centres and sizes were scaled down in training. */
 const CENTRE_VARIANCE = 0.1
 const SIZE_VARIANCE = 0.2
-
-const CALLED_BOXES = /box|loc|reg/i
 
 /**
  * SSD-like heads: scores [places, 1 + classes] with the background first, and boxes [places, 4]. Without `anchors` the
@@ -16,15 +14,9 @@ const CALLED_BOXES = /box|loc|reg/i
  * Source: W. Liu et al., SSD, arXiv 1512.02325 (2015), section 2.2.
  */
 export const anchors: Decoder = (outputs, options) => {
-  const matrices = Object.entries(outputs).flatMap(([name, value]) => {
-    const matrix = matrixOf(value)
-    return matrix ? [{ ...matrix, name }] : []
-  })
-  // Three classes and the background are four columns as well: what is called a box comes first.
-  const fours = matrices.filter(({ columns }) => columns === 4)
-  const boxes = fours.find(({ name }) => CALLED_BOXES.test(name)) ?? fours[0]
-  const scores = matrices.find((matrix) => matrix !== boxes && matrix.rows === boxes?.rows && matrix.columns >= 2)
-  if (!boxes || !scores) throw cannot('no outputs are [places, 4] and [places, 1 + classes]')
+  const found = boxesAndScores(outputs, 2)
+  if (!found) throw cannot('no outputs are [places, 4] and [places, 1 + classes]')
+  const { boxes, scores } = found
   const places = options.anchors ? anchorsOf(boxes.rows, options) : null
   const { size } = options
   if (!places && !size) throw cannot('boxes are shares of an input whose size is not known')

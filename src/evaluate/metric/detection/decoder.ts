@@ -32,6 +32,23 @@ export function matrixOf(value: TensorValue): { rows: number; columns: number; d
   return wide(value).length <= 2 ? { rows, columns, data: numbersOf(value) } : null
 }
 
+const CALLED_BOXES = /box|loc|reg/i
+
+/** Boxes [places, 4] and the matrix of as many rows and at least so many columns that tells of their classes, where there are both. */
+export function boxesAndScores(outputs: MetricRow['outputs'], leastColumns: number) {
+  const matrices = Object.entries(outputs).flatMap(([name, value]) => {
+    const matrix = matrixOf(value)
+    return matrix ? [{ ...matrix, name }] : []
+  })
+  // Four classes, or three and the background, are four columns as well: what is called a box comes first.
+  const fours = matrices.filter(({ columns }) => columns === 4)
+  const boxes = fours.find(({ name }) => CALLED_BOXES.test(name)) ?? fours[0]
+  const scores = matrices.find(
+    (matrix) => matrix !== boxes && matrix.rows === boxes?.rows && matrix.columns >= leastColumns,
+  )
+  return boxes && scores ? { boxes, scores } : null
+}
+
 /** Cells of a feature map of one stride: rows and columns. */
 export const gridOf = ([height, width]: readonly [number, number], stride: number): readonly [number, number] => [
   Math.ceil(height / stride),

@@ -1,6 +1,6 @@
 import { softmax } from '../probabilities.ts'
 import type { Detection } from './boxes.ts'
-import { cannot, type Decoder, matrixOf } from './decoder.ts'
+import { boxesAndScores, cannot, type Decoder } from './decoder.ts'
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x))
 
@@ -11,15 +11,9 @@ const sigmoid = (x: number) => 1 / (1 + Math.exp(-x))
 const queries =
   (probabilities: (logits: Float64Array) => ArrayLike<number>, nothing: number): Decoder =>
   (outputs, { size, score: least }) => {
-    const matrices = Object.entries(outputs).flatMap(([name, value]) => {
-      const matrix = matrixOf(value)
-      return matrix ? [{ ...matrix, name }] : []
-    })
-    // Four classes are four columns as well.
-    const fours = matrices.filter(({ columns }) => columns === 4)
-    const boxes = fours.find(({ name }) => /box/i.test(name)) ?? fours[0]
-    const logits = matrices.find((matrix) => matrix !== boxes && matrix.rows === boxes?.rows)
-    if (!boxes || !logits) throw cannot('no outputs are [queries, 4] and [queries, classes]')
+    const pair = boxesAndScores(outputs, 1)
+    if (!pair) throw cannot('no outputs are [queries, 4] and [queries, classes]')
+    const { boxes, scores: logits } = pair
     if (!size) throw cannot('boxes are shares of an input whose size is not known')
     const [height, width] = size
     const found: Detection[] = []
