@@ -6,7 +6,7 @@ import type { OpenDatasetOptions } from './open-table.ts'
 import { notTaken, numberedColumns } from './pack-columns.ts'
 import type { Row, Table } from './table.ts'
 import { textColumns } from './text-columns.ts'
-import { NEXT_TOKENS, taskNotes, taskRow, textTask } from './text-task.ts'
+import { NEXT_TOKENS, type TextTask, taskNotes, taskRow, textTask } from './text-task.ts'
 import {
   cacheFlags,
   filledInputs,
@@ -23,103 +23,155 @@ import { DEFAULT_WINDOW, type Tokenizer } from './tokenizer.ts'
 const PIECE_ROWS = 64
 
 /**
- * Turns a column of text, or two whose texts go together, into what a model of tokens takes, where the table has no tokens
- * itself: one row each, with the tokens that the tokenizer puts around a text or a pair, cut at the end to the longest row
- * that is allowed. A model of a fixed length gets rows of that length, filled up with the padding token, which
- * `attention_mask` masks. Where the table has no labels, tokens are the label, as in a text file: the one that follows at
- * every place (unless the tokenizer ends texts, as those of encoders do), or what the model is asked instead (`textTask`).
+ * Turns a column of text, or two whose texts go together, into the inputs of a model that reads tokens. A table that has
+ * the tokens already is left as it is. Each text or pair becomes one row with the tokens that the tokenizer puts around it,
+ * cut at the end to the longest row allowed. A model of a fixed length gets rows of that length, filled up with the padding
+ * token, which `attention_mask` masks. Where the table has no labels, tokens become the labels (see `Tokenizing.task`).
  * Tokens are held in memory, 4 bytes each.
  *
- * @throws UserError where it cannot be told which column is the text, and where there is no tokenizer.
+ * @throws UserError where it is unclear which column is the text, and where there is no tokenizer.
  */
 export async function tokenizeColumn(table: Table, folder: string, options: OpenDatasetOptions): Promise<Table> {
-  const inputs = options.inputs ?? []
-  const input = tokenInputOf(inputs)
-  if (!input || [...table.columns, ...table.loose].some(({ name }) => name === input.name)) return table
-  const free = notTaken(table, options)
-  const texts = free.filter(({ dtype, rowShape }) => dtype === 'string' && rowShape.length === 0)
-  if (texts.length === 0 || numberedColumns(table, input).length > 0) return table
-  const { tokenizer: named, folders = [], window = DEFAULT_WINDOW } = options.text ?? {}
-  const places = [folder, ...folders]
-  const tokenizer = await findTokenizer(named, places)
-  if (!tokenizer) {
-    // Columns of numbers may be the tokens of a model that takes nothing else.
-    if (inputs.length === 1 && free.length > texts.length) return table
-    throw noTokenizer(places)
-  }
-  const columns = textColumns(texts, table)
-  const length = fixedLength(input)
-  const most = Math.min(window, length ?? window)
-  const cached = takesCache(inputs)
-  const task = textTask(options.outputs, tokenizer, { cached, fixed: length !== null })
-  // Tokenizers that end a text belong to models that read whole ones, which foretell nothing.
-  const asked = cached || tokenizer.after.length === 0 || task !== 'next'
-  const foretold = asked && !hasLabels(table, options)
-  const before = foretold && cached ? startOf(tokenizer) : tokenizer.before
-  const { rows, longest, cut } = await tokenRows(table, columns, { tokenizer, before, most })
-  const filled = filledInputs(inputs).filter((name) => !table.columns.some((own) => own.name === name))
-  const made = new Set([input.name, ...filled, ...(foretold ? [NEXT_TOKENS] : [])])
-  /** Cells of a row; null where it has too few tokens for what is asked of it. */
-  const cellsOf = ({ tokens, segments }: TokenRow, seed: number): Row['cells'] | null => {
-    if (tokens.length === 0) return null
-    const posed = foretold ? taskRow(tokens, task, { tokenizer, seed }) : { tokens }
-    if (!posed) return null
-    const own = {
-      ...tokenCells(posed.tokens, input.name, filled, segments?.slice(0, posed.tokens.length)),
-      ...('labels' in posed ? { [NEXT_TOKENS]: posed.labels } : {}),
-    }
-    return length === null ? own : padded(own, length, input.name, tokenizer)
-  }
-  const others = texts.filter(({ name }) => !columns.includes(name)).map(({ name }) => name)
-  const shown = columns.map((name) => `"${name}"`).join(' with ')
+  const how = await tokenizing(table, folder, options)
+  if (!how) return table
+  const { texts, input, filled, length, task, tokenizer } = how
+  const read = await tokenRows(table, how)
+  const made = new Set([input, ...filled, ...(task ? [NEXT_TOKENS] : [])])
   return {
     ...table,
     columns: [
       ...[...made].map((name) => tokenColumn(name, length)),
-      ...table.columns.filter(({ name }) => !columns.includes(name)),
+      ...table.columns.filter(({ name }) => !texts.includes(name)),
     ],
-    ...(foretold ? { nextTokens: tokenizer.size } : {}),
-    loose: [...table.loose, ...cacheFlags(inputs)],
-    notes: [
-      ...table.notes,
-      `${shown} is tokenized into "${input.name}" by ${tokenizer.path}: the longest of ${rows.size} rows has ${longest} tokens, ${cut === 0 ? 'none was' : cut === 1 ? '1 was' : `${cut} were`} cut to ${most}.`,
-      ...(length === null
-        ? []
-        : [`Rows of tokens are filled up to the model's ${length} with token ${tokenizer.pad}.`]),
-      ...(foretold ? taskNotes(task) : []),
-      ...(others.length > 0 ? [`Text in ${listNames(others)} is not fed to the model.`] : []),
-    ],
+    ...(task ? { nextTokens: tokenizer.size } : {}),
+    loose: [...table.loose, ...cacheFlags(options.inputs ?? [])],
+    notes: [...table.notes, ...notesOn(how, read)],
     async *scan(indices, names, skip) {
       const stored = names.filter((name) => !made.has(name))
       for await (const piece of stored.length > 0
         ? table.scan(indices, stored, skip)
-        : bare(indices ?? [...rows.keys()])) {
+        : bare(indices ?? [...read.rows.keys()])) {
         const whole: Row[] = []
         for (const { index, cells: own } of piece) {
-          const tokens = rows.get(index)
-          const cells = tokens ? cellsOf(tokens, index) : null
+          const row = read.rows.get(index)
+          const cells = row ? cellsOf(row, index, how) : null
           if (cells) whole.push({ index, cells: only({ ...own, ...cells }, names) })
           else
-            skip({ row: `row ${index}`, reason: `its ${shown} has ${tokens?.tokens.length ? 'too few' : 'no'} tokens` })
+            skip({
+              row: `row ${index}`,
+              reason: `its ${shown(how)} has ${row?.tokens.length ? 'too few' : 'no'} tokens`,
+            })
         }
         yield whole
       }
     },
     async *fingerprint() {
-      yield `${JSON.stringify({ tokenize: columns.length === 1 ? columns[0] : columns, most, length, ...(foretold ? { foretold: before } : {}), ...(foretold && task !== 'next' ? { task } : {}) })}\n`
+      yield `${fingerprintOf(how)}\n`
       yield tokenizer.fingerprint
       yield* table.fingerprint()
     },
   }
 }
 
-/** Rows that no column of the table has to be read for, a piece at a time. */
+/** How the texts of a table become the inputs of a model. */
+interface Tokenizing {
+  /** The columns that hold the text, or the two texts of a pair. */
+  readonly texts: readonly string[]
+  /** Other columns of text, which feed nothing. */
+  readonly others: readonly string[]
+  /** The input that takes the tokens. */
+  readonly input: string
+  /** Inputs that follow from the number of tokens. */
+  readonly filled: readonly string[]
+  readonly tokenizer: Tokenizer
+  /** What stands before the tokens of a single text. */
+  readonly before: readonly number[]
+  /** Tokens of every row where the model fixes how many it reads; null where it does not. */
+  readonly length: number | null
+  /** Tokens of the longest row allowed. */
+  readonly most: number
+  /** Which tokens become labels; null where none do, because the table has labels or the model foretells nothing. */
+  readonly task: TextTask | null
+}
+
+/** Null where the table stays as it is. */
+async function tokenizing(table: Table, folder: string, options: OpenDatasetOptions): Promise<Tokenizing | null> {
+  const inputs = options.inputs ?? []
+  const input = tokenInputOf(inputs)
+  if (!input || [...table.columns, ...table.loose].some(({ name }) => name === input.name)) return null
+  const free = notTaken(table, options)
+  const strings = free.filter(({ dtype, rowShape }) => dtype === 'string' && rowShape.length === 0)
+  if (strings.length === 0 || numberedColumns(table, input).length > 0) return null
+  const { tokenizer: named, folders = [], window = DEFAULT_WINDOW } = options.text ?? {}
+  const places = [folder, ...folders]
+  const tokenizer = await findTokenizer(named, places)
+  if (!tokenizer) {
+    // The tokens of a model that takes nothing else may stand in columns of numbers.
+    if (inputs.length === 1 && free.length > strings.length) return null
+    throw noTokenizer(places)
+  }
+  const texts = textColumns(strings, table)
+  const length = fixedLength(input)
+  const cached = takesCache(inputs)
+  const asked = textTask(options.outputs, tokenizer, { cached, fixed: length !== null })
+  // Tokenizers that end a text belong to models that read whole texts, which do not foretell the next token.
+  const foretells = cached || tokenizer.after.length === 0 || asked !== 'next'
+  const task = foretells && !hasLabels(table, options) ? asked : null
+  return {
+    texts,
+    others: strings.map(({ name }) => name).filter((name) => !texts.includes(name)),
+    input: input.name,
+    filled: filledInputs(inputs).filter((name) => !table.columns.some((own) => own.name === name)),
+    tokenizer,
+    before: task && cached ? startOf(tokenizer) : tokenizer.before,
+    length,
+    most: Math.min(window, length ?? window),
+    task,
+  }
+}
+
+/** Cells of a row; null where it has too few tokens for what is asked of it. */
+function cellsOf({ tokens, segments }: TokenRow, seed: number, how: Tokenizing): Row['cells'] | null {
+  const { input, filled, tokenizer, length, task } = how
+  if (tokens.length === 0) return null
+  const posed = task ? taskRow(tokens, task, { tokenizer, seed }) : { tokens }
+  if (!posed) return null
+  const own = {
+    ...tokenCells(posed.tokens, input, filled, segments?.slice(0, posed.tokens.length)),
+    ...('labels' in posed ? { [NEXT_TOKENS]: posed.labels } : {}),
+  }
+  return length === null ? own : padded(own, length, input, tokenizer)
+}
+
+const shown = ({ texts }: Tokenizing) => texts.map((name) => `"${name}"`).join(' with ')
+
+function notesOn(how: Tokenizing, { rows, longest, cut }: TokenRows): readonly string[] {
+  const { input, tokenizer, most, length, task, others } = how
+  const wasCut = cut === 0 ? 'none was' : cut === 1 ? '1 was' : `${cut} were`
+  return [
+    `${shown(how)} is tokenized into "${input}" by ${tokenizer.path}: the longest of ${rows.size} rows has ${longest} tokens, ${wasCut} cut to ${most}.`,
+    ...(length === null ? [] : [`Rows of tokens are filled up to the model's ${length} with token ${tokenizer.pad}.`]),
+    ...(task ? taskNotes(task) : []),
+    ...(others.length > 0 ? [`Text in ${listNames(others)} is not fed to the model.`] : []),
+  ]
+}
+
+/** Everything but the tokenizer's own file that decides the tokens. */
+const fingerprintOf = ({ texts, most, length, before, task }: Tokenizing) =>
+  JSON.stringify({
+    tokenize: texts.length === 1 ? texts[0] : texts,
+    most,
+    length,
+    ...(task ? { foretold: before } : {}),
+    ...(task && task !== 'next' ? { task } : {}),
+  })
+
+/** Rows for which no column of the table has to be read, a piece at a time. */
 function* bare(indices: readonly number[]): Generator<readonly Row[]> {
   for (let from = 0; from < indices.length; from += PIECE_ROWS)
     yield indices.slice(from, from + PIECE_ROWS).map((index) => ({ index, cells: {} }))
 }
 
-/** Whether a column of the table is the truth about its rows. */
 const hasLabels = ({ columns }: Table, { label }: OpenDatasetOptions) =>
   label !== undefined || columns.some(({ name }) => LABEL_NAMES.includes(name))
 
@@ -130,27 +182,17 @@ interface TokenRows {
   readonly cut: number
 }
 
-interface Wrapping {
-  readonly tokenizer: Tokenizer
-  readonly before: readonly number[]
-  readonly most: number
-}
-
-async function tokenRows(
-  table: Table,
-  columns: readonly string[],
-  { tokenizer, before, most }: Wrapping,
-): Promise<TokenRows> {
+async function tokenRows(table: Table, { texts, tokenizer, before, most }: Tokenizing): Promise<TokenRows> {
   const rows = new Map<number, TokenRow>()
   const frame =
-    columns.length > 1
+    texts.length > 1
       ? tokenizer.pair
       : [...before, 'first' as const, ...tokenizer.after].map((part) => ({ part, segment: 0 }))
   const join = joinTexts(frame, most, tokenizer)
   let [longest, cut] = [0, 0]
-  for await (const piece of table.scan(null, columns, () => {}))
+  for await (const piece of table.scan(null, texts, () => {}))
     for (const { index, cells } of piece) {
-      const [first, second = []] = columns.map((name) => tokenizer.encode(cells[name]!.data[0] as string))
+      const [first, second = []] = texts.map((name) => tokenizer.encode(cells[name]!.data[0] as string))
       const row = join(first!, second)
       longest = Math.max(longest, row.whole)
       if (row.tokens.length < row.whole) cut++
