@@ -22,7 +22,7 @@ export const DEFAULT_STEPS = 500
 const RATE = 0.05
 /** How much the pull to whole codes counts beside an error that is 1 with nearest codes. */
 const PULL = 0.3
-/** Share of the steps in which the codes are still free, and what the exponent falls from and to. */
+/** Share of the steps before the pull sets in, and the ends between which its exponent falls. */
 const FREE = 0.2
 const [FIRST_EXPONENT, LAST_EXPONENT] = [20, 2]
 
@@ -37,7 +37,7 @@ type Way = 'exact' | 'rounded'
 
 const target = (output: number) => `rounding/target${output}`
 
-/** What a block, `model` by itself, gives for each batch, from the exact or the rounded way. */
+/** Outputs of a block for each batch. `model` is the block alone; `way` chooses which of its inputs it reads. */
 export async function runBlock(
   model: Model,
   batches: readonly RowBatch[],
@@ -87,19 +87,20 @@ interface Rest {
   readonly wanted: readonly (readonly TensorValue[])[]
 }
 
-type LearnedBlock =
+/** The codes of a block, or why none can be learned. */
+export type LearnedBlock =
   | { readonly refused: string }
   | {
       readonly codes: ReadonlyMap<string, Int8Array>
       readonly figures: Omit<LearnedWeightsReport['blocks'][number], 'weights'>
     }
 
-/** How many of so many batches judge: the last eighth. */
+/** How many of these batches judge: the last eighth, and one at least. */
 export const judgingOf = (batches: number): number => Math.max(1, Math.floor(batches / 8))
 
 /**
- * Learns the roundings of a block's weights from all batches but the last ones, which judge by what the model's outputs
- * keep: what a pool takes away behind the block is as large an error inside of it as what it lets through.
+ * Learns the roundings of a block's weights from all batches but the last ones, which judge. They judge at the outputs of
+ * the model: inside the block, an error that a pool behind it takes away counts as much as one that it lets through.
  *
  * @param alone The block as a model by itself, with its weights still in float.
  * @param wanted What it gives in float, by batch and output.
@@ -212,7 +213,7 @@ async function trainedCodes(
   return { codes, steps: trained.steps }
 }
 
-/** The error at each output, so weighed that with nearest codes (`before`) it is 1 in all. */
+/** The error at each output, weighted so that nearest codes (`before`) give a total of 1. */
 const errorTerms = (block: ReconstructionBlock, before: readonly (readonly OutputError[])[]) =>
   block.outputs.map((output, o): { loss: Loss; weight: number } => {
     const mean = before.reduce((sum, outputs) => sum + outputs[o]!.error / outputs[o]!.count, 0) / before.length
@@ -241,13 +242,13 @@ const targetsOf = (values: readonly TensorValue[]): Feeds =>
   Object.fromEntries(values.map((value, output) => [target(output), value]))
 
 interface OutputError {
-  /** Sums of squares over all elements: of the difference, and of what was wanted. */
+  /** Sums of squares over all elements: of the difference, and of the float output. */
   readonly error: number
   readonly power: number
   readonly count: number
 }
 
-/** How far the block is from what it shall give, by batch and output. */
+/** How far the block is from its float outputs, by batch and output. */
 async function errorsOf(
   model: Model,
   block: ReconstructionBlock,

@@ -1,22 +1,19 @@
 import { openIsolated, startRuntimes } from '../../engine/index.ts'
 import type { Model } from '../../ir/index.ts'
 import { checkChoice, UserError } from '../../platform/index.ts'
-import { type QuantizationReport, RANGE_METHODS, type Report, SCHEMES } from '../../report/index.ts'
-import { type LateCache, noCache, writtenLater } from '../evidence/evidence-cache.ts'
-import { blockOn, curvesOn } from '../evidence/processor.ts'
+import { type PassRun, type QuantizationReport, RANGE_METHODS, SCHEMES } from '../../report/index.ts'
+import { noCache, writtenLater } from '../evidence/evidence-cache.ts'
+import { curvesOn } from '../evidence/processor.ts'
 import { OpenSessions } from '../open-sessions.ts'
-import { type Expected, expectedOf, FEW_SAMPLES, proveLossless } from '../proof/prove-equal.ts'
 import { type LeftOutOfLossless, leavingOut } from '../proof/proven-trail.ts'
-import type { SampleOptions } from '../proof/samples.ts'
 import { type RunsOn, refusalBy, runsOn } from '../runs-on.ts'
-import { readyFor } from '../simplify.ts'
 import { together } from '../together.ts'
 import { type LeftOut, sizeOf, type Trail } from '../trail.ts'
-import { easedWhereAsked, floatStart } from './float-start.ts'
-import { goneFromFloat } from './keep-float.ts'
+import { floatStart } from './float-start.ts'
 import { lazyTimeIn } from './lazy-parts.ts'
 import { type Damage, LOOKED_AT, measureDamage, type ReadKernels, readKernels } from './measure-quantized.ts'
 import { portableOrRefused, saturationOf } from './portable.ts'
+import { type CachedOptions, type Prepared, prepare, samplesOf } from './prepare.ts'
 import { quantizationWarnings } from './quantization-warnings.ts'
 import type { QuantizeOptions } from './quantize-options.ts'
 import { quantizationRun } from './quantize-steps.ts'
@@ -24,8 +21,6 @@ import { quantizeUnrun } from './quantize-unrun.ts'
 import { type Quantized, quantized } from './quantized.ts'
 import { quantizedTrail } from './quantized-trail.ts'
 import { runsQuickly } from './runs-quickly.ts'
-import { saturatesHere } from './saturates-here.ts'
-import { staticEvidence } from './static-evidence.ts'
 import { unseenRows } from './unseen-rows.ts'
 
 /**
@@ -50,36 +45,37 @@ export async function quantize(model: Model, options: QuantizeOptions): Promise<
   }
 }
 
-/** Without the passes by which the lossless model was seen to answer otherwise than the file. */
+/** Quantizes without those lossless passes that were seen to change answers of this model. */
 async function quantizeProven(model: Model, options: QuantizeOptions): Promise<Quantized> {
   const { processes: _, ...others } = options
-  // Whoever does the work anew starts runtimes of its own: those that were lent have ended by then.
+  // Work that is done again starts its own runtimes: the ones that were lent have ended by then.
   const work = async (left: LeftOutOfLossless) =>
     (await quantizeMeasured(model, left.passes.size === 0 ? options : others, left)) ??
-    (await quantizeMeasured(model, others, left, true))!
+    (await quantizeMeasured(model, others, left, 'apart'))!
   const provable = async (without: LeftOut) => (await floatStart(model, options, without)).provable
   return leavingOut(model, work, provable, samplesOf(model, options))
 }
 
-/** Models that run at a time: two that are compared, or one that answers and the pair of it and another. */
+/** Processes in use at a time: for two models that are compared, or for one model and a pair that holds it and another. */
 const AT_A_TIME = 2
 
 /**
- * Null where a process that models shared came to its end: in processes `apart` it shows which of them is to blame, and
- * what does without that one goes on.
+ * Null where models ran together in one process and that process died. With `apart` each has a process to itself: that
+ * shows which model is to blame, and work that can do without it goes on.
  */
 async function quantizeMeasured(
   model: Model,
   options: QuantizeOptions,
   left: LeftOutOfLossless,
-  apart = false,
+  running: 'together' | 'apart' = 'together',
 ): Promise<Quantized | null> {
   const place = await runsOn(options.target ?? 'native')
   const processes = options.processes ?? startRuntimes()
   const sessions = new OpenSessions(processes)
   const cache = writtenLater(options.cache ?? noCache)
   try {
-    if (!apart && options.target !== 'web' && (await runsQuickly(model, options.data))) processes.share()
+    if (running === 'together' && options.target !== 'web' && (await runsQuickly(model, options.data)))
+      processes.share()
     else processes.reach(AT_A_TIME)
     return await quantizeIn(sessions, place, model, { ...options, cache }, left)
   } catch (error) {
@@ -92,67 +88,60 @@ async function quantizeMeasured(
   }
 }
 
-/** With a cache that keeps evidence at hand, and writes it while models run. */
-type Options = QuantizeOptions & { readonly cache: LateCache }
-
-/**
- * Whatever runs a model does so in another process, and what does not wait for another runs beside it: the original is
- * loaded while the lossless passes work, and the kernels, the noise and the neighbours of what came out are measured at
- * the same time.
- */
 async function quantizeIn(
   sessions: OpenSessions,
   place: RunsOn,
   model: Model,
-  given: Options,
+  given: CachedOptions,
   left: LeftOutOfLossless,
 ): Promise<Quantized> {
   const { scheme, target = 'native', onProgress: say = () => {} } = given
-  const original = askOriginal(sessions, model, given)
-  const placement = { processes: sessions.processes }
-  const saturating = saturatesHere(place, given, placement)
-  saturating.catch(() => {})
-  say('lossless passes')
-  const { float, provable, unrounded } = await floatStart(model, given, left.passes)
-  // The second process opens one model after the other: three of them would be one process more.
-  const { expected } = original
-  const proof = provable.model === model ? null : proveLossless(sessions, provable.model, model, expected, saturating)
-  proof?.catch(() => {})
-  const free = closeAnswered(sessions, original, proof)
-  free.catch(() => {})
-  const asked = together(proof, saturating).then(() => blockOn(target, float.model, given.cache, placement))
-  asked.catch(() => {})
-  // Weights may be coded while rows are looked at, for which this must be known.
-  const options = { ...given, saturates: await saturating }
-  const gone = goneFromFloat(options.keepFloat ?? [], model, float.model)
-  const start = await readyFor(await easedWhereAsked(float, options, free), options)
-  const [block, evidence] = await together(
-    asked,
-    scheme === 'static-int8' ? staticEvidence(sessions, start.model, options, free, asked) : [],
-  )
-  await free
+  const prepared = await prepare(sessions, place, model, given, left.passes)
+  const { start, evidence, options, block } = prepared
   say('quantizing')
   const curves = scheme === 'static-int8' ? await curvesOn(target, start.model, options.cache) : undefined
   const { trail, tensors, everywhere } = await quantizedTrail(start, evidence, { ...options, block, curves })
-  const run = quantizationRun(trail, scheme)
   const portable = target === 'portable' ? { portable: portableOrRefused(trail.model) } : {}
-  const made: Made = { model, float: start.model, trail, planned: run.planned ?? {}, evidence }
-  const { kernels, damage, timing, sizes, saturation } = await measureMade(sessions, place, made, options)
+  const made = { model, prepared, trail, everywhere, portable, run: quantizationRun(trail, scheme) }
+  const measured = await measureMade(sessions, place, made)
+  return quantized(trail, reportOn(made, measured, left.warnings), tensors)
+}
+
+/** @param leftOut What is said of lossless passes that changed answers of this model. */
+function reportOn(made: Made, measured: MeasuredMade, leftOut: readonly string[]): QuantizationReport {
+  const { model, prepared, trail, everywhere, portable, run } = made
+  const { options, start, evidence, unrounded, gone } = prepared
+  const { kernels, damage, timing, sizes, saturation } = measured
   const { sqnrDb, layers, batchInvariant } = damage ?? { sqnrDb: null, layers: [], batchInvariant: null }
   const { sqnrSamples = 0, sqnrRandom = 0 } = damage ?? {}
   const seenOn = damage ? { sqnrSamples, ...(sqnrRandom > 0 ? { sqnrRandom } : {}) } : {}
-  const rounding = trail.strides.flatMap((stride) =>
+  const learned = trail.strides.flatMap((stride) =>
     stride.evidence.filter(({ kind }) => kind === 'learned-weights' || kind === 'moments'),
   )
-  const seen = { evidence: [...evidence, ...rounding], run, passes: trail.runs, everywhere, kernels }
-  const models = { model, float: start.model, quantized: trail.model, row: damage?.feeds[0] }
-  const dependedBefore = damage?.dependedBefore ?? []
-  const outcome = { ...models, dependedBefore, unrounded, gone, ...seen }
-  const report: QuantizationReport = {
+  const outcome = {
+    model,
+    float: start.model,
+    quantized: trail.model,
+    row: damage?.feeds[0],
+    dependedBefore: damage?.dependedBefore ?? [],
+    unrounded,
+    gone,
+    leftOut,
+    evidence: [...evidence, ...learned],
+    run,
+    passes: trail.runs,
+    everywhere,
+    kernels,
+    timing,
+    sqnrDb,
+    layers,
+    ...seenOn,
+  }
+  return {
     kind: 'quantization',
     version: 1,
-    scheme,
-    target,
+    scheme: options.scheme,
+    target: options.target ?? 'native',
     ...(options.pass ? { options: options.pass } : {}),
     planned: kernels.planned,
     kernels: kernels.counts,
@@ -167,56 +156,20 @@ async function quantizeIn(
     ...portable,
     ...(saturation ? { saturation } : {}),
     passes: trail.runs,
-    warnings: quantizationWarnings({ ...outcome, leftOut: left.warnings, sqnrDb, ...seenOn, layers, timing }, options),
+    warnings: quantizationWarnings(outcome, options),
   }
-  return quantized(trail, report, tensors)
 }
 
-/** The model as it came, opening, and what it answers to the samples that its lossless form is proven on. */
-interface Original {
-  readonly opening: ReturnType<OpenSessions['open']>
-  readonly expected: Promise<Expected>
-}
-
-const samplesOf = (model: Model, { data, seed }: QuantizeOptions): SampleOptions => ({
-  model,
-  data,
-  seed,
-  ...(data && data.rows > 1 ? FEW_SAMPLES : {}),
-})
-
-function askOriginal(sessions: OpenSessions, model: Model, options: QuantizeOptions): Original {
-  const { file } = options
-  const opening = sessions.open(model, file === undefined ? {} : { file })
-  const expected = opening.then((session) => expectedOf(session, samplesOf(model, options)))
-  expected.catch(() => {})
-  return { opening, expected }
-}
-
-/**
- * Ends when the original has answered, or has said why not, and what calibrates may take over its process. That it
- * cannot answer is a fault only where a proof waits for it.
- */
-async function closeAnswered(
-  sessions: OpenSessions,
-  { opening, expected }: Original,
-  proof: Promise<void> | null,
-): Promise<void> {
-  const answered = expected.then(async ({ feeds, answers }) => {
-    await feeds
-    await Promise.allSettled(answers.values())
-  })
-  await (proof ? answered : answered.catch(() => {}))
-  await sessions.close(opening)
-}
-
-/** What was made: of the file's model, by way of a float one, on this evidence. */
+/** What quantizing made of a model. */
 interface Made {
   readonly model: Model
-  readonly float: Model
+  readonly prepared: Prepared
   readonly trail: Trail
-  readonly planned: Readonly<Record<string, number>>
-  readonly evidence: readonly Report[]
+  /** Whether integers stand wherever they can, though by their usual costs none pays. */
+  readonly everywhere: boolean
+  readonly portable: Pick<QuantizationReport, 'portable'>
+  /** The run of the scheme's own pass. */
+  readonly run: PassRun
 }
 
 interface MeasuredMade {
@@ -229,13 +182,16 @@ interface MeasuredMade {
   readonly saturation: ReturnType<typeof saturationOf>
 }
 
+/** Measures kernels, noise and neighbours of what was made, all at the same time. */
 async function measureMade(
   sessions: OpenSessions,
   place: RunsOn,
-  { model, float, trail, planned, evidence }: Made,
-  options: Options,
+  { model, prepared, trail, run }: Made,
 ): Promise<MeasuredMade> {
+  const { options, evidence } = prepared
   const { target = 'native', cache } = options
+  const float = prepared.start.model
+  const planned = run.planned ?? {}
   let told: Pick<MeasuredMade, 'sizes' | 'saturation'> | undefined
   const tell = () =>
     (told ??= {
