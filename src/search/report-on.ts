@@ -13,7 +13,9 @@ import {
   type CandidateResult,
   type ComparisonReport,
   type OptimizationReport,
+  type Portability,
   runtimeInWords,
+  type Saturation,
 } from '../report/index.ts'
 import type { Choice } from './choose.ts'
 import { roughSpeed } from './disturbed.ts'
@@ -26,7 +28,7 @@ import { atPaceOf } from './same-pace.ts'
 import { sentenceOf } from './sentence.ts'
 import { originalResult, usable } from './trial.ts'
 
-/** Everything that a finished search knows. */
+/** What a finished search knows. */
 interface Findings {
   readonly pool: Pool
   readonly options: ResolvedOptions
@@ -34,9 +36,9 @@ interface Findings {
   readonly data: Dataset
   readonly tensors: Optimized['tensors']
   readonly elapsed: Readonly<Record<string, number>>
-  /** What there was no time for. */
+  /** Work that there was no time for. */
   readonly leftOut: readonly string[]
-  /** Whether the time was over when it came to the report. */
+  /** Whether time had run out before the report was written. */
   readonly late: boolean
 }
 
@@ -67,13 +69,9 @@ async function reportFrom(findings: Findings, chosen: Built | null): Promise<Opt
   })
   const candidates = trials.map(({ result }) => marked(result))
   const handedOut = candidates.find((candidate) => candidate.id === choice.id) ?? original
-  const rough = roughSpeed(handedOut)
   const broken = chosen ? null : pool.originalBreaks
-  const dependence = chosen ? await bench.dependence(chosen) : null
   const limits = limitsOf(goal, broken)
   const { model: made, recipe } = chosen ?? bench.original
-  const runtime = oldestRuntime(made)
-  const before = oldestRuntime(bench.original.model)
   const portable = options.target === 'portable' ? provePortable(made) : null
   const saturation = bench.saturates ? saturationOf(choice.id, made, recipe.steps, bench.runtime) : null
   return {
@@ -116,7 +114,7 @@ async function reportFrom(findings: Findings, chosen: Built | null): Promise<Opt
     chosen: {
       id: choice.id,
       reason: chosen ? choice.reason : reasonWithLimits(goal, trials, choice.reason, broken),
-      runtime,
+      runtime: oldestRuntime(made),
     },
     proof: choice.proof,
     ...(portable ? { portable } : {}),
@@ -127,25 +125,44 @@ async function reportFrom(findings: Findings, chosen: Built | null): Promise<Opt
     elapsed: findings.elapsed,
     ...(findings.leftOut.length > 0 ? { leftOut: findings.leftOut } : {}),
     ...(options.command ? { command: options.command } : {}),
-    warnings: [
-      ...(portable?.proven === false ? [`${choice.id}, which is handed out, is ${portable.sentence}`] : []),
-      ...doubtsOf(findings),
-      ...(isNewer(runtime.release, before.release)
-        ? [
-            `${choice.id}, which is handed out, runs in ${runtimeInWords(runtime)}; the original from ${before.release} on`,
-          ]
-        : []),
-      ...lostInputs(bench.original.model, made),
-      ...(rough ? [rough] : []),
-      ...(saturation?.safe === false ? [saturation.sentence] : []),
-      ...pool.warnings,
-      ...(dependence ? [`${choice.id}: ${dependence}`] : []),
-      ...bench.dataNotes,
-    ],
+    warnings: await warningsOf(findings, chosen, { portable, saturation, rough: roughSpeed(handedOut) }),
   }
 }
 
-/** Whether labels or margin may be meant otherwise, as the largest of the comparisons shows, and of those that did not pass. */
+/** What was found about the model that is handed out; null where there is nothing to say. */
+interface Remarks {
+  readonly portable: Portability | null
+  readonly saturation: Saturation | null
+  /** Why its speed is not known well. */
+  readonly rough: string | null
+}
+
+async function warningsOf(
+  findings: Findings,
+  chosen: Built | null,
+  { portable, saturation, rough }: Remarks,
+): Promise<readonly string[]> {
+  const { bench, warnings } = findings.pool
+  const { id } = findings.choice
+  const { model } = chosen ?? bench.original
+  const [before, after] = [oldestRuntime(bench.original.model), oldestRuntime(model)]
+  const dependence = chosen ? await bench.dependence(chosen) : null
+  return [
+    ...(portable?.proven === false ? [`${id}, which is handed out, is ${portable.sentence}`] : []),
+    ...doubtsOf(findings),
+    ...(isNewer(after.release, before.release)
+      ? [`${id}, which is handed out, runs in ${runtimeInWords(after)}; the original from ${before.release} on`]
+      : []),
+    ...lostInputs(bench.original.model, model),
+    ...(rough ? [rough] : []),
+    ...(saturation?.safe === false ? [saturation.sentence] : []),
+    ...warnings,
+    ...(dependence ? [`${id}: ${dependence}`] : []),
+    ...bench.dataNotes,
+  ]
+}
+
+/** Doubts about what labels or the margin mean, from the largest comparison, and the largest that did not pass. */
 export function doubtsOf({
   choice,
   pool,
@@ -161,7 +178,7 @@ export function doubtsOf({
   return [
     ...labelDoubts(largestOf(judged), data.classNames, all),
     ...orderDoubts(largestOf(failed.length > 0 ? failed : judged)),
-    // What failed may stand on fewer rows than the proof beside it, and the baseline has one score there.
+    // A failed comparison may have fewer rows than the proof, but the baseline's score must come from the same rows.
     ...(failed.length > 0
       ? marginDoubts({ ...largestOf(judged), verdict: largestOf(failed).verdict }, options.margin)
       : []),

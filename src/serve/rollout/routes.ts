@@ -12,7 +12,7 @@ import { drill } from './drill.ts'
 import type { DriftMonitor } from './monitor.ts'
 import type { Label } from './pairing.ts'
 
-/** Labels come from where requests come from. */
+/** Labels of earlier requests, for the face that takes the requests. */
 export function feedbackRoutes(controller: RolloutController): readonly Route[] {
   return [
     {
@@ -26,7 +26,7 @@ export function feedbackRoutes(controller: RolloutController): readonly Route[] 
         if (!Array.isArray(items) || items.length > 100_000)
           throw invalid("'feedback' must be an array of at most 100000 objects")
         const count = { joined: 0, waiting: 0, unusable: 0 }
-        // All or nothing: a list with a mistake in it changes nothing.
+        // A list with a mistake in it must change nothing.
         const labels = items.map((item) => labelOf(objectOf(item, 'the feedback'), body))
         for (const { model } of labels) checkModel(exchange.caller.models, model)
         for (const { model, id, label } of labels)
@@ -37,6 +37,47 @@ export function feedbackRoutes(controller: RolloutController): readonly Route[] 
   ]
 }
 
+type Handle = (exchange: Exchange, body: JsonObject) => Promise<unknown>
+
+/** Answers in JSON; a GET has no body. */
+const route = (method: Route['method'], path: string, handle: Handle, takes?: object): Route => ({
+  method,
+  path,
+  scope: method === 'GET' ? 'read' : 'admin',
+  ...(takes ? { takes } : {}),
+  async handle(exchange) {
+    exchange.reply.header('content-type', 'application/json')
+    return JSON.stringify(await handle(exchange, method === 'GET' ? {} : await bodyOf(exchange)))
+  },
+})
+
+interface Act {
+  readonly path: string
+  /** The act's name in the audit log. */
+  readonly name: string
+  readonly handle: Handle
+  readonly takes?: object
+  /** The model that it concerns; the one in the path by default. */
+  readonly about?: (exchange: Exchange) => Promise<string> | string
+}
+
+/** Changes something, and writes a line of the audit log, even where it is refused. */
+const act = (acts: RepositoryActs, { path, name, handle, takes, about = modelOf }: Act): Route => ({
+  ...route(
+    'POST',
+    path,
+    async (exchange, body) => {
+      const version = typeof body.candidate === 'string' ? body.candidate : undefined
+      return acts.recorded(name, await about(exchange), actor(exchange), version, () => handle(exchange, body))
+    },
+    takes,
+  ),
+  refused: refusedAct(acts, name),
+})
+
+const modelOf = ({ params }: Exchange) => params.model!
+const idOf = ({ params }: Exchange) => params.id!
+
 /** Rollouts, incidents and drills, for the admin face. */
 export function rolloutRoutes(
   controller: RolloutController,
@@ -44,79 +85,45 @@ export function rolloutRoutes(
   monitor: DriftMonitor | null,
   acts: RepositoryActs,
 ): readonly Route[] {
-  const route = (
-    method: Route['method'],
-    path: string,
-    handle: (exchange: Exchange, body: JsonObject) => Promise<unknown>,
-    takes?: object,
-  ): Route => ({
-    method,
-    path,
-    scope: method === 'GET' ? 'read' : 'admin',
-    ...(takes ? { takes } : {}),
-    async handle(exchange) {
-      exchange.reply.header('content-type', 'application/json')
-      return JSON.stringify(await handle(exchange, method === 'GET' ? {} : await bodyOf(exchange)))
-    },
-  })
-  /** Changes something: a line of the audit log, also where it is refused. */
-  const act = (
-    path: string,
-    name: string,
-    handle: (exchange: Exchange, body: JsonObject) => Promise<unknown>,
-    takes?: object,
-    about: (exchange: Exchange) => Promise<string> | string = ({ params }) => params.model!,
-  ): Route => ({
-    ...route(
-      'POST',
-      path,
-      async (exchange, body) => {
-        const version = typeof body.candidate === 'string' ? body.candidate : undefined
-        return acts.recorded(name, await about(exchange), actor(exchange), version, () => handle(exchange, body))
-      },
-      takes,
-    ),
-    refused: refusedAct(acts, name),
-  })
-  const name = ({ params }: Exchange) => params.model!
-  const id = ({ params }: Exchange) => params.id!
   return [
     route('GET', '/v2/rollouts', () => controller.all()),
-    route('GET', '/v2/rollouts/:model', (exchange) => controller.status(name(exchange))),
-    act(
-      '/v2/rollouts/:model/start',
-      'rollout-start',
-      async (exchange, body) => controller.start(name(exchange), startOf(body), exchange.caller.name),
-      STARTS,
-    ),
-    act('/v2/rollouts/:model/stop', 'rollout-stop', (exchange) =>
-      controller.stop(name(exchange), exchange.caller.name),
-    ),
+    route('GET', '/v2/rollouts/:model', (exchange) => controller.status(modelOf(exchange))),
+    act(acts, {
+      path: '/v2/rollouts/:model/start',
+      name: 'rollout-start',
+      handle: async (exchange, body) => controller.start(modelOf(exchange), startOf(body), exchange.caller.name),
+      takes: STARTS,
+    }),
+    act(acts, {
+      path: '/v2/rollouts/:model/stop',
+      name: 'rollout-stop',
+      handle: (exchange) => controller.stop(modelOf(exchange), exchange.caller.name),
+    }),
     route('GET', '/v2/incidents', async () => ({
       kind: 'incidents',
       version: 1,
       incidents: await controller.incidents(),
     })),
-    route('GET', '/v2/incidents/:id', (exchange) => controller.incident(id(exchange))),
-    act(
-      '/v2/incidents/:id/ack',
-      'incident-ack',
-      async (exchange, { note = '' }) => {
-        if (typeof note !== 'string' || note.length > 10_000)
-          throw invalid("'note' must be a text of at most 10000 units")
-        return controller.acknowledge(id(exchange), exchange.caller.name, note)
+    route('GET', '/v2/incidents/:id', (exchange) => controller.incident(idOf(exchange))),
+    act(acts, {
+      path: '/v2/incidents/:id/ack',
+      name: 'incident-ack',
+      async handle(exchange, { note = '' }) {
+        if (typeof note !== 'string' || note.length > MOST_NOTE)
+          throw invalid(`'note' must be a text of at most ${MOST_NOTE} units`)
+        return controller.acknowledge(idOf(exchange), exchange.caller.name, note)
       },
-      { type: 'object', properties: { note: { type: 'string', maxLength: 10_000 } } },
-      (exchange) =>
-        controller.incident(id(exchange)).then(
+      takes: { type: 'object', properties: { note: { type: 'string', maxLength: MOST_NOTE } } },
+      about: (exchange) =>
+        controller.incident(idOf(exchange)).then(
           ({ name }) => name,
-          () => id(exchange),
+          () => idOf(exchange),
         ),
-    ),
+    }),
     route('GET', '/v2/drift/:model', async (exchange) => {
+      const model = modelOf(exchange)
       if (!monitor) throw new ServeError('not-found', 'this server watches no drift: start it with --watch')
-      const report = await monitor.report(name(exchange))
-      return report ?? controller.nothingYet(name(exchange), `no request of '${name(exchange)}' was watched yet`)
+      return (await monitor.report(model)) ?? controller.nothingYet(model, `no request of '${model}' was watched yet`)
     }),
     route(
       'POST',
@@ -128,6 +135,8 @@ export function rolloutRoutes(
   ]
 }
 
+/** Characters of the note of an acknowledgement, at most. */
+const MOST_NOTE = 10_000
 type Range = readonly [least: number, most: number]
 const SEEDS: Range = [0, 2 ** 31]
 const RUNS: Range = [1, 1000]
@@ -135,7 +144,7 @@ const RUNS: Range = [1, 1000]
 const between = (type: 'integer' | 'number', [minimum, maximum]: Range) => ({ type, minimum, maximum })
 
 const CLASS = { type: ['number', 'string'] }
-/** What a label says; what all of a list share may stand around it. */
+/** One label; fields that all labels of a list share may stand around the list instead. */
 const LABELLED = {
   type: 'object',
   properties: {
@@ -149,7 +158,7 @@ function labelOf(item: JsonObject, around: JsonObject): { model: string; id: str
   const { model = around.model, id, label } = item
   if (typeof model !== 'string' || typeof id !== 'string' || id === '')
     throw invalid("feedback needs 'model', the 'id' of the request and its 'label'")
-  // No request has a longer one, and what waits for its request takes memory.
+  // No request has a longer id, and a label that waits for its request takes memory.
   if (id.length > MOST_ID) throw invalid(`the 'id' of a request has at most ${MOST_ID} characters`)
   const one = (value: unknown): value is number | string => typeof value === 'number' || typeof value === 'string'
   if (!one(label) && !(Array.isArray(label) && label.length > 0 && label.every(one)))
@@ -157,7 +166,7 @@ function labelOf(item: JsonObject, around: JsonObject): { model: string; id: str
   return { model, id, label }
 }
 
-/** Least and greatest of each number; α and shares are proper parts of one. */
+/** Least and greatest value of each number. */
 const RANGES: Readonly<Record<string, Range>> = {
   share: [0.0001, 1],
   margin: [0.0001, 0.5],
@@ -167,7 +176,7 @@ const RANGES: Readonly<Record<string, Range>> = {
 }
 const SLOWDOWNS: Range = [1, 1000]
 
-/** What {@link startOf} takes. */
+/** JSON Schema of what {@link startOf} takes. */
 const STARTS = {
   type: 'object',
   required: ['candidate'],
