@@ -2,11 +2,11 @@ import { randomSource, scattered } from '../statistics/index.ts'
 import { type Bands, bandsFor } from './similar-bands.ts'
 
 export interface DuplicateOptions {
-  /** Least Jaccard similarity of the word sequences of two texts that are called the same; 0.7 unless said. */
+  /** Least Jaccard similarity of the word sequences of two texts that are called the same; 0.7 by default. */
   readonly threshold?: number
-  /** Words in a sequence; 5 unless said. A shorter text is one sequence. */
+  /** Words in a sequence; 5 by default. A shorter text is one sequence. */
   readonly words?: number
-  /** Hashes of a signature; 128 unless said. */
+  /** Hashes of a signature; 128 by default. */
   readonly hashes?: number
   readonly seed?: number
 }

@@ -101,7 +101,8 @@ export function textAt(path: string): string {
 /**
  * The `x=1,3,224,224` pairs of `--shape`, by the name of the input.
  *
- * @throws UserError for what is no such pair, for an input that `model` does not have, and for sizes that it cannot take.
+ * @throws UserError for anything but such a pair, for an input that `model` does not have, and for sizes that it cannot
+ * take.
  */
 export function shapesOf(options: Arguments, model?: Model): Readonly<Record<string, readonly number[]>> {
   const inputs = model?.graph.inputs.map(({ name }) => name)

@@ -9,7 +9,7 @@ const SOME_TOKENS = 7
 
 /**
  * What a model gives. Where it reads tokens, sizes are those for a row of some tokens: of an output [row, places,
- * vocabulary] whose places nobody named, only that tells whether each token is scored or the last one alone.
+ * vocabulary] whose places have no name, only that tells whether each token is scored or the last one alone.
  */
 export function outputPorts(model: Model): readonly InputWish[] {
   const tokens = tokenInputOf(inputPorts(model))

@@ -6,7 +6,7 @@ import { UserError, writeAtomic } from '../platform/index.ts'
 import { bytesAt, chunks } from './file-chunks.ts'
 import type { PredictionSpool, SpooledOutput } from './prediction-spool.ts'
 
-/** Rows of a group in the file, at the most, and their bytes. */
+/** Rows of a group in the file, at most, and their bytes. */
 const GROUP = 8192
 const GROUP_BYTES = 1 << 24
 /** Bytes of an output that are read at once; one row where it is larger. */

@@ -31,7 +31,7 @@ export interface Rows {
   readonly columns: Readonly<Record<string, Column>>
 }
 
-/** Which rows to read, in this order; all of them, with all fields, unless said. */
+/** Which rows to read, in this order; all of them, with all fields, by default. */
 export interface ReadOptions {
   readonly indices?: readonly number[] | undefined
   readonly batch?: number | undefined

@@ -9,7 +9,7 @@ export interface TokenRow {
 }
 
 /**
- * Joins the tokens of one text, or of two, as the `frame` of a tokenizer says, to `most` tokens at the most. What is too
+ * Joins the tokens of one text, or of two, as the `frame` of a tokenizer says, to `most` tokens at most. What is too
  * much goes from the ends: first from the longer text, down to the length of the other, then from both alike ("longest
  * first", as tokenizers of Hugging Face cut pairs). `whole` is how long the row would have been.
  *

@@ -4,7 +4,7 @@ const GOLDEN = (Math.sqrt(5) - 1) / 2
 
 /**
  * Where a place stands in an order whose beginnings are spread over all places: multiples of the golden ratio fill
- * [0, 1) with gaps of three lengths at the most (Sós 1958), and fall in with no period, such as that of classes or
+ * [0, 1) with gaps of three lengths at most (Sós 1958), and fall in with no period, such as that of classes or
  * copies that take turns.
  */
 const turnOf = (place: number) => (place * GOLDEN) % 1

@@ -9,7 +9,7 @@ import { listNames } from './list-names.ts'
 import { withClassNumbers } from './one-hot.ts'
 import type { Table } from './table.ts'
 
-/** Rows a batch where nobody says how many. */
+/** Rows a batch, by default. */
 export const DEFAULT_BATCH = 32
 
 /** What a data set says of itself beyond what its table shows. */

@@ -24,7 +24,7 @@ export interface TextOptions {
   readonly inputs?: readonly InputWish[] | undefined
   /** What it gives: whether tokens are scored at every place, behind the last one, or where they are hidden. */
   readonly outputs?: readonly InputWish[] | undefined
-  /** Tokens of a row at the most, the first included; 256 by default. */
+  /** Tokens of a row at most, the first included; 256 by default. */
   readonly window?: number | undefined
 }
 
@@ -114,7 +114,7 @@ interface TextRow {
 }
 
 interface Reading {
-  /** Tokens that a row reads at the most. */
+  /** Tokens that a row reads at most. */
   readonly window: number
   /** What the tokenizer puts behind a text. */
   readonly after: readonly number[]

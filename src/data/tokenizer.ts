@@ -1,4 +1,4 @@
-/** Tokens of a row at the most, where nobody says otherwise. */
+/** Tokens of a row at most, by default. */
 export const DEFAULT_WINDOW = 256
 
 /** How text is made tokens: the file of the tokenizer, or folders to look in, and the most tokens of a row. */

@@ -48,7 +48,7 @@ export interface ExtremesNames {
  * sum is no number where an element is none.
  *
  * The reductions stand behind the graph, those of the deepest values first: the runtime orders nodes backwards from the
- * last one that nobody reads, so each value is reduced as soon as it is there, from the processor's cache, and let go.
+ * last one that nothing reads, so each value is reduced as soon as it is there, from the processor's cache, and let go.
  * Measured on PP-OCRv4 det, 16 rows: 0.53 s of processor time and 17 MB above the model, against 1.04 s and 122 MB with
  * each reduction next to its value.
  */

@@ -137,7 +137,7 @@ class TableInterpreter implements Interpreter {
       for (const name of readsOf(node)) {
         const left = (uses.get(name) ?? 0) - 1
         uses.set(name, left)
-        // Values that nobody reads any more make room; those of outer graphs are not in this scope.
+        // Values that nothing reads any more make room; those of outer graphs are not in this scope.
         if (left === 0) scope.delete(name)
       }
     }

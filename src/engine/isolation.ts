@@ -32,11 +32,11 @@ export interface Placement {
   readonly name?: string
   /** Where the model lies as a file already, as it was read: a value need not be written for the runtime then. */
   readonly file?: string
-  /** `node` unless said. */
+  /** `node` by default. */
   readonly runtime?: RuntimeKind
-  /** Cores that its process is bound to, before the load; unbound unless said. */
+  /** Cores that its process is bound to, before the load; unbound by default. */
   readonly cores?: readonly number[]
-  /** Puts stalls into what is timed, to see whether they are found; none unless said. */
+  /** Puts stalls into what is timed, to see whether they are found; none by default. */
   readonly stall?: Stall
 }
 
@@ -55,7 +55,7 @@ export interface IsolatedSession extends Session {
   readonly firstMs: number | null
   readonly pid: number
   /**
-   * Runs `count` times after `warm` untimed runs (0 unless said) and gives the nanoseconds of each run, measured inside
+   * Runs `count` times after `warm` untimed runs (0 by default) and gives the nanoseconds of each run, measured inside
    * the process around the runtime's own call. Feeds cross the border once for consecutive calls with the same object.
    */
   timeRuns(feeds: Parameters<Session['run']>[0], count: number, warm?: number): Promise<Float64Array>

@@ -22,7 +22,7 @@ import type { Feeds } from './session.ts'
 
 /** Where a model runs, and what is learned from its loading. */
 export interface IsolatedPlacement extends Placement {
-  /** Those to take a process from; one of its own unless said. */
+  /** Those to take a process from; one of its own by default. */
   readonly processes?: RuntimeProcesses
   /** What the process is taken after; the model is written meanwhile. */
   readonly after?: Promise<unknown> | undefined

@@ -14,7 +14,7 @@ import type { Ports } from './ports.ts'
 import { ReusedMemory } from './reused-memory.ts'
 
 export interface StartLanesOptions {
-  /** Lines to make ready; as many as there are cores unless said. */
+  /** Lines to make ready; as many as there are cores by default. */
   readonly capacity?: number
   /** Known already: spares the process the hashing of the file. */
   readonly digest?: string

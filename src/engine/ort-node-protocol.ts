@@ -16,7 +16,7 @@ export type Request =
       readonly where: string | undefined
       readonly ports: Ports
       readonly options: OrtSessionOptions
-      /** Where the graph is written as the runtime optimised it; nowhere unless said. */
+      /** Where the graph is written as the runtime optimised it; nowhere by default. */
       readonly optimized: string | undefined
       readonly stall: Stall | undefined
     }

@@ -38,8 +38,8 @@ export type RuntimeConfig = Readonly<Partial<Record<ConfigKey, string>>>
 export interface OrtSessionOptions extends SessionOptions {
   readonly config?: RuntimeConfig | undefined
   /**
-   * Whether memory that a run needed is kept for the next one; true unless said. It makes repeated runs faster, and holds
-   * twice of what runs with large values need for the life of the session.
+   * Whether memory that a run needed is kept for the next one; true by default. It makes repeated runs faster, and
+   * holds twice of what runs with large values need for the life of the session.
    */
   readonly arena?: boolean | undefined
 }
@@ -78,7 +78,7 @@ export function webOptions(options: OrtSessionOptions = {}): Record<string, unkn
   return { ...sharedOptions(options), executionProviders: ['wasm'] }
 }
 
-/** Threads that are asked for: 1 unless said. */
+/** Threads that are asked for: 1 by default. */
 export function threadsOf({ threads = 1 }: OrtSessionOptions): number {
   if (!Number.isInteger(threads) || threads < 1)
     throw new UserError('bad-argument', `threads is ${threads}; it must be a whole number from 1.`)

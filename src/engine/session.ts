@@ -86,7 +86,7 @@ export type Optimization = 'disabled' | 'basic' | 'extended' | 'all'
 
 /** What every engine takes; one that has no use for an option lets it be. */
 export interface SessionOptions {
-  /** Intra-op threads; 1 unless said otherwise. Never defaulted by feeling: two are slower on small models. */
+  /** Intra-op threads; 1 by default. Never defaulted by feeling: two are slower on small models. */
   readonly threads?: number | undefined
   readonly optimization?: Optimization | undefined
   /** Folder that relative external data is found in, where the model is not written yet. */
@@ -100,7 +100,10 @@ export interface Engine {
 }
 
 export interface ProfileOptions extends SessionOptions {
-  /** Of each node, the time that this share of the runs, from 0 to 1, does not take longer than: 0.5, the median, unless said. */
+  /**
+   * Of each node, the time that this share of the runs, from 0 to 1, does not take longer than: 0.5, the median, by
+   * default.
+   */
   readonly share?: number | undefined
 }
 

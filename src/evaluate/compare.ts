@@ -35,13 +35,13 @@ export interface CompareOptions {
   /** Field that names clusters: rows of one person, document, recording. */
   readonly cluster?: string | undefined
   /**
-   * Rows in one run, 1 unless said otherwise: dynamically quantized models give a row another answer in another
+   * Rows in one run, 1 by default: dynamically quantized models give a row another answer in another
    * batch, and a verdict must not depend on a row's neighbours.
    */
   readonly batch?: number | undefined
   /** Rows to judge; all where omitted. */
   readonly indices?: readonly number[] | undefined
-  /** Whether hidden slices, gaps between groups and the tail are looked for as well; false unless said. */
+  /** Whether hidden slices, gaps between groups and the tail are looked for as well; false by default. */
   readonly deep?: boolean | undefined
   /** Of resampling; the same seed gives the same report. */
   readonly seed?: number | undefined

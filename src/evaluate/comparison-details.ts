@@ -101,7 +101,7 @@ function deepDetails(input: DetailInput, gains: readonly number[], rule: SliceRu
   }
 }
 
-/** Candidate minus baseline, higher being better; 0 for rows that cannot be used, which nobody reads. */
+/** Candidate minus baseline, higher being better; 0 for rows that cannot be used, which nothing reads. */
 function gainsOf({ scored, metric, usable }: DetailInput): readonly number[] {
   const gains = new Array<number>(scored.rows.length).fill(0)
   const sign = metric.higherIsBetter ? 1 : -1

@@ -44,7 +44,7 @@ export function comparisonDoubts(
 const NO_TOKEN_SCORES =
   'The model gives no scores of the tokens that follow (an output [row, token, vocabulary]), so the text holds no truth about its answers: they were compared with those of the base model.'
 
-/** A group that nobody declared decides nothing; that it lost more than the margin must not be overlooked. */
+/** An undeclared group decides nothing; that it lost more than the margin must not be overlooked. */
 function undeclaredLosses({ verdict, slices, classes = [] }: ComparisonReport): readonly string[] {
   if (verdict === 'regressed') return []
   const lost = [

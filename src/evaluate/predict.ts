@@ -76,7 +76,7 @@ export async function* predictRows(
 const TRIAL_ROWS = 4
 
 /**
- * How many rows, `wanted` at the most, may share a run so that each answer is the one it would get alone, and why it is
+ * How many rows, `wanted` at most, may share a run so that each answer is the one it would get alone, and why it is
  * one where it is. Judged on the first rows of the data.
  *
  * @throws UserError `unsupported` for a model that takes exactly several rows at a time and answers them together.

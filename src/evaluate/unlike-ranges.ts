@@ -25,7 +25,7 @@ export interface UnlikeRanges {
   result(): readonly { readonly name: string; readonly base: Numbers; readonly candidate: Numbers }[]
 }
 
-/** Looks at the first rows; what is no finite float counts for nothing. */
+/** Looks at the first rows; anything but finite floats is ignored. */
 export function unlikeRanges(): UnlikeRanges {
   const seen = new Map<string, readonly [base: Numbers, candidate: Numbers]>()
   let [rows, numbers] = [0, 0]

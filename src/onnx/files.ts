@@ -65,7 +65,7 @@ export interface WriteOptions {
   readonly externalData?: boolean
   /** The file that such weights go into instead, in the same folder. */
   readonly dataPath?: string
-  /** Flushed to disk before it takes its name; true unless said. For files that do not outlive the process. */
+  /** Flushed to disk before it takes its name; true by default. For files that do not outlive the process. */
   readonly lasting?: boolean
 }
 

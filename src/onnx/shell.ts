@@ -4,7 +4,7 @@ import { StringStringEntryProtoSchema } from 'onnx-buf'
 import type { Kept, Metadata } from '../ir/index.ts'
 
 /**
- * What a protobuf message held beyond what the model value says: unknown fields, fields that nobody interprets, and
+ * What a protobuf message held beyond what the model value says: unknown fields, fields that are not interpreted, and
  * which optional fields were present although empty. It is the message itself, emptied of everything interpreted;
  * encoding starts from a copy of it and writes the interpreted fields over it. Regular messages have none.
  */

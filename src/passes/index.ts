@@ -136,7 +136,7 @@ export const UNDO_EACH_RUN: readonly string[] = [restore.widenFloat16.id, restor
 /** The same of integers whose ranges are known beforehand as well. */
 export const UNDO_ALL: readonly string[] = restoring.map(({ id }) => id)
 
-/** Exact as well, but for the native kernels: elsewhere nobody gains by them. They mend a model in this order. */
+/** Exact as well, but for the native kernels: elsewhere they gain nothing. They mend a model in this order. */
 const nativeLayouts = [
   layout.linesAsPictures,
   layout.mirrorNarrowConvolutions,
@@ -269,7 +269,7 @@ export const MEASURED_REPAIRS: readonly string[] = [
   layout.growInTiles.id,
   // Tiles that are laid at last.
   layout.moveAxesInTurn.id,
-  // Whole windows that nobody reads any more.
+  // Whole windows that nothing reads any more.
   'eliminateDeadCode',
 ]
 

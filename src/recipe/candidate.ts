@@ -16,7 +16,7 @@ export interface CandidateSpec {
   readonly words: string
   readonly scheme?: Scheme
   readonly calibration?: RangeMethod
-  /** Rows that ranges are taken from; `CALIBRATION_ROWS` unless said. */
+  /** Rows that ranges are taken from; `CALIBRATION_ROWS` by default. */
   readonly samples?: number
   /** Noise over signal that the roundings may add up to; the calibration's sensitivities are measured for it. */
   readonly noiseBudget?: number
@@ -24,11 +24,11 @@ export interface CandidateSpec {
   readonly noiseRuns?: number
   /** Whether integers are placed by what this model's kernels cost here, not by formulas. */
   readonly measuredCosts?: boolean
-  /** How much of what outlier channels need moves into weights before (SmoothQuant), 0 … 1; nothing unless said. */
+  /** How much of what outlier channels need moves into weights before (SmoothQuant), 0 … 1; nothing by default. */
   readonly smooth?: number
   /** Whether outlier channels are divided down to others in front of products, for dynamic integers. */
   readonly outliersDivided?: boolean
-  /** What decides how weights are rounded; as the scheme does it unless said. */
+  /** What decides how weights are rounded; as the scheme does it by default. */
   readonly rounding?: Rounding
   /** Static integers with recurrent layers in dynamic ones. */
   readonly recurrent?: boolean
@@ -51,7 +51,7 @@ export interface Built {
   readonly bytes: number
   readonly planned: Readonly<Record<string, number>>
   readonly float: readonly Refusal[]
-  /** Noise over signal that the roundings were foretold to add up to; null where nobody foretold it. */
+  /** Noise over signal that the roundings were foretold to add up to; null where this was not foretold. */
   readonly expectedNoise: number | null
 }
 

@@ -160,7 +160,7 @@ export class FloatForms {
   }
 
   /**
-   * The lossless model without channels that others make up for, within a noise at whoever reads them, as a base of
+   * The lossless model without channels that others make up for, within a noise at whatever reads them, as a base of
    * candidates under this name; null where hardly any can go.
    */
   async addSpared(name: string, noise: number): Promise<Spared | null> {

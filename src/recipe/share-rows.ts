@@ -16,7 +16,7 @@ const ENOUGH_RANGES = 8
  * How many of `rows` go to each phase: 20 / 30 / 50 %, a share of 0 where a phase has a set of its own. A phase that
  * rounding would leave with nothing takes a row where there are enough: proving first, then calibrating, then
  * selecting. Without labels a small set cannot
- * prove anything, so up to two fifths of it, 8 rows at the most, go to ranges that are worth something.
+ * prove anything, so up to two fifths of it, 8 rows at most, go to ranges that are worth something.
  */
 export function rowCounts(
   rows: number,

@@ -49,7 +49,7 @@ export interface TunedTrail {
   readonly plain: Trail
 }
 
-/** The highest learning rate, unless said: weights are nearly right already, and scales move by shares of themselves. */
+/** The highest learning rate, by default: weights are nearly right already, and scales move by shares of themselves. */
 const DEFAULT_RATE = 5e-4
 
 /**

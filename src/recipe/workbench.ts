@@ -40,9 +40,9 @@ export interface WorkbenchOptions extends JudgingOptions {
   /** Target `web`: the browser that times and judges (its path, or `auto`), instead of WebAssembly under Node. */
   readonly browser?: string | undefined
   readonly seed: number
-  /** Processors that measuring, but never timing, may keep busy; 1 unless said. */
+  /** Processors that measuring, but never timing, may keep busy; 1 by default. */
   readonly workers?: number | undefined
-  /** Whether products of codes saturate in 16 bits where models run; the runtime is asked unless said. */
+  /** Whether products of codes saturate in 16 bits where models run; the runtime is asked by default. */
   readonly saturates?: boolean | undefined
   /** Rows to calibrate on; then all of `data` is for selecting and proving. */
   readonly calibrationData?: Dataset | undefined

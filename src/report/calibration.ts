@@ -48,7 +48,7 @@ export type ProcessorReport = Infer<typeof processor>
 const noiseSource = object({ kind: oneOf('value', 'node'), name: text })
 export type NoiseSource = Infer<typeof noiseSource>
 
-/** A rounding of which nobody can tell what it does, and why. */
+/** A rounding whose effect is unknown, and why. */
 const unknownNoise = object({ kind: oneOf('value', 'node'), name: text, reason: text })
 export type UnknownNoise = Infer<typeof unknownNoise>
 

@@ -210,7 +210,7 @@ export const comparison = report('comparison', {
       name: text,
       /** Decibels of all rows together; null where identical. */
       sqnrDb: nullable(number),
-      /** Decibels without rows of unusually large numbers, which may decide those of all: a tenth at the most. */
+      /** Decibels without rows of unusually large numbers, which may decide those of all: a tenth at most. */
       typicalDb: optional(number),
       /** So many rows of equal noise would make the sum as sure: few where some rows make most of the noise. */
       noiseRows: optional(number),

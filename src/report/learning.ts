@@ -85,7 +85,7 @@ export const distillation = report('distillation', {
   ...common,
   teacher: learnedModel,
   student: learnedModel,
-  /** How the student came to be: its file, or what was cut from the teacher. */
+  /** How the student was made: its file, or what was cut from the teacher. */
   recipe: text,
   /** How far rows were moved against the student before it learned from them, and in how many steps. */
   adversary: optional(object({ eps: number, steps: integer })),

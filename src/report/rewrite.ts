@@ -62,7 +62,7 @@ export const rewrite = report('rewrite', {
   passes: list(passRun),
   before: modelSize,
   after: modelSize,
-  /** null where nobody ran the models. */
+  /** null where the models were not run. */
   equivalence: nullable(equivalence),
   /** Of a recipe on the model that it was made for: every step gave the digest that the recipe has. */
   replayed: optional(boolean),

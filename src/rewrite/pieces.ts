@@ -5,7 +5,7 @@ import type { GraphEditor } from './graph-editor.ts'
 export interface Pieces {
   /** A fresh name for each value on the way. */
   values<const Hints extends readonly string[]>(...hints: Hints): { readonly [K in keyof Hints]: string }
-  /** A node, named after what it gives; whoever gives the value itself takes over the name of who gave it before. */
+  /** A node, named after what it gives; whatever gives the value itself takes over the name of who gave it before. */
   make(
     opType: string,
     inputs: readonly string[],

@@ -35,7 +35,7 @@ interface ChoiceOptions extends ProofRows {
   readonly unsafe?: string | undefined
   /** What there was no time for, where nothing was judged: a sentence without its end. */
   readonly untried?: string | undefined
-  /** Whether there is time to prove one more of those in reserve; always unless said. */
+  /** Whether there is time to prove one more of those in reserve; always by default. */
   readonly timeForMore?: ((id: string) => boolean) | undefined
 }
 

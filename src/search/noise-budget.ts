@@ -9,7 +9,7 @@ interface Judged {
   readonly expected: number
 }
 
-/** Mixtures that are built and judged for one candidate at the most. */
+/** Mixtures that are built and judged for one candidate at most. */
 const ATTEMPTS = 6
 /** Budgets closer than this gain less than timing can show. */
 const CLOSE_ENOUGH = 1.12

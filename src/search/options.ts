@@ -16,13 +16,16 @@ export interface OptimizeOptions {
   readonly target?: Target
   /** Target `web`: the browser that times and judges (its path, or `auto`). */
   readonly browser?: string
-  /** Milliseconds that the search may take, the proof included as far as it fits; 5 minutes unless said. */
+  /** Milliseconds that the search may take, the proof included as far as it fits; 5 minutes by default. */
   readonly time?: number
   readonly seed?: number
   readonly threads?: number
-  /** Candidates that are built and judged side by side; 2 where there are as many processors unless said. Timings run alone. */
+  /**
+   * Candidates that are built and judged side by side; 2 where there are as many processors by default. Timings run
+   * alone.
+   */
   readonly workers?: number
-  /** Whether products of codes saturate in 16 bits where models run; the runtime is asked unless said. */
+  /** Whether products of codes saturate in 16 bits where models run; the runtime is asked by default. */
   readonly saturates?: boolean | undefined
   /** Rows apart to calibrate by and to prove on, in place of shares of the data. */
   readonly calibration?: Dataset | undefined

@@ -15,7 +15,10 @@ export interface Standing {
 export const WORTH_IT = 0.98
 /** Beyond this no interval makes a tie: in a very disturbed moment they say little. */
 const CLEARLY = 0.9
-/** So much of the other's bytes, at the most, wins a tie; half of them where the other keeps the answers and this one does not. */
+/**
+ * So much of the other's bytes, at most, wins a tie; half of them where the other keeps the answers and this one does
+ * not.
+ */
 const TIE_SMALLER = 0.9
 const WORTH_CHANGES = 0.5
 

@@ -24,9 +24,9 @@ import type { Tracer } from './tracing.ts'
 
 export interface ServeOptions {
   readonly source: ModelSource
-  /** Address of the faces for clients; 127.0.0.1 unless said. */
+  /** Address of the faces for clients; 127.0.0.1 by default. */
   readonly host?: string
-  /** Address of the admin face; 127.0.0.1 unless said, and others only with keys. */
+  /** Address of the admin face; 127.0.0.1 by default, and others only with keys. */
   readonly adminHost?: string
   /** Ports; 0 takes a free one, null leaves the face out. */
   readonly httpPort?: number | null
@@ -49,7 +49,7 @@ export interface ServeOptions {
   readonly extension?: ServeExtension | null
   /** Tells a server that starts to stop: it loads nothing more, and is there to be closed. */
   readonly signal?: AbortSignal
-  /** Ask itself when it is ready, so that its code is compiled before many others do; false unless said. */
+  /** Ask itself when it is ready, so that its code is compiled before many others do; false by default. */
   readonly practise?: boolean
 }
 

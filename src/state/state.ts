@@ -176,7 +176,7 @@ export class State {
     return this.incident(id)
   }
 
-  /** What was usual for a model of this digest; null where nobody watched it. */
+  /** What was usual for a model of this digest; null where none was watched. */
   async monitor(name: string, digest: string): Promise<unknown> {
     const [rows] = await this.#run([
       { sql: 'SELECT body FROM monitors WHERE name = $1 AND digest = $2', parameters: [name, digest] },

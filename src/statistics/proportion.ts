@@ -5,7 +5,7 @@ import { betaQuantile, normalQuantile } from './distributions.ts'
 export interface Proportion {
   readonly successes: number
   readonly n: number
-  /** 0.05 unless said otherwise. */
+  /** 0.05 by default. */
   readonly alpha?: number
 }
 

@@ -76,7 +76,7 @@ interface StoredFile {
   readonly modifiedMs: number
 }
 
-/** Whatever else lies there is nobody's to remove. */
+/** Whatever else lies there is not ours to remove. */
 function* storedFiles(place: string): Generator<StoredFile> {
   const blobs = join(place, 'blobs', 'sha256')
   for (const folder of [blobs, place])

@@ -8,7 +8,7 @@ export type Location =
   | { readonly kind: 'registry'; readonly origin: string; readonly prefix: string }
 
 /**
- * Where the store is unless said: `WHETSTONE_STORE` (a folder or a URL), else the place that the system keeps for the
+ * Where the store is by default: `WHETSTONE_STORE` (a folder or a URL), else the place that the system keeps for the
  * data of applications: `$XDG_DATA_HOME/whetstone/store` (`~/.local/share` where it is not set),
  * `~/Library/Application Support/whetstone/store` on macOS, `%LOCALAPPDATA%\whetstone\store` on Windows.
  */

@@ -93,7 +93,9 @@ export class Line {
     return accepted(answer, sent)
   }
 
-  /** How much of a blob an upload has (OCI distribution 1.1, "Pushing a blob in chunks"); undefined where nobody knows. */
+  /**
+   * How much of a blob an upload has (OCI distribution 1.1, "Pushing a blob in chunks"); undefined where it is unknown.
+   */
   async #received(place: URL, size: number): Promise<UploadPlace | undefined> {
     const answer = await this.#send(place, { method: 'GET' })
     discard(answer)

@@ -58,7 +58,7 @@ async function whatToCheck(store: Store, reference: string | null, problems: str
     const entries = await store.list(name)
     if (digest === undefined && tag === undefined && entries.length > 0) return [{ name, entries }]
     const stored = digest ?? entries.find(({ tags }) => tags.includes(tag ?? ''))?.digest
-    // Asking for it gives the message for what is not there, and for what is no version.
+    // Asking for it gives the message for what is missing or is not a version.
     const asked = stored === undefined || (await isForeignTo(store.repository(name), stored))
     return [{ name, entries: [{ digest: asked ? (await store.resolve(reference)).digest : stored, tags: [] }] }]
   }

@@ -31,7 +31,7 @@ export interface TrainOptions {
   readonly seed?: number
   /** The highest learning rate (1e-3). */
   readonly rate?: number
-  /** Epochs without a better score after which training ends; never unless said. */
+  /** Epochs without a better score after which training ends; never by default. */
   readonly patience?: number | undefined
   /** Scores averaged weights; higher is better. */
   readonly validate?: (weights: Float32Array, statistics: Float32Array) => Promise<number>

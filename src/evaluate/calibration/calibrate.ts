@@ -5,7 +5,7 @@ import { feedsOf, rowsPerRun } from '../feeds/feeds.ts'
 import { RangeObserver } from './observer.ts'
 import { BUDGET, HELD, planRuns } from './plan-runs.ts'
 
-/** Rows that ranges and moments are taken from, unless said. */
+/** Rows that ranges and moments are taken from, by default. */
 export const CALIBRATION_ROWS = 128
 
 export interface CalibrateOptions {

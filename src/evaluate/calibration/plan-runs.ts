@@ -10,7 +10,7 @@ import { rowsTogether } from '../feeds/rows-together.ts'
  * affair, so that much more than its habit is allowed for.
  */
 export const HELD = 1 / 4
-/** Bytes above plain inference that looking at inner values may take, unless said. */
+/** Bytes above plain inference that looking at inner values may take, by default. */
 export const BUDGET = 256 * 2 ** 20
 
 /** How many rows share a run, and which values are fetched together. */

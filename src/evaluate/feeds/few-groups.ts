@@ -3,7 +3,7 @@ import { freeMemory } from '../../platform/index.ts'
 
 /** So many runs for each row are worth their memory. */
 const FEW = 4
-/** Of the machine's free memory so much at the most, with every value standing in it several times. */
+/** Of the machine's free memory so much at most, with every value standing in it several times. */
 const OF_FREE = 1 / 24
 
 /**

@@ -36,7 +36,7 @@ export interface LatencyOptions extends OrtSessionOptions {
    * in up to twice the time.
    */
   readonly maxSeconds?: number | undefined
-  /** Generations of processes that the rounds are spread over, at least; 3 unless said. */
+  /** Generations of processes that the rounds are spread over, at least; 3 by default. */
   readonly generations?: number | undefined
   /** Rows in `feeds`, for the throughput; else the first dimension of the first input. */
   readonly rows?: number | undefined

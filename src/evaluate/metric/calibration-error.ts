@@ -47,7 +47,7 @@ export function expectedCalibrationError(rows: Confidences, bins = 15): number {
 }
 
 /**
- * The same over bins of equal mass: rows sorted by confidence, cut into parts whose sizes differ by one at the most (the
+ * The same over bins of equal mass: rows sorted by confidence, cut into parts whose sizes differ by one at most (the
  * larger ones first). Other tools call this ECE too; it is another number.
  */
 export function equalMassCalibrationError({ confidence, right }: Confidences, bins = 15): number {

@@ -110,7 +110,7 @@ export function asMetric(value: unknown, where: string): Metric {
 }
 
 /**
- * The metric for labels of this kind where nobody named one: `top1` for classes (by number or name), `mae` for numbers,
+ * The metric for labels of this kind where none was named: `top1` for classes (by number or name), `mae` for numbers,
  * `perplexity` for the next tokens of a language model, `miou` for masks.
  *
  * @param row The number of the row that it is, for the message.

@@ -10,7 +10,7 @@ export interface TextOptions {
    * gets it in front, and one that leaves out the space as well gets that at the end, as PaddleOCR reads its own.
    */
   readonly characters?: readonly string[]
-  /** Class of the CTC blank; 0 unless said otherwise. */
+  /** Class of the CTC blank; 0 by default. */
   readonly blank?: number
   /** The output that is read; the first that can be where omitted. */
   readonly output?: string

@@ -11,7 +11,7 @@ export interface ProjectionSession {
   /** The output, float32 [sources.length]. */
   readonly projections: string
   readonly sources: readonly NoiseSource[]
-  /** Roundings that no gradient comes back to; none unless said. */
+  /** Roundings that no gradient comes back to; none by default. */
   readonly unknown?: readonly UnknownNoise[]
 }
 
@@ -20,7 +20,7 @@ export interface SensitivityOptions {
   readonly rows: number
   /** Random weightings a row; the noise of a rounding comes with a relative error of √(2 / (rows · weightings)). */
   readonly weightings?: number | undefined
-  /** Runs that are asked for before the first of them has answered; 1 unless said. The result does not depend on it. */
+  /** Runs that are asked for before the first of them has answered; 1 by default. The result does not depend on it. */
   readonly atATime?: number | undefined
   readonly dataDigest?: string | undefined
   readonly signal?: AbortSignal | undefined

@@ -32,8 +32,8 @@ interface Found extends Slice {
 }
 
 /**
- * Weak groups that nobody declared. One seeded half of the rows (of the clusters) is searched: every value or bin of a
- * field and every pair of two fields, for those whose loss stands out most from the rest,
+ * Weak groups that were not declared. One seeded half of the rows (of the clusters) is searched: every value or bin of
+ * a field and every pair of two fields, for those whose loss stands out most from the rest,
  * (mean − mean of the slice) · √n / standard deviation. The five best go to the other half, which the search has not
  * seen, so that their p-values mean what they say; Holm corrects for the five. Without such a split the worst of many
  * small groups always looks bad.

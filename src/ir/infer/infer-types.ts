@@ -36,7 +36,7 @@ export interface TypeConflict {
 /**
  * Types of all values of the model and of its nested graphs, by name; values that nothing is known of are absent.
  * Dimensions are numbers or symbols with arithmetic in one writing (`2*N+1`, `floor((H+1)/2)`); sizes
- * that nobody named are called `?0`, `?1`, …, so that equal ones can still be told. Takes time
+ * that have no name are called `?0`, `?1`, …, so that equal ones can still be told. Takes time
  * linear in the model and never throws, whatever the model holds. Values inside functions are not listed. Without options
  * the answer is kept for as long as the model is: most passes change nothing, and the next one asks about the same model.
  */

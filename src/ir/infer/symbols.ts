@@ -4,7 +4,7 @@ import { SymbolArithmetic } from './symbol-arithmetic.ts'
 /**
  * Integers that may depend on symbols: polynomials over names and over rounded quotients, written one way only
  * (`2*N+1`, `floor((H+1)/2)`), so that two dimensions are known equal exactly where their texts are equal.
- * Null is an integer that nobody knows, and makes everything that it touches null.
+ * Null is an unknown integer, and makes everything that it touches null.
  */
 export interface Symbols {
   add(a: Dim, b: Dim): Dim

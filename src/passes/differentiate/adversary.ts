@@ -20,7 +20,7 @@ interface AdversaryOptions {
   readonly eps: number
   /** Steps uphill; each is a forward and a backward pass. */
   readonly steps: number
-  /** Valid values of the input; all unless said. */
+  /** Valid values of the input; all by default. */
   readonly range?: readonly [number, number] | undefined
   /** Where each row starts, in shares of ε from −1 to 1, one number a value of a row. */
   readonly start: { readonly dims: readonly number[]; readonly values: Float32Array }

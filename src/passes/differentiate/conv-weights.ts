@@ -55,7 +55,7 @@ export function weightGradient(write: GradientWriter, part: WeightGradient): str
   return write.reshapeLike(perGroup === 1 ? split : write.transpose(split, [0, 2, 1]), weights)
 }
 
-/** Longer rows than this cost more in products that nobody asks for than single taps do. */
+/** Longer rows than this cost more in products that nothing asks for than single taps do. */
 const LONGEST_ROW = 64
 
 /**

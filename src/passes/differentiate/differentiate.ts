@@ -36,7 +36,7 @@ export interface DifferentiateOptions {
   readonly loss: Loss
   /** Inputs, initializers or inner tensors whose gradients are wanted. */
   readonly wrt: readonly string[]
-  /** How the losses of rows become one number: `mean` unless said. */
+  /** How the losses of rows become one number: `mean` by default. */
   readonly reduction?: Reduction
   /**
    * What rounding (QuantizeLinear, Round, Floor, Ceil, DynamicQuantizeLinear) counts as on the way back: the identity,
@@ -50,7 +50,7 @@ export interface DifferentiateOptions {
   readonly training?: boolean
   /**
    * Less memory for more work: values of the forward pass that are held for the way back, by name or about √n of them
-   * (`auto`); the others are computed again. All are held unless said.
+   * (`auto`); the others are computed again. All are held by default.
    */
   readonly recompute?: Kept
   /** Whether the model's own outputs stay outputs (true). */

@@ -19,7 +19,7 @@ type Target = string
 interface OverClasses {
   /** The logits. */
   readonly output: string
-  /** Where the classes lie: 1 for pictures (rank 4 and more), else the last axis, unless said. */
+  /** Where the classes lie: 1 for pictures (rank 4 and more), else the last axis, by default. */
   readonly axis?: number
 }
 

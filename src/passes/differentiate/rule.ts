@@ -44,7 +44,8 @@ export interface WayWithin {
 
 /**
  * Gives the gradient of the loss by each input, in the input's shape, in the order of the node's inputs; undefined for
- * inputs that nobody wants or that do not carry one. Throws `Refused` for a form of the operator that it does not know.
+ * inputs for which none is wanted or which carry none. Throws `Refused` for a form of the operator that it does not
+ * know.
  */
 export type GradientRule = (call: GradientCall) => Contributions
 

@@ -23,7 +23,7 @@ export interface ValueFacts {
   /** The element type that the value itself has. */
   storedType(value: string): DType
   shape(value: string): Shape | null
-  /** Refused where nobody knows it. */
+  /** Refused where it is unknown. */
   rank(value: string): number
   /** The constant behind a value, where there is one. */
   constant(value: string): Tensor | undefined

@@ -50,7 +50,7 @@ interface Before {
   readonly weight: Tensor
 }
 
-/** The convolution in front of a mean, that nobody else reads. */
+/** The convolution in front of a mean, that nothing else reads. */
 function convBefore(pool: Node, { editor }: RuleContext): Before | { refused: string } | undefined {
   const conv = editor.producer(pool.inputs[0]!, 'Conv')
   if (!conv) return undefined

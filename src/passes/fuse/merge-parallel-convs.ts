@@ -83,7 +83,7 @@ function mergeSiblings(node: Node, context: RuleContext): RuleOutcome {
   )
   const macs = elementCount(first.weight.dims.slice(1))
   if (saved * BLOCK * macs < moved * REORDER_MACS) return false
-  // The walk meets the first of them first, and nobody reads any of them before it.
+  // The walk meets the first of them first, and nothing reads any of them before it.
   for (const part of parts) if (part.node !== node) editor.remove(part.node)
   replaceBySplit(parts, node, node.inputs[0]!, 1, context)
   return true

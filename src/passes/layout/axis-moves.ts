@@ -59,7 +59,7 @@ const moved = (rank: number, axis: number, to: number): readonly number[] =>
     .filter((i) => i !== axis)
     .toSpliced(to, 0, axis)
 
-/** Whether one axis moves, at the most, and the others keep their order. */
+/** Whether one axis moves, at most, and the others keep their order. */
 const isSingleMove = (perm: readonly number[]): boolean =>
   perm.some((axis) => perm.filter((other) => other !== axis).every((other, i, all) => i === 0 || other > all[i - 1]!))
 

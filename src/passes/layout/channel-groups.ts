@@ -37,7 +37,7 @@ interface Group {
   /** Channels of zeros stay such. */
   keepsZeros: boolean
   readonly work: ChannelWork
-  /** Whether filling its channels was found to pay; undefined where nobody asks. */
+  /** Whether filling its channels was found to pay; undefined where this is not asked. */
   pays?: boolean
 }
 

@@ -134,7 +134,7 @@ const activation = (node: Node, read: string, { name, outputs }: Node): Node => 
   outputs,
 })
 
-/** The activation by which a product multiplies what it reads itself, where nobody else reads either. */
+/** The activation by which a product multiplies what it reads itself, where nothing else reads either. */
 function gateOf(product: Node, { editor }: RuleContext): Node | undefined {
   return product.inputs
     .map((name) => editor.producer(name, ...CONV_ACTIVATIONS))

@@ -67,7 +67,7 @@ function apply(add: Node, { editor, types, opset }: RuleContext): RuleOutcome {
   const flat = fresh('rows')
   editor.replace(add, ...before, makeNode('Gemm', [rows, w, b], [flat], { name: product.name }))
   restore(add.outputs[0]!, flat, target, editor)
-  // The runtime runs what nobody reads.
+  // The runtime runs what nothing reads.
   if (decode) editor.removeUnused(decode)
   return true
 }

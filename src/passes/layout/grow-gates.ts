@@ -6,7 +6,8 @@
  * a sum it makes, but a block of channels at a time. Repeating pixels of blocks is one of its fastest kernels, and a sum
  * of two blocks is a part of the convolution that made one of them (with AVX2: a gate of 64 channels of 56×56 0.104 ms,
  * then 0.070; a sum of 64 of 28×28 0.085, then 0.020; the kernels of a DeepLab v3 of 257×257 pixels 19.3, then 18.9).
- * Illegal: sizes that are not known. Left alone: what is no convolution's, nor read by one, as it may lie in plain order.
+ * Illegal: sizes that are not known. Left alone: what no convolution makes, nor read by one, as it may lie in plain
+ * order.
  * Source: x·g is the same whether g is repeated by the product or before it. Which operators have blocked kernels:
  * `nchwc_transformer.cc` of ONNX Runtime.
  */

@@ -70,7 +70,7 @@ function apply(end: Node, context: RuleContext): RuleOutcome {
   const reshaped = (from: string) =>
     makeNode('Reshape', [from, constant('sizes', sizes)], [value], { name: `${value}_reshaped` })
   const [flat, moved] = [editor.freshName(`${value}_flat`), editor.freshName(`${value}_moved`)]
-  // Moves that undo each other, as of an axis of one, leave other sizes at the most.
+  // Moves that undo each other, as of an axis of one, leave other sizes at most.
   if (rows.length === count && rows.every((at, i) => at === i)) editor.replace(end, reshaped(source))
   else
     editor.replace(

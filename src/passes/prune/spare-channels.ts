@@ -31,9 +31,9 @@ interface Fitted {
 }
 
 /**
- * Channels that others can make up for: without them and with the weights of whoever reads them fitted anew, no reader's
- * outputs change by more than `noise`, a share of their power about the mean. The one goes first that costs least for the
- * work that it saves. What windows that nothing was fitted to do not bear out stays as it is.
+ * Channels that others can make up for: without them and with the weights of whatever reads them fitted anew, no
+ * reader's outputs change by more than `noise`, a share of their power about the mean. The one goes first that costs
+ * least for the work that it saves. What windows that nothing was fitted to do not bear out stays as it is.
  *
  * Groups that share no reader are looked at by themselves, each against what its readers get in the model as it is.
  *

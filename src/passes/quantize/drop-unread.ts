@@ -4,7 +4,7 @@ import { shareBranchConstants } from './share-branch-constants.ts'
 
 /**
  * Without the constants that some node read in `before` and none reads any more: the float weights whose codes took
- * their place. Constants that nobody read before stay as they came. What branches hold alike since then stands once.
+ * their place. Constants that nothing read before stay as they came. What branches hold alike since then stands once.
  */
 export function dropUnread(before: Model, after: Model): Model {
   if (before === after) return after
@@ -22,7 +22,7 @@ export function dropUnread(before: Model, after: Model): Model {
 export const edited = (model: Model, editor: GraphEditor): Model =>
   editor.changed ? dropUnread(model, { ...model, graph: editor.finish() }) : model
 
-/** Rules that put codes in the place of others; those that nobody reads any more go. */
+/** Rules that put codes in the place of others; those that nothing reads any more go. */
 export const recoding = (rules: Pass): Pass => ({
   ...rules,
   run(model, options, evidence): PassResult {

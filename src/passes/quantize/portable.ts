@@ -187,7 +187,7 @@ function pairsOf(node: Node, weight: Tensor, axis: number, limit: number): Produ
 
 /**
  * Products of blocks never saturate: two codes of 4 bits come to 30, and of 8 bits the kernels without VNNI multiply the
- * even and the odd codes apart, so that a sum of 16 bits holds one product, 255 · 127 at the most; the others add in 32
+ * even and the odd codes apart, so that a sum of 16 bits holds one product, 255 · 127 at most; the others add in 32
  * bits. Source: MLAS, `accumulate_q8_blklen64_r2c1blk1_avx2` (those of AVX-512 mask alike), which answered exactly for all
  * codes at their largest, in blocks of 16 to 256, of one row and many.
  */

@@ -2,7 +2,7 @@
  * y = Gather<axis = 2>(Relu(Conv<pads = [4, 0], dilations = [2]>(x, W)), {-1}), x: float[N, C, 256], three taps
  *   ⇒  s = Slice<start = 251, end = 256, step = 2, axis = 2>(x); y = Gather<axis = 2>(Relu(Conv(s, W)), {0})
  * Of a temporal network whose last step is all that is read, as classifiers of sounds and forecasts have them, most
- * places of most layers are computed for nobody: from the end on, each layer needs those alone that the windows behind
+ * places of most layers are computed in vain: from the end on, each layer needs those alone that the windows behind
  * it read, and these lie as far apart as their taps. Each number is made of the same ones as before.
  * Followed are convolutions along their lines or pictures, elementwise operators, and Concat of other axes.
  * Illegal: values that are read elsewhere, or are outputs; lengths that are not known; auto_pad; windows of nothing but

@@ -1,6 +1,6 @@
 /*
  * a = Relu(x); y = Neg(x)            ⇒  y = Neg(x)
- * y, mask = Dropout(x)               ⇒  y = Dropout(x)        an optional last output that nobody reads
+ * y, mask = Dropout(x)               ⇒  y = Dropout(x)        an optional last output that nothing reads
  * r [1,8] = Relu(x [N,8])            ⇒  r [N,8]                a stated size of an inner value that does not hold
  * Nodes, constants, stated types of inner values and trailing optional outputs that lead to no graph output go away.
  * So do stated types that contradict the inputs, as where a file's first dimension was opened by hand: the runtime would

@@ -123,7 +123,7 @@ interface Rule {
 
 type Narrowed = ReadonlyMap<Node, Rule>
 
-/** All nodes before `seed` whose places but one nobody reads. */
+/** All nodes before `seed` of which a single place is read. */
 function narrowedFor(seed: Node, place: Place, context: RuleContext): Narrowed {
   const { editor } = context
   const nodes = new Map<Node, Rule>()

@@ -44,7 +44,7 @@ export async function writeAtomic(path: string, content: Content): Promise<void>
 }
 
 export interface WriteLasting {
-  /** Flushed to disk, so that it outlives a loss of power; true unless said. What goes with the process need not. */
+  /** Flushed to disk, so that it outlives a loss of power; true by default. What goes with the process need not. */
   readonly lasting?: boolean
 }
 
@@ -90,7 +90,9 @@ export async function writeFilesAtomic(
   }
 }
 
-/** Gives the file at `path` another name, and `aside` a note of it; what is no file stays for the system to refuse. */
+/**
+ * Gives the file at `path` another name, and `aside` a note of it; anything but a file stays for the system to refuse.
+ */
 function setAside(path: string, aside: Pending[]): void {
   if (!statSync(path, { throwIfNoEntry: false })?.isFile()) return
   const temporary = temporaryName(path)

@@ -12,9 +12,9 @@ import { type EvidenceCache, noCache } from './evidence-cache.ts'
 export const CHANNEL_ROWS = 16
 
 export interface ChannelsOptions extends Metered {
-  /** Rows to look at, `CHANNEL_ROWS` at the most. */
+  /** Rows to look at, `CHANNEL_ROWS` at most. */
   readonly samples?: number | undefined
-  /** Rows that may be used; all unless said. */
+  /** Rows that may be used; all by default. */
   readonly indices?: readonly number[] | undefined
   /** Those that another measure takes along; measured here where it gives none. */
   readonly taken?: (() => Promise<ChannelsReport | null>) | undefined

@@ -6,7 +6,9 @@ import { canonicalJson, type Report, WHETSTONE_VERSION } from '../../report/inde
  * after an interruption. The key names everything that decides the result.
  */
 export interface EvidenceCache {
-  /** Where larger states of unfinished work may be kept, as files named by 64 hexadecimal digits; nowhere unless said. */
+  /**
+   * Where larger states of unfinished work may be kept, as files named by 64 hexadecimal digits; nowhere by default.
+   */
   readonly folder?: string
   /**
    * The report kept under `key`, or what `make` gives, kept from now on where `worthKeeping` says so: what is not is made

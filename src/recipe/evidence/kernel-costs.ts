@@ -43,7 +43,7 @@ export const kernelWork = (runMs: number) => ({ opens: 3 * turnsOf(runMs), runs:
 
 interface CostOptions {
   readonly threads?: number | undefined
-  /** Milliseconds that a run is thought to take; 0 unless said. */
+  /** Milliseconds that a run is thought to take; 0 by default. */
   readonly runMs?: number | undefined
   /** How gates stand in the integers that costs are for; see `PlanOptions.curves`. */
   readonly curves?: StaticInt8Options['curves']

@@ -11,13 +11,13 @@ import { type EvidenceCache, noCache } from './evidence-cache.ts'
 import { sensitivityOf } from './sensitivity.ts'
 
 export interface RangeOptions extends Metered {
-  /** Rows to calibrate on; `CALIBRATION_ROWS` unless said. */
+  /** Rows to calibrate on; `CALIBRATION_ROWS` by default. */
   readonly samples?: number | undefined
   readonly indices?: readonly number[] | undefined
   /** Extremes that another measure takes along; measured here where it gives none. */
   readonly extremes?: (() => Promise<CalibrationReport | null>) | undefined
   readonly cache?: EvidenceCache | undefined
-  /** Processors that may be kept busy; 1 unless said. */
+  /** Processors that may be kept busy; 1 by default. */
   readonly workers?: number | undefined
 }
 
@@ -79,7 +79,7 @@ export const calibratedNames = (model: Model) =>
 
 /**
  * Ranges by these methods. Extremes alone are far cheaper than histograms; from these, once they are there, every choice
- * is taken and kept, so that nobody reads the rows for another.
+ * is taken and kept, so that the rows are not read again for another.
  */
 async function calibratedBy(
   methods: readonly CalibrationMethod[],

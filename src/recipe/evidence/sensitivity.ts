@@ -10,18 +10,19 @@ import { type Metered, noMeter } from '../meter.ts'
 import { type EvidenceCache, noCache } from './evidence-cache.ts'
 
 /**
- * Backward runs, and rows that roundings are looked at on at the most. What a range cuts off stands in few rows where inputs
- * have long tails, and rows tell as much as weightings of one row do, so there is one weighting for each of many rows.
+ * Backward runs, and rows that roundings are looked at on at most. What a range cuts off stands in few rows where
+ * inputs have long tails, and rows tell as much as weightings of one row do, so there is one weighting for each of many
+ * rows.
  */
 export const NOISE_RUNS = 32
 
 interface SensitivityOptions extends Metered {
-  /** Rows that may be used; all unless said. */
+  /** Rows that may be used; all by default. */
   readonly indices?: readonly number[] | undefined
-  /** Backward runs; `NOISE_RUNS` unless said. */
+  /** Backward runs; `NOISE_RUNS` by default. */
   readonly runs?: number | undefined
   readonly cache?: EvidenceCache | undefined
-  /** Processors that may be kept busy; 1 unless said, no more than 2 are of use. The result does not depend on it. */
+  /** Processors that may be kept busy; 1 by default, no more than 2 are of use. The result does not depend on it. */
   readonly workers?: number | undefined
 }
 

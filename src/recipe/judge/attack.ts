@@ -21,17 +21,17 @@ import { namedModel, type TestedModel } from './robustness.ts'
 import { validRange } from './valid-range.ts'
 
 export interface AttackOptions extends AttackedOptions {
-  /** One attack, or AutoAttack's four (`standard`, which it is unless said). */
+  /** One attack, or AutoAttack's four (`standard`, which it is by default). */
   readonly attack?: AttackName | 'standard' | undefined
   readonly norm?: Norm | undefined
   /** Radius, in units of the input (0.1). */
   readonly eps?: number | undefined
-  /** Valid input values; the data set's declared domain, or [0, 1] where all rows lie in it, unless said. */
+  /** Valid input values; the data set's declared domain, or [0, 1] where all rows lie in it, by default. */
   readonly range?: readonly [number, number] | undefined
   /** A model that is attacked with the same budget; wrong rows of either are tried on the other. */
   readonly against?: TestedModel | undefined
   readonly seed?: number | undefined
-  /** How many of the rows that were turned the report names (none unless said); `onFooled` gets their values too. */
+  /** How many of the rows that were turned the report names (none by default); `onFooled` gets their values too. */
   readonly examples?: number | undefined
   readonly onFooled?: ((rows: readonly FooledRow[]) => void) | undefined
   readonly onProgress?: ((progress: { readonly part: string; readonly share: number }) => void) | undefined

@@ -10,12 +10,12 @@ import { answerOf, classesOf, gradientsOf, twoClassesOf } from '../evidence/clas
 import { float32Form } from '../float32-form.ts'
 
 export interface AttackedOptions {
-  /** The field that holds the truth; the data set's own label unless said. */
+  /** The field that holds the truth; the data set's own label by default. */
   readonly label?: string | undefined
   readonly indices?: readonly number[] | undefined
-  /** Rows in one run; 256 unless said. */
+  /** Rows in one run; 256 by default. */
   readonly batch?: number | undefined
-  /** How a model is opened; in a process of its own unless said, so that a fault of the runtime is a message. */
+  /** How a model is opened; in a process of its own by default, so that a fault of the runtime is a message. */
   readonly open?: ((model: Model) => Promise<Session>) | undefined
 }
 

@@ -32,9 +32,9 @@ export interface BenchOptions extends Omit<LatencyOptions, 'onProgress' | 'rows'
   readonly target?: Target | undefined
   /** Target `web`: time inside this browser (its path, or `auto`), and not in WebAssembly under Node. */
   readonly browser?: string | undefined
-  /** How queries come; one after the other unless said. */
+  /** How queries come; one after the other by default. */
   readonly scenario?: Scenario | undefined
-  /** Rows of one run; the scenario's own number unless said. */
+  /** Rows of one run; the scenario's own number by default. */
   readonly batch?: number | undefined
   /** Server: queries a second. */
   readonly qps?: number | undefined
@@ -184,7 +184,7 @@ function queryOf({ byRows, base, asked }: AskedInputs, scenario: Scenario, label
 }
 
 /**
- * Opens a model, with the threads of the options unless said. `instance` counts those that run side by side: each has
+ * Opens a model, with the threads of the options by default. `instance` counts those that run side by side: each has
  * cores of its own.
  */
 type OpenSubject = (subject: LatencySubject, threads?: number, instance?: number) => Promise<IsolatedSession>

@@ -18,7 +18,7 @@ export interface JudgingOptions extends Metered {
   readonly margin: number
   readonly alpha: number
   readonly threads: number
-  /** Models that may run at a time beside the original; 1 unless said. */
+  /** Models that may run at a time beside the original; 1 by default. */
   readonly workers?: number | undefined
   readonly metric?: string | Metric | undefined
   readonly label?: string | undefined

@@ -9,8 +9,9 @@ import { type NamedModel, ownInputs } from './own-inputs.ts'
 
 /**
  * Many models through one harness: every one is judged against the first on the same rows, all are timed by turns in one
- * run, and each is held against every gate. The front holds whoever no other model beats; chosen is the admitted one
- * with the least median latency. Models of other architectures bring the same rows as they want them (`NamedModel.data`).
+ * run, and each is held against every gate. The front holds the models that no other one beats; chosen is the admitted
+ * one with the least median latency. Models of other architectures bring the same rows as they want them
+ * (`NamedModel.data`).
  *
  * @throws UserError for fewer than two models, models of one name, and as `compare` and `bench` do.
  */

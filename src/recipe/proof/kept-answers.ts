@@ -8,7 +8,7 @@ import { together } from '../together.ts'
 import { samplesFor } from './samples.ts'
 
 /**
- * How far the answers to a few rows of `data` moved from `before` to `after`, which nobody has proven equal, and a
+ * How far the answers to a few rows of `data` moved from `before` to `after`, which were not proven equal, and a
  * warning where less is left of them than a model that stays close keeps.
  */
 export async function keptAnswers(

@@ -7,13 +7,13 @@ import { UserError } from '../../platform/index.ts'
 /** Where inputs to run come from, and how many. */
 export interface SampleOptions {
   readonly data?: Dataset | undefined
-  /** Random inputs are drawn from this seed; 0 unless said. */
+  /** Random inputs are drawn from this seed; 0 by default. */
   readonly seed?: number | undefined
-  /** How many random inputs; unless said 2, or 3 where each second one is of another branch. */
+  /** How many random inputs; by default 2, or 3 where each second one is of another branch. */
   readonly random?: number | undefined
-  /** How many rows of the data; 4 unless said. */
+  /** How many rows of the data; 4 by default. */
   readonly real?: number | undefined
-  /** The rows to choose these from; all unless said. */
+  /** The rows to choose these from; all by default. */
   readonly indices?: readonly number[] | undefined
   /** Sizes for open dimensions of random inputs, by input name. */
   readonly shapes?: Readonly<Record<string, readonly number[]>> | undefined

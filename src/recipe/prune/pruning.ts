@@ -5,7 +5,7 @@ import type { TrainedTrail } from '../train/trained-trail.ts'
 
 /** What goes, decided but not yet learned from. */
 export interface Pruning extends Pick<PruningReport, 'unit' | 'pattern' | 'asked' | 'groups' | 'held'> {
-  /** The model that learns again, and what of it; its trainable weights unless said. */
+  /** The model that learns again, and what of it; its trainable weights by default. */
   readonly student: Model
   readonly wrt?: readonly string[]
   /**

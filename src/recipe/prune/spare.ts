@@ -125,7 +125,7 @@ async function momentsOf(
 }
 
 /**
- * The model without the channels that others make up for, within a noise at whoever reads them (see `spareChannels`).
+ * The model without the channels that others make up for, within a noise at whatever reads them (see `spareChannels`).
  */
 export function withoutSpare({ trail, evidence, data, rows }: ReadWindows): WithoutSpare {
   const channels = channelGroups(trail.model, rowTypes(trail.model, data))

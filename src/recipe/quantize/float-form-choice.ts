@@ -40,7 +40,7 @@ const [productForms, tableForms, pixelForms, integerForms] = [1, 2, 3, 4].map(
   WeakMap<Trail, Promise<Trail>>,
 ]
 
-/** A float model as this scheme is best made of it for this target; in WebAssembly nobody gains by forms for integers. */
+/** A float model as this scheme is best made of it for this target; in WebAssembly forms for integers gain nothing. */
 export async function forScheme(trail: Trail, scheme: Scheme, target: Target): Promise<Trail> {
   if (scheme === 'float16') return trail
   const products = await once(productForms, trail, () => inSight(trail, PRODUCT_FORMS))

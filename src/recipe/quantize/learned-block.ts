@@ -17,7 +17,7 @@ import type { LearnedWeightsReport } from '../../report/index.ts'
 import { mean } from '../../statistics/index.ts'
 import { layoutOf, packWeights, type ReadBatches, stepGraph, train, unpackWeights } from '../../train/index.ts'
 
-/** Steps for each block, unless said. */
+/** Steps for each block, by default. */
 export const DEFAULT_STEPS = 500
 const RATE = 0.05
 /** How much the pull to whole codes counts beside an error that is 1 with nearest codes. */

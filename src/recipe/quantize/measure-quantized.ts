@@ -20,7 +20,7 @@ export interface MeasureQuantizedOptions extends Watched {
   readonly seed?: number | undefined
   /** What was learned before; a calibration tells how large a row is inside the model. */
   readonly evidence?: readonly Report[] | undefined
-  /** The rows to look at; all of the data unless said. */
+  /** The rows to look at; all of the data by default. */
   readonly lookAt?: readonly number[] | undefined
   /** What this process shall do while the others run the models. */
   readonly meanwhile?: (() => void) | undefined
@@ -32,7 +32,7 @@ export interface ReadKernels {
   readonly planned: Readonly<Record<string, number>>
   readonly counts: Readonly<Record<string, number>> | null
   readonly reason?: string
-  /** Planned integer kernels that did not come to be, with the likely reason. */
+  /** Planned integer kernels that were not made, with the likely reason. */
   readonly warnings: readonly string[]
 }
 

@@ -40,7 +40,7 @@ interface Outcome extends Pick<QuantizationReport, 'sqnrDb' | 'sqnrSamples' | 'l
   readonly timing: QuantizationReport['timing'] | undefined
 }
 
-/** What whoever uses the model should know; the order is that of the report. */
+/** What a user of the model should know; the order is that of the report. */
 export function quantizationWarnings(outcome: Outcome, options: QuantizeOptions): readonly string[] {
   const { model, run, passes, evidence, timing } = outcome
   const { scheme, data } = options

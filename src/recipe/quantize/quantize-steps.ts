@@ -31,7 +31,7 @@ export function quantizeSteps(options: QuantizeOptions, evidence: readonly Repor
     scheme === 'static-int8' && recurrent
       ? [{ pass: PASS_OF['dynamic-int8'], options: { ...RECURRENT_ONLY, ...(held ? { target: held } : {}) } }]
       : []
-  // These are about the native kernels; in WebAssembly nobody gains by them.
+  // These are about the native kernels; in WebAssembly they gain nothing.
   const repairs = target === 'web' ? [] : scheme === 'static-int8' ? KERNEL_REPAIRS : LAYOUT_REPAIRS
   const exact = codes !== 'portable' && !saturates
   const allowed = exact ? repairs : repairs.filter((pass) => !SATURATING_REPAIRS.includes(pass))

@@ -11,11 +11,11 @@ import { inProcesses, type OpenSessions } from '../open-sessions.ts'
 import { together } from '../together.ts'
 
 interface RangesAndChannelsOptions extends RangeOptions {
-  /** Ends when a process is free to look; at once unless said. */
+  /** Ends when a process is free to look; at once by default. */
   readonly free?: Promise<unknown> | undefined
-  /** Ends when a second process is free to look; at once unless said. */
+  /** Ends when a second process is free to look; at once by default. */
   readonly secondFree?: Promise<unknown> | undefined
-  /** Whether a second process may look at all; unless said, it may. */
+  /** Whether a second process may look at all; by default, it may. */
   readonly alone?: boolean | undefined
   /** What this process shall do while others look. */
   readonly meanwhile?: (() => Promise<void>) | undefined

@@ -2,7 +2,7 @@ import type { Feeds } from '../../engine/index.ts'
 import type { Model } from '../../ir/index.ts'
 import { workOfRun } from './work-of-run.ts'
 
-/** Rows that the noise of a quantization is measured on, at least and at the most. */
+/** Rows that the noise of a quantization is measured on, at least and at most. */
 const [FEWEST, MOST] = [4, 64]
 /** What all rows may take together (see `workOfRun`). */
 const WORK = 2 ** 31

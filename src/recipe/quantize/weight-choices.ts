@@ -13,7 +13,7 @@ export interface WeightChoices {
    * loaded.
    */
   readonly stored?: boolean | undefined
-  /** Weights that share a scale: one of `GROUPS`; 32 unless said. */
+  /** Weights that share a scale: one of `GROUPS`; 32 by default. */
   readonly group?: number | undefined
   readonly symmetric?: boolean | undefined
   /** 0 (default): products in float; 4: activations are rounded to 8 bits in every product. */

@@ -15,7 +15,7 @@ export type HintPair = readonly [teacher: string, student: string]
 export interface HintOptions {
   /** Weight of the features beside the answers (0: none). */
   readonly hints?: number | undefined
-  /** Which features; ends of blocks that both have by the same name, unless said. */
+  /** Which features; ends of blocks that both have by the same name, by default. */
   readonly hintPairs?: readonly HintPair[] | undefined
   /** Weight of the attentions of transformers (0: none). */
   readonly attention?: number | undefined

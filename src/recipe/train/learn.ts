@@ -37,7 +37,7 @@ export interface LearnSettings {
   readonly temperature?: number | undefined
   /** Share of the teacher in the loss where labels exist (0.7). */
   readonly teacherShare?: number | undefined
-  /** Epochs without a better score after which training ends; never unless said. */
+  /** Epochs without a better score after which training ends; never by default. */
   readonly patience?: number | undefined
   /** How rows are changed each time they are seen (not at all); the teacher answers what the student sees. */
   readonly augment?: readonly Augmentation[] | undefined
@@ -49,9 +49,9 @@ export interface LearnSettings {
   readonly onProgress?: ((line: string) => void) | undefined
   /** `scoreName` says what the score of an epoch is. */
   readonly onEpoch?: ((epoch: EpochResult, scoreName: string) => void) | undefined
-  /** How a model is opened; in a process of its own unless said. */
+  /** How a model is opened; in a process of its own by default. */
   readonly open?: ((model: Model) => Promise<Session>) | undefined
-  /** File of the checkpoint; none is written unless said. */
+  /** File of the checkpoint; none is written by default. */
   readonly checkpoint?: string | undefined
   readonly resume?: boolean | undefined
 }
@@ -77,10 +77,10 @@ export interface Learned extends Trained {
   readonly notes: readonly string[]
 }
 
-/** Rows in a step and the highest learning rate, unless said: what recovered a cut network best of those tried. */
+/** Rows in a step and the highest learning rate, by default: what recovered a cut network best of those tried. */
 const DEFAULT_BATCH = 32
 const DEFAULT_RATE = 3e-3
-/** Softness of the teacher's answers, and their share in the loss, unless said. */
+/** Softness of the teacher's answers, and their share in the loss, by default. */
 export const DEFAULT_TEMPERATURE = 4
 const DEFAULT_TEACHER_SHARE = 0.7
 

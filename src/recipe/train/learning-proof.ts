@@ -7,7 +7,7 @@ import { bench } from '../judge/bench.ts'
 import { compareModels } from '../judge/compare.ts'
 import { type LearningRows, type ProofOptions, rowMacs, rowsOfRun } from './proof-rows.ts'
 
-/** The largest accepted loss, in units of the metric, unless said: one point. */
+/** The largest accepted loss, in units of the metric, by default: one point. */
 export const DEFAULT_MARGIN = 0.01
 const SECONDS = 4
 

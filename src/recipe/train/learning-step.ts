@@ -7,7 +7,7 @@ import type { Layouts } from './rater.ts'
 
 /** What learns, and how a step moves it. */
 export interface StepOptions {
-  /** Initializers that learn; the trainable weights of the student unless said. */
+  /** Initializers that learn; the trainable weights of the student by default. */
   readonly wrt?: readonly string[] | undefined
   /** What the gradient by an initializer is multiplied with, where not with 1. */
   readonly factors?: ReadonlyMap<string, number> | undefined
@@ -50,7 +50,7 @@ export function learningStep(
   return { step, layouts, notes }
 }
 
-/** Nodes whose weights nobody asked to learn, since nothing can be said of their gradient. */
+/** Nodes whose weights were not asked to learn, since nothing can be said of their gradient. */
 function withoutRule({ graph }: Model): readonly string[] {
   const isKernel = (name: string) => {
     const tensor = graph.initializers.get(name)

@@ -10,7 +10,7 @@ export interface AdversaryChoice {
   readonly eps: number
   /** Steps uphill (3). */
   readonly steps?: number | undefined
-  /** Valid values; the domain that the data declares, else all, unless said. */
+  /** Valid values; the domain that the data declares, else all, by default. */
   readonly range?: readonly [number, number] | undefined
 }
 
@@ -20,7 +20,7 @@ export interface MovingRows {
   readonly adversary: Adversary
 }
 
-/** Steps of an adversary, unless said. */
+/** Steps of an adversary, by default. */
 export const ADVERSARY_STEPS = 3
 
 /**

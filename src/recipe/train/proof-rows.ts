@@ -13,7 +13,7 @@ export interface ProofOptions {
   readonly margin?: number | undefined
   readonly label?: string | undefined
   readonly seed?: number | undefined
-  /** Whether the two models are timed; yes unless said. */
+  /** Whether the two models are timed; yes by default. */
   readonly timed?: boolean | undefined
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((line: string) => void) | undefined

@@ -46,7 +46,7 @@ export interface Route {
   readonly path: string
   /** null: for everybody. */
   readonly scope: Scope | null
-  /** JSON Schema of the object that a request may bring; unless said, it brings none. */
+  /** JSON Schema of the object that a request may bring; by default, it brings none. */
   readonly takes?: object
   handle(exchange: Exchange): Promise<unknown> | unknown
   /** Told where somebody was not let in. */

@@ -9,7 +9,7 @@ export interface Plan {
   readonly maxBatch: number
   /** Rows that a run may have where so many wait that each lane has as many: they gain nothing but trips to the lane. */
   readonly crowdBatch: number
-  /** Milliseconds that a run takes beyond its rows: what a row saves by joining a run; 0 where nobody measured. */
+  /** Milliseconds that a run takes beyond its rows: what a row saves by joining a run; 0 where it was not measured. */
   readonly fixedMs: number
 }
 

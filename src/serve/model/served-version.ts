@@ -41,7 +41,7 @@ export interface VersionFile extends KnownFile {
 interface Rehearsal {
   /** Inputs of one row each that the model accepts: for warming up and measuring. */
   readonly samples: readonly Feeds[]
-  /** Whether a row's answer stays the same whatever shares its batch; null where nobody looked. */
+  /** Whether a row's answer stays the same whatever shares its batch; null where this was not looked at. */
   readonly invariance: { readonly all: boolean; readonly reason?: string } | null
 }
 
@@ -54,7 +54,7 @@ export interface VersionSettings {
   readonly plan: PlanWish
   /** Lines that a process makes ready. */
   readonly capacity: number
-  /** Memory that the processes of all models may take together when one more is ready; no limit unless said. */
+  /** Memory that the processes of all models may take together when one more is ready; no limit by default. */
   readonly maxModelsBytes?: number
   /** By model, how requests of different lengths may be brought to one. */
   readonly padding?: ReadonlyMap<string, PaddingRule>

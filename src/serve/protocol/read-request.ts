@@ -18,7 +18,7 @@ import { bytesFromJson } from './tensor-json.ts'
  * (`Inference-Header-Content-Length`: bytes of JSON before compression) the rest of the body are tensors in the order of
  * the JSON; their bytes are views of the pieces.
  *
- * @throws ServeError for what is no request.
+ * @throws ServeError for anything that is not a request.
  */
 export function readRequest(body: readonly Uint8Array[], headerLength: number | null): InferRequest {
   const { text, rest } = parted(body, headerLength)
@@ -75,7 +75,7 @@ export interface Head extends Omit<InferRequest, 'inputs'> {
 /** An input with its data, or with what the JSON calls their size behind it. */
 type HeadInput = ByteTensor | (Omit<ByteTensor, 'pieces'> & { readonly size: Parameter })
 
-/** @throws ServeError for what is no request. */
+/** @throws ServeError for anything that is not a request. */
 export function readHead(bytes: Uint8Array): Head {
   const json = objectOf(parseJson(bytes), 'the request')
   const parameters = parametersOf(json.parameters, 'the request')

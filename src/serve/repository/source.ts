@@ -3,7 +3,7 @@ import type { VersionFile } from '../model/served-version.ts'
 /** What one model has to offer. */
 interface Offer {
   readonly name: string
-  /** Oldest first; the last one is served unless said otherwise. */
+  /** Oldest first; the last one is served by default. */
   readonly versions: readonly string[]
 }
 

@@ -28,12 +28,14 @@ export async function rolloutExtension(options: {
   readonly source: ModelSource
   readonly state: State
   readonly remembered: boolean
-  /** Where ends of rollouts stand until the state has taken them; unless said, they are lost where the server ends first. */
+  /**
+   * Where ends of rollouts stand until the state has taken them; by default, they are lost where the server ends first.
+   */
   readonly unwritten?: string | null
   readonly dossier?: FindDossier
   /** How requests and answers are watched; null does not. */
   readonly watch?: DriftSettings | null
-  /** Who is told of what happens; nobody unless said. */
+  /** Who is told of what happens; nobody by default. */
   readonly webhooks?: Webhooks | null
   readonly log: Log
 }): Promise<RolloutExtension> {

@@ -18,14 +18,14 @@ export interface Fleet {
   promote(name: string, version: string): Promise<unknown>
   retire(name: string, version: string): Promise<unknown>
   side(name: string, version: string): Promise<RolloutSide>
-  /** Share of the answers that changed when the two were last compared; null where nobody did. */
+  /** Share of the answers that changed when the two were last compared; null where they never were. */
   changed(name: string, base: string, candidate: string): Promise<number | null>
 }
 
 /** What is known of a version beyond its file. */
 interface Dossier {
   readonly signatures: readonly string[]
-  /** Share of the answers that changed against the model of this digest; null where nobody compared them. */
+  /** Share of the answers that changed against the model of this digest; null where they were not compared. */
   changed(baseDigest: string): number | null
 }
 

@@ -14,13 +14,13 @@ export interface StoredKey {
   /** `sha256:` of the key; keys have 256 random bits, so that a fast hash gives nothing away. */
   readonly hash: string
   readonly scopes: readonly Scope[]
-  /** Keys of one tenant share cached answers; the key's own name unless said. */
+  /** Keys of one tenant share cached answers; the key's own name by default. */
   readonly tenant?: string
-  /** Models that it may use; all unless said. */
+  /** Models that it may use; all by default. */
   readonly models?: readonly string[]
-  /** On average; any number unless said. */
+  /** On average; any number by default. */
   readonly requestsPerSecond?: number
-  /** At once; what a second allows unless said. */
+  /** At once; what a second allows by default. */
   readonly burst?: number
 }
 

@@ -95,7 +95,7 @@ function headline(report: ComparisonReport): string {
 /** Of answers that are right or wrong, differences are told in points. */
 const unitOf = ({ flipRates }: ComparisonReport) => (flipRates ? 'points' : null)
 
-/** Groups that nobody declared and that lost more than the margin all the same. */
+/** Undeclared groups that lost more than the margin all the same. */
 function weakSpots({ slices, classes = [], mined }: ComparisonReport): readonly string[] {
   const bad = ({ verdict }: { readonly verdict: string }) => verdict === 'regressed'
   const named = [

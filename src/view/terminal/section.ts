@@ -6,7 +6,7 @@ import type { Style } from './table.ts'
 const [FIRST, NEXT] = ['  ', '    ']
 
 /**
- * Lines under a title, a screenful unless said; the whole list is in the JSON. A line is broken between words where the
+ * Lines under a title, a screenful by default; the whole list is in the JSON. A line is broken between words where the
  * terminal ends, and what goes on is set in further.
  */
 export function section(title: string, lines: readonly string[], style: Style, most = 12): readonly string[] {

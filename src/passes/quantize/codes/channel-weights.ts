@@ -16,13 +16,13 @@ export interface ChannelOptions {
    * one of them is too large; `any` holds for every order in which a kernel might pair the weights.
    */
   readonly pairSafe?: 'neighbours' | 'any' | undefined
-  /** Of `pairSafe`: the largest code that each weight meets, as a share of 255; all are 1 unless said. */
+  /** Of `pairSafe`: the largest code that each weight meets, as a share of 255; all are 1 by default. */
   readonly reached?: ArrayLike<number> | undefined
   /** Lets errors cancel in the sums of kernels and channels instead of rounding each weight to the nearest code. */
   readonly balanced?: boolean | undefined
   /** Lower bounds of the scales, one a channel: a bias may need them to fit into 32 bits. */
   readonly atLeast?: ArrayLike<number> | undefined
-  /** The largest magnitude of a code: 127 unless said, 7 for four bits. */
+  /** The largest magnitude of a code: 127 by default, 7 for four bits. */
   readonly most?: number | undefined
 }
 

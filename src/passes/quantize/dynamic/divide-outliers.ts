@@ -8,10 +8,10 @@
  * product of a feed-forward layer, whose one huge channel meets huge weights, the largest few channels c are multiplied
  * by themselves in float. Needs a `channels` report.
  * For integers that are taken anew in each run: the Mul, a hundredth of the time of the products, stands in float in front
- * of their codes, whatever made x and whoever else reads it; a normalization that makes x for them alone has 1 / s in its
- * factors instead. Products of tied weights, and all that read what these read, share their scales, so that the weights
- * stay tied.
- * Illegal: weights that somebody else reads, values whose channels nobody looked at.
+ * of their codes, whatever made x and whatever else reads it; a normalization that makes x for them alone has 1 / s in
+ * its factors instead. Products of tied weights, and all that read what these read, share their scales, so that the
+ * weights stay tied.
+ * Illegal: weights that something else reads, values whose channels were not looked at.
  * Source: after G. Xiao et al., SmoothQuant, ICML 2023, section 4; X. Wei et al., Outlier Suppression+, EMNLP 2023;
  * T. Dettmers et al., LLM.int8(), NeurIPS 2022, section 3.2.
  */
@@ -42,7 +42,7 @@ export interface DivideOutliersOptions {
 
 /** Ranks of the channel that none shall stand above, among those that are coded. */
 const RANKS = [1, 2, 4, 8, 16, 32, 64]
-/** How much of the noise of the products must be left at the most to be worth a Mul. */
+/** How much of the noise of the products must be left at most to be worth a Mul. */
 const WORTH_A_MUL = 0.7
 /** How many of the largest channels may be multiplied apart. */
 const APART = [0, 1, 2, 4, 8]
@@ -178,7 +178,9 @@ const reciprocals = (scales: Float32Array) =>
     scales.map((scale) => 1 / scale),
   )
 
-/** Divides a value in the factors of the normalization that makes it for nobody but these products; false where none does. */
+/**
+ * Divides a value in the factors of the normalization that makes it for these products alone; false where none does.
+ */
 function isDividedInFront(value: string, scales: Float32Array, products: ReadonlySet<Node>, around: Around): boolean {
   const { editor } = around
   // What is multiplied apart reads it as it was.

@@ -66,7 +66,7 @@ function worthIntegers({ noise, items }: Readers, price: number): readonly Reade
   return price === 0 || gain > 0 ? [{ noise, items: kept.map(({ item }) => item) }] : []
 }
 
-/** By the value that they read, as it was rounded where codes of it are only moved; without what nobody knows. */
+/** By the value that they read, as it was rounded where codes of it are only moved; without those that are unknown. */
 function readersOf(
   model: Model,
   products: readonly ProductNode[],

@@ -71,7 +71,7 @@ function readPicture(node: Node, reader: Node, coder: Node, context: RuleContext
   editor.removeUnused(reader)
 }
 
-/** The node that makes the first input, where it is one of these and nobody else reads what it makes. */
+/** The node that makes the first input, where it is one of these and nothing else reads what it makes. */
 function soleMaker(node: Node, opType: string, editor: RuleContext['editor']): Node | undefined {
   const input = node.inputs[0]!
   return editor.soleConsumer(input) === node ? editor.producer(input, opType) : undefined

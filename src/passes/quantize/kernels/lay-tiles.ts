@@ -19,7 +19,7 @@ interface TileConvolution {
   /** M, the channels of the picture. */
   readonly outputs: number
   readonly step: readonly [height: number, width: number]
-  /** The float of codes that it reads; what the node reads unless said. */
+  /** The float of codes that it reads; what the node reads by default. */
   readonly reads?: string
   readonly attributes: Readonly<Record<string, Attribute>>
 }

@@ -18,7 +18,7 @@ export const mergeGroups = recoding(
   rulePass('mergeGroups', 'Integer convolutions of narrow groups get wide ones.', [{ roots: ['Conv'], apply }]),
 )
 
-/** Channels that a merged group reads and makes at the most. */
+/** Channels that a merged group reads and makes at most. */
 const WIDE = 32
 /** As many channels in all are one group: without groups the kernel reads pixels where they lie. */
 const WHOLE = 64

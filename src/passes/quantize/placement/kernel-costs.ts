@@ -23,7 +23,9 @@ export interface ProductSize {
   readonly window: number
   /** Elements of its right side; of two activations those of the right one. */
   readonly weights: number
-  /** What is left of its time in integers where it makes several pixels at once (`tileOutputs`); all of it unless said. */
+  /**
+   * What is left of its time in integers where it makes several pixels at once (`tileOutputs`); all of it by default.
+   */
   readonly tiled?: number
   /** A transposed convolution of one channel a group. */
   readonly transposedDepthwise?: boolean

@@ -5,12 +5,12 @@ import type { ObservedChannels, ObservedRange } from '../units/observed.ts'
 
 const reportsOf = (evidence: readonly Evidence[]) => evidence.map(({ report }) => report)
 
-/** What each rounding was measured to do to the outputs; null where nobody measured it. */
+/** What each rounding was measured to do to the outputs; null where it was not measured. */
 export function sensitivityFrom(evidence: readonly Evidence[]): SensitivityReport | null {
   return reportsOf(evidence).find((report) => report.kind === 'sensitivity') ?? null
 }
 
-/** Nanoseconds of each node on either side, by its name, and of borders; nothing where nobody measured them. */
+/** Nanoseconds of each node on either side, by its name, and of borders; nothing where they were not measured. */
 export function costsFrom(evidence: readonly Evidence[]): MeasuredCosts {
   const report = reportsOf(evidence).find((one) => one.kind === 'costs')
   const nodes = report?.nodes ?? []

@@ -23,7 +23,7 @@ import { scaleTaker } from '../weights/scale-taker.ts'
 import { channelsFrom } from './evidence.ts'
 
 export interface SmoothOptions {
-  /** How much of the difficulty moves from activations into weights, 0 … 1; 0.5 unless said. */
+  /** How much of the difficulty moves from activations into weights, 0 … 1; 0.5 by default. */
   readonly alpha?: number | undefined
   /** Node names, first outputs or operator names that stay as they are. */
   readonly keepFloat?: readonly string[] | undefined
@@ -89,12 +89,12 @@ function smooth(
 }
 
 /**
- * How much of the noise that rounding makes of products must be left at the most where somebody else reads their input,
+ * How much of the noise that rounding makes of products must be left at most where somebody else reads their input,
  * so that it is multiplied back: one more kernel, which takes a few hundredths of the time of the products.
  */
 const WORTH_A_MUL = 0.5
 
-/** Lets what makes `value` make it divided, under another name, and gives whoever reads `value` what it was. */
+/** Lets what makes `value` make it divided, under another name, and gives whatever reads `value` what it was. */
 function scaledApart(value: string, scales: Float32Array, editor: GraphEditor): string {
   const maker = editor.producer(value)!
   const divided = editor.freshName(`${value}_divided`)

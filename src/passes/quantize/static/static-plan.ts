@@ -62,7 +62,7 @@ export interface StaticPlan {
 
 /** What is known of the model besides ranges. */
 interface Knowledge extends MeasuredCosts {
-  /** What each rounding does to the outputs; null where nobody measured it. */
+  /** What each rounding does to the outputs; null where it was not measured. */
   readonly sensitivity: SensitivityReport | null
   /** By value. */
   readonly channels?: ReadonlyMap<string, ObservedChannels>
@@ -124,7 +124,7 @@ function integerUnits(context: PlanContext, known: Knowledge) {
   const { candidates, reasons, apart } = candidateUnits(context)
   const all = withScales(withShifts(candidates, index, facts, ranges), facts)
   const roundings = known.sensitivity && roundingsOf(known.sensitivity, originsIn(context))
-  // Within a budget of noise there is no room for what nobody knows.
+  // Within a budget of noise there is no room for the unknown.
   const unknown =
     roundings && options.noiseBudget !== undefined ? unknownAmong(all, roundings) : new Map<Node, string>()
   const placed = new Map([...all].filter(([node]) => !unknown.has(node)))

@@ -23,7 +23,7 @@ export interface PlanOptions {
   readonly equalise?: number | undefined
   /**
    * `sums`: weights are rounded so that their errors cancel (see `balanceSums`); `learned`: as the `learned-weights`
-   * among the evidence say, the others as with `sums`; `nearest` unless said.
+   * among the evidence say, the others as with `sums`; `nearest` by default.
    */
   readonly rounding?: 'nearest' | 'sums' | 'learned' | undefined
   /** Takes the shift of the mean that rounded weights make out of the biases, by the channels among the evidence. */

@@ -20,7 +20,7 @@ export interface Roundings {
   /** Of what lies inside the unit: weights, gates. */
   readonly inside: (unit: Rounding) => number
   readonly total: (units: Iterable<Rounding>) => number
-  /** Why nobody can tell what the roundings of this unit do; undefined where each was measured or does nothing. */
+  /** Why the effect of the roundings of this unit is unknown; undefined where each was measured or does nothing. */
   readonly unknown: (unit: Rounding) => string | undefined
 }
 
@@ -68,7 +68,7 @@ export function roundingsOf(report: SensitivityReport, origin: (name: string) =>
   return { values, value, inside, total, unknown }
 }
 
-/** The units of which nobody can tell what their roundings do, with the reason. */
+/** The units whose roundings have an unknown effect, with the reason. */
 export function unknownAmong(units: ReadonlyMap<Node, Unit>, { unknown }: Roundings): ReadonlyMap<Node, string> {
   return new Map(
     [...units].flatMap(([node, unit]) => {

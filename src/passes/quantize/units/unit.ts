@@ -39,7 +39,7 @@ export function keepsCodes({ rule }: Pick<Unit, 'rule'>): boolean {
   return rule.kind === 'movement' || takesNoKernel({ rule })
 }
 
-/** Whether it is no kernel at all: whoever reads what it gives reads the codes of what it reads in another way. */
+/** Whether it is no kernel at all: whatever reads what it gives reads the codes of what it reads in another way. */
 export const takesNoKernel = ({ rule }: Pick<Unit, 'rule'>): boolean => rule.kind === 'shift' || rule.kind === 'scale'
 
 /** Said of weights that another tool has quantized: they are constant, as codes behind a DequantizeLinear. */

@@ -48,7 +48,10 @@ export function productNotes(
 
 const some = (names: readonly string[]) => `${names.slice(0, 3).join(', ')}${names.length > 3 ? ', …' : ''}`
 
-/** Which of the convolutions that were to be rounded by what they read were not, since nobody looked. */
+/**
+ * Which of the convolutions that were to be rounded by what they read were not, because those inputs were not looked
+ * at.
+ */
 export const unreadNotes = (unread: readonly string[]): readonly string[] =>
   unread.length === 0
     ? []

@@ -22,7 +22,7 @@ export const isNormalization = (node: Node): boolean => Object.hasOwn(NORMALIZAT
 
 /**
  * Something that divides the `width` channels of a value, along its last axis, by scales, or why nothing in front of it
- * can. Whoever reads the value reads it divided.
+ * can. Whatever reads the value reads it divided.
  */
 export function scaleTaker(value: string, width: number, around: Around): DivideChannels | string {
   return takerOf(value, { from: 0, width, of: width }, around)
@@ -74,7 +74,7 @@ function takerOf(name: string, channels: Channels, around: Around): DivideChanne
   return `${maker.opType} in front of it cannot take the scales`
 }
 
-/** What divides channels of an input, where nobody but `reader` reads these. */
+/** What divides channels of an input, where nothing but `reader` reads these. */
 function behind(reader: Node, slot: number, channels: Channels, around: Around): DivideChannels | string {
   const { editor } = around
   const name = reader.inputs[slot]!

@@ -46,7 +46,7 @@ export function productsOfTable(table: string, editor: GraphEditor): readonly No
   })
 }
 
-/** Lookups of rows of a table, and whoever else reads it. */
+/** Lookups of rows of a table, and whatever else reads it. */
 export function readersOfTable(table: string, editor: GraphEditor) {
   const users = editor.consumers(table)
   const isLookup = (user: Node) =>

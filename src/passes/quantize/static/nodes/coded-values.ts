@@ -48,7 +48,7 @@ export class CodedValues {
     if (constant) return this.#readConstant(name, constant)
     const codes = this.#plan.codes.get(name)
     if (!codes) throw new Error(`internal: ${node.name} reads ${name}, which has no codes`)
-    // The first reader's float takes the value's own name where nobody else wants it, so that layers can be compared.
+    // The first reader's float takes the value's own name where nothing else wants it, so that layers can be compared.
     const whole = !codes.channels && this.#plan.rest(name) === 0
     const free = this.#plan.makers.has(name) && !this.#named.has(name) && whole
     if (free) this.#named.add(name)

@@ -31,7 +31,7 @@ export function limitedCodes({ scale, zeroPoint }: Affine): Limits | null {
   }
 }
 
-/** Steps from 0 to 3 of which one less makes codes little coarser, by a sixteenth at the most. */
+/** Steps from 0 to 3 of which one less makes codes little coarser, by a sixteenth at most. */
 const FEWEST = 16
 
 /** Ranges under whose codes both limits of the gate of each HardSwish are codes. */

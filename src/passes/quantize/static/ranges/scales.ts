@@ -4,13 +4,13 @@ import type { NodeFacts, OperatorRule } from '../../units/quantize-rules.ts'
 import type { Unit } from '../../units/unit.ts'
 import { numberBeside } from './number-beside.ts'
 
-/** No kernel at all: whoever reads the product reads the codes of what is multiplied, under another scale. */
+/** No kernel at all: whatever reads the product reads the codes of what is multiplied, under another scale. */
 const SCALE: OperatorRule = { kernel: '', kind: 'scale' }
 
 /**
- * z = c·x with one positive number c for all costs nothing in integers, whoever reads it: with x = s·(q − p) the codes of x
- * stand for z under the scale c·s. Weighted sums of a BiFPN are full of them, as are scaled residuals. A negative number
- * would turn the codes around.
+ * z = c·x with one positive number c for all costs nothing in integers, whatever reads it: with x = s·(q − p) the codes
+ * of x stand for z under the scale c·s. Weighted sums of a BiFPN are full of them, as are scaled residuals. A negative
+ * number would turn the codes around.
  */
 export function withScales(candidates: ReadonlyMap<Node, Unit>, facts: NodeFacts): ReadonlyMap<Node, Unit> {
   return new Map(

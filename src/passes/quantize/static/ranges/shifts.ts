@@ -5,7 +5,9 @@ import type { NodeFacts, OperatorRule } from '../../units/quantize-rules.ts'
 import type { Unit } from '../../units/unit.ts'
 import { numberBeside } from './number-beside.ts'
 
-/** No kernel at all: whoever reads the sum reads the codes of what the number was added to, under another zero point. */
+/**
+ * No kernel at all: whatever reads the sum reads the codes of what the number was added to, under another zero point.
+ */
 const SHIFT: OperatorRule = { kernel: '', kind: 'shift' }
 
 /** A padding of zeros must have a code; the codes of a value are widened for it by at most this share. */

@@ -53,7 +53,7 @@ const EVERYTHING: Range = { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_
 /** What asks its input for no more than it is asked for. */
 const MONOTONE: ReadonlySet<string> = new Set(['Relu', 'Clip', 'LeakyRelu'])
 
-/** What of x a curve tells apart of which this much is told apart; null where nobody knows it. */
+/** What of x a curve tells apart of which this much is told apart; null where it is unknown. */
 function toldOf(node: Node, behind: Range, facts: NodeFacts): Range | null {
   switch (operatorName(node)) {
     case 'Relu':
