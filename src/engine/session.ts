@@ -14,14 +14,14 @@ export type Feeds = Readonly<Record<string, TensorValue>>
 /** What a run gave, by the name of the value. */
 export type Fetched = Readonly<Record<string, TensorValue>>
 
-/** An input or output of a session; `shape` is null where even its rank is open. */
+/** An input or output of a session; `shape` is null where even its rank is unknown. */
 export interface PortValue {
   readonly name: string
   readonly dtype: DType
   readonly shape: Shape | null
   /**
-   * Of an output that names the class which the model settled on, by its own numbers or names: those of all classes, in
-   * the order of its scores; null where they are not told.
+   * For an output that names the chosen class by a number or name of the model's own: those of all classes, in the
+   * order of its scores; null where the model does not list them.
    */
   readonly classes?: ClassNames | null
 }
@@ -50,30 +50,31 @@ export interface OmittedOutput {
 export interface Session {
   readonly inputs: readonly PortValue[]
   readonly outputs: readonly PortValue[]
-  /** Graph outputs that are no tensors, which `run` leaves out. Absent where an engine refuses them. */
+  /** Graph outputs other than tensors, which `run` leaves out. Absent where an engine refuses them. */
   readonly omitted?: readonly OmittedOutput[]
   /** The engine and its version: `onnxruntime-node 1.30.0`, `reference`. */
   readonly engine: string
   run(feeds: Feeds, fetch?: readonly string[]): Promise<Fetched>
   /**
-   * Shows the named values of one run to `see`, which may neither keep nor change them: nothing is copied for whoever
-   * only looks. Absent where an engine has to copy them anyway.
+   * Shows the named values of one run to `see`, which may neither keep nor change them, so nothing has to be copied.
+   * Absent where an engine has to copy them anyway.
    */
   look?(feeds: Feeds, fetch: readonly string[], see: (values: Fetched) => void): Promise<void>
   /**
    * Splits inner value names into groups whose values together stay under `byteBudget` (bytes) for one run of these
-   * feeds, so that a caller runs its rows once a group and memory stays plain inference plus the budget. A value that
-   * alone is larger makes a group of its own. Names whose values no engine can hand out are left out.
+   * feeds. A caller then runs its rows once for each group, and needs only the budget on top of plain inference. A
+   * value that is larger by itself forms a group alone. Names whose values no engine can hand out are left out.
    */
   fetchGroups(feeds: Feeds, names: readonly string[], byteBudget: number): Promise<readonly (readonly string[])[]>
   /**
-   * Extremes of inner float values of one run, computed where the values are: nothing large crosses the border. Names
-   * that are no float tensors of the main graph are left out. Absent where an engine cannot.
+   * Extremes of inner float values of one run, computed inside the engine so that nothing large leaves it. Names of
+   * anything but float tensors of the main graph are left out. Absent where an engine cannot do this.
    */
   extremes?(feeds: Feeds, names: readonly string[]): Promise<ReadonlyMap<string, Extremes>>
   /**
-   * Gives the memory of a whole result back, to be used for a later one: once, when nobody will look at it any more. Its
-   * arrays are empty from then on. What nobody gives back is left to the collector. Absent where there is nothing to gain.
+   * Returns the memory of a whole result, to be used for a later one. Call it at most once, when the result is no
+   * longer needed: its arrays are empty afterwards. Memory that is not returned is garbage-collected. Absent where this
+   * gains nothing.
    */
   giveBack?(fetched: Fetched): void
   /** Runs that are worth asking for at a time; 1 where absent. */
@@ -84,9 +85,9 @@ export interface Session {
 /** How far the runtime rewrites a model while it loads; each level holds the one before. */
 export type Optimization = 'disabled' | 'basic' | 'extended' | 'all'
 
-/** What every engine takes; one that has no use for an option lets it be. */
+/** Options of every engine; one that has no use for an option ignores it. */
 export interface SessionOptions {
-  /** Intra-op threads; 1 by default. Never defaulted by feeling: two are slower on small models. */
+  /** Intra-op threads; 1 by default, since two are slower on small models. */
   readonly threads?: number | undefined
   readonly optimization?: Optimization | undefined
   /** Folder that relative external data is found in, where the model is not written yet. */
@@ -101,8 +102,7 @@ export interface Engine {
 
 export interface ProfileOptions extends SessionOptions {
   /**
-   * Of each node, the time that this share of the runs, from 0 to 1, does not take longer than: 0.5, the median, by
-   * default.
+   * Which quantile of each node's times over the runs is given, from 0 to 1; 0.5, the median, by default.
    */
   readonly share?: number | undefined
 }

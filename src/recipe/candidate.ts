@@ -4,8 +4,8 @@ import type { RangeMethod, Recipe, Refusal, Scheme } from '../report/index.ts'
 import { recipeOf, type Trail } from './trail.ts'
 
 /**
- * How rows decide what weights are rounded to: `gptq`, in the products of weight-only schemes, by what they read;
- * `learned` up or down, as keeps the layers' outputs.
+ * How rows decide the rounding of weights: `gptq`, in the products of weight-only schemes, by what these read;
+ * `learned`, up or down, so that the outputs of layers are kept.
  */
 export type Rounding = 'gptq' | 'learned'
 
@@ -16,46 +16,47 @@ export interface CandidateSpec {
   readonly words: string
   readonly scheme?: Scheme
   readonly calibration?: RangeMethod
-  /** Rows that ranges are taken from; `CALIBRATION_ROWS` by default. */
+  /** Number of rows that ranges are taken from; `CALIBRATION_ROWS` by default. */
   readonly samples?: number
-  /** Noise over signal that the roundings may add up to; the calibration's sensitivities are measured for it. */
+  /** Noise over signal that the roundings may add up to; it takes measured sensitivities. */
   readonly noiseBudget?: number
-  /** Runs that tell what roundings do, where fewer than usual must do. */
+  /** Runs that measure sensitivities, where there is no time for the usual number. */
   readonly noiseRuns?: number
-  /** Whether integers are placed by what this model's kernels cost here, not by formulas. */
+  /** Whether integers are placed by measured costs of this model's kernels, not by formulas. */
   readonly measuredCosts?: boolean
-  /** How much of what outlier channels need moves into weights before (SmoothQuant), 0 … 1; nothing by default. */
+  /** How much of the range of outlier channels moves into weights first (SmoothQuant), 0 … 1; nothing by default. */
   readonly smooth?: number
-  /** Whether outlier channels are divided down to others in front of products, for dynamic integers. */
+  /** Whether outlier channels are divided down to the others in front of products, for dynamic integers. */
   readonly outliersDivided?: boolean
-  /** What decides how weights are rounded; as the scheme does it by default. */
+  /** What decides how weights are rounded; the scheme by default. */
   readonly rounding?: Rounding
-  /** Static integers with recurrent layers in dynamic ones. */
+  /** Static integers, except for recurrent layers, which are dynamic. */
   readonly recurrent?: boolean
   readonly pass?: Readonly<Record<string, unknown>>
-  /** The placement in the plan of a search that it is a calibration of, by name. */
+  /** Name of the placement in the plan of a search, where this is one of its calibrations. */
   readonly placement?: string
-  /** Without the roundings that the file makes, in float32; whatever has a scheme is made of that in any case. */
+  /** Without the file's own roundings, in float32; candidates with a scheme always are. */
   readonly unrounded?: boolean
-  /** What it is made of instead of the lossless model: a trained one, or one without spare channels, by its name. */
+  /**
+   * Name of the model that it is made from instead of the lossless one: a trained one, or one without spare channels.
+   */
   readonly base?: string
 }
 
-/** A candidate as it was made, before anything of it was measured. */
+/** A candidate as it was made, before it was measured. */
 export interface Built {
   readonly spec: CandidateSpec
   readonly model: Model
-  /** How it was made. */
   readonly recipe: Recipe
   readonly digest: string
   readonly bytes: number
   readonly planned: Readonly<Record<string, number>>
   readonly float: readonly Refusal[]
-  /** Noise over signal that the roundings were foretold to add up to; null where this was not foretold. */
+  /** Noise over signal that the roundings are expected to add up to; null where this was not estimated. */
   readonly expectedNoise: number | null
 }
 
-/** What the steps of a trail made of a specification. */
+/** The candidate that a trail made of a specification. */
 export function builtFrom(
   spec: CandidateSpec,
   trail: Trail,

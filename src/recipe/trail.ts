@@ -40,12 +40,12 @@ interface Stride {
   readonly output: Digested
 }
 
-/** A model on its way, with everything that was done to it since the file was read. */
+/** A model, with everything that was done to it since its file was read. */
 export interface Trail {
   readonly model: Model
   readonly runs: readonly PassRun[]
   readonly strides: readonly Stride[]
-  /** Passes that are passed over from here on, whoever asks for them: they were seen to change answers of this model. */
+  /** Passes that are skipped from here on, because they were seen to change answers of this model. */
   readonly without: LeftOut
 }
 
@@ -106,11 +106,11 @@ export async function advance(trail: Trail, step: Step, map?: ParallelMap): Prom
   return { ...trail, model, runs, strides: [...trail.strides, stride] }
 }
 
-/** What repeats other passes passes over the same ones. */
+/** A pass that repeats others must leave out the same ones. */
 const optionsOf = ({ pass, options = {} }: Step, without: LeftOut): object =>
   pass === SETTLE && without.size > 0 ? { ...(options as object), without: [...without] } : (options as object)
 
-/** Runs steps one after the other; between two of them whoever waits has its turn. */
+/** Runs steps one after the other, and lets the event loop go on between two of them. */
 export async function advanceAll(trail: Trail, steps: readonly Step[], map?: ParallelMap): Promise<Trail> {
   let current = trail
   for (const step of steps) {
@@ -120,12 +120,12 @@ export async function advanceAll(trail: Trail, steps: readonly Step[], map?: Par
   return current
 }
 
-/** `sha256:` of a report: what a recipe calls its evidence by. */
+/** `sha256:` of a report, by which a recipe refers to it. */
 export function evidenceDigest(report: Report): string {
   return sha256(canonicalJson(report))
 }
 
-/** Digests every model on the way, for its recipe; between two of them whoever waits has its turn. */
+/** Digests every model of the trail for its recipe, and lets the event loop go on between two of them. */
 export async function digestAll({ strides }: Trail): Promise<void> {
   for (const { output } of strides) {
     output.settle()
@@ -134,8 +134,8 @@ export async function digestAll({ strides }: Trail): Promise<void> {
 }
 
 /**
- * The way as a recipe. Every model along it is digested by now, and those between its ends are let go: whoever keeps a
- * trail for long asks for its recipe soon.
+ * The trail as a recipe. This digests every model along it and frees those between its ends, so a trail that is kept
+ * for long should be asked for its recipe soon.
  */
 export function recipeOf({ strides }: Trail): Recipe {
   const evidence: Record<string, Report> = {}
@@ -151,13 +151,13 @@ export function recipeOf({ strides }: Trail): Recipe {
   return { ...recipe, seal: sealOf(recipe) }
 }
 
-/** Digest of everything in a recipe that its evidence does not answer for by its own digests. */
+/** Digest of what the evidence's own digests do not cover in a recipe. */
 export const sealOf = ({ whetstone, steps }: Pick<Recipe, 'whetstone' | 'steps'>): string =>
   sha256(canonicalJson({ whetstone, steps }))
 
 /**
- * A model that is digested when somebody asks, and held until then: encoding each model on the way was a sixth of the
- * processor time of `whet quantize`, which needs the digests of the first and the last alone unless it writes a recipe.
+ * A model that is digested only on demand, and held until then. Encoding every model of a trail took a sixth of the
+ * processor time of `whet quantize`, which needs just the first and the last digest unless it writes a recipe.
  */
 class Digested {
   #model: Model | null

@@ -8,9 +8,9 @@ export interface Trial {
   readonly built: Built
   result: CandidateResult
   comparison: ComparisonReport | null
-  /** Out of the race: others as fast were safer, or it gained nothing, or may not hold; its note says which. */
+  /** Whether it is out of the race; its note says why. */
   dropped: boolean
-  /** What its note does not outlive: that it is timed itself, or judged after all; null where it stays. */
+  /** The event that makes its note obsolete; null where the note stays. */
   noteUntil: 'timed' | 'judged' | null
 }
 
@@ -39,14 +39,14 @@ export function firstResult(built: Built, read: ReadKernels | null): CandidateRe
 const TIMED = ['p50Ms', 'p99Ms', 'loadMs', 'peakRssBytes', 'peakRssBytesRange'] as const
 type Timed = (typeof TIMED)[number]
 
-/** What a timing tells of a model by itself, among the other figures of whatever holds it. */
+/** Only those figures that a timing gives for a single model. */
 export const timedOf = <T extends Pick<CandidateResult, Timed>>(figures: T): Pick<T, Timed> =>
   Object.fromEntries(TIMED.flatMap((name) => (figures[name] === undefined ? [] : [[name, figures[name]]]))) as Pick<
     T,
     Timed
   >
 
-/** The original in the form of a candidate, to stand among them. */
+/** The original in the form of a candidate's result. */
 export function originalResult(built: Built, baseline: OptimizationReport['baseline']): CandidateResult {
   return {
     ...firstResult(built, null),
@@ -67,16 +67,16 @@ export const usable = ({ verdict, grade }: Pick<CandidateResult, 'verdict' | 'gr
 const RESERVE_DB = 2
 /** Noise over signal that is secure at the worst output. */
 export const SECURE_NOISE = noiseAt(CLOSE_DB + RESERVE_DB)
-/** Of this many rows no more may change than half of what `close` allows. */
+/** From this many rows on, a candidate is secure if at most half as many answers change as `close` allows. */
 const ENOUGH_ROWS = 100
 const SECURE_AGREEMENT = 0.995
 
-/** Noise over signal that is so many decibels below it. */
+/** Noise over signal for a signal-to-noise ratio in decibels. */
 export function noiseAt(decibels: number): number {
   return 10 ** (-decibels / 10)
 }
 
-/** A candidate with the noise that a comparison heard, in the place of what was known of it; that it heard none is told. */
+/** The result with the noise that a comparison measured, or with `identical` where it measured none. */
 export function withNoise(result: CandidateResult, comparison: Pick<ComparisonReport, 'outputs'>): CandidateResult {
   const { identical: _, boxes: __, ...others } = result
   const outputs = heard(comparison)
@@ -112,7 +112,7 @@ export const promising = ({ comparison }: Trial) =>
   comparison !== null &&
   (usable(comparison) || (comparison.verdict === 'inconclusive' && comparison.nonInferiority !== null))
 
-/** Decibels at the worst output; beyond all where no output differs, or none is a number. */
+/** Decibels at the worst output; infinite where no output differs, or none is a number. */
 const ofAllRows = ({ comparison }: Trial) => (comparison && lowestSqnrDb(comparison)) ?? Number.POSITIVE_INFINITY
 const ofTypicalRows = ({ comparison }: Trial) => (comparison && typicalSqnrDb(comparison)) ?? Number.POSITIVE_INFINITY
 
@@ -121,28 +121,28 @@ const agreementOf = ({ comparison }: Trial) => comparison?.agreement?.rate ?? 0
 /** Whether the noise at the worst output leaves the reserve that `close` wants. */
 export const isQuiet = (trial: Trial) => (noiseRatioOf(trial) ?? 0) <= SECURE_NOISE
 
-/** Whether it is what ranges cut off on a few rows, and not rounding, that makes the noise of all rows together. */
+/** Whether most of the noise comes from values that ranges cut off in a few rows, and not from rounding. */
 export const isClipped = ({ comparison }: Trial) => comparison !== null && isCutOff(comparison)
 
-/** Decibels by which roundings must become quieter to be secure, on most rows where ranges cut off the others. */
+/** Decibels that are missing to be secure; where ranges cut off values in a few rows, those on the other rows. */
 export function decibelsMissing(trial: Trial): number {
   const decibels = isClipped(trial) ? ofTypicalRows(trial) : ofAllRows(trial)
   return Math.max(0, CLOSE_DB + RESERVE_DB - decibels)
 }
 
-/** Decibels that more rows, other ranges and conversions under a scale a channel seldom bring. */
+/** More decibels than further rows, other ranges or scales per channel usually bring. */
 export const FAR_DECIBELS = 4
 
-/** Differences of noise, in decibels, that other rows may undo. */
+/** Differences in noise, in decibels, too small to hold on other rows. */
 const SAME_DB = 0.5
 
 /**
- * Of candidates with the same kernels the quietest first, those that are shown to be worse last. A few decibels show on
- * a few rows, where a changed answer more or less is chance. What differs by less stays as it was given.
+ * Orders candidates with the same kernels: the quietest first, those shown to be worse last, near ties as they were
+ * given. Noise tells them apart on a few rows, where one changed answer more or less is chance.
  */
 export const quietestFirst = (trials: readonly Trial[]) => leastFirst(trials, ofAllRows)
 
-/** The same without the rows of the largest numbers: by what decides how many answers change. */
+/** The same order without the rows of the largest numbers, by the noise that decides how many answers change. */
 export const quietestOnMostRows = (trials: readonly Trial[]) => leastFirst(trials, ofTypicalRows)
 
 function leastFirst(trials: readonly Trial[], decibelsOf: (trial: Trial) => number): readonly Trial[] {
@@ -151,7 +151,7 @@ function leastFirst(trials: readonly Trial[], decibelsOf: (trial: Trial) => numb
   while (left.length > 0) {
     const most = Math.max(...left.map(decibelsOf))
     const tied = left.filter((trial) => decibelsOf(trial) >= most - SAME_DB)
-    // Where no number tells, answers do.
+    // Where no noise was measured, agreement decides.
     const [next] = most === Number.POSITIVE_INFINITY ? tied.sort((a, b) => agreementOf(b) - agreementOf(a)) : tied
     ordered.push(next!)
     left.splice(left.indexOf(next!), 1)

@@ -7,8 +7,8 @@ export type RowLabel = number | string | NumericArray
 /** What a metric sees of one row. */
 export interface MetricRow {
   /**
-   * The model's outputs for this row alone: axis 0 (the batch) is gone. They are there while the row is scored; what is to
-   * last longer is copied.
+   * The model's outputs for this row alone, without axis 0 (the batch). They are valid only while the row is scored:
+   * copy what must last longer.
    */
   readonly outputs: Readonly<Record<string, TensorValue>>
   /** Absent where the data has no labels; only a user's metric is asked then. */
@@ -19,16 +19,18 @@ export interface MetricRow {
   readonly row: number
 }
 
-/** By how much a loss looks too small, 0 at least, and the standard error that a difference has beside what is seen of it. */
+/**
+ * How much too small a loss looks (`by`, never negative), and how much that adds to the difference's standard error.
+ */
 export interface Flattery {
   readonly by: number
   readonly error: number
 }
 
-/** The other rows that the score of one rests on, by their places. */
+/** The other rows, by their places, on which the score of one row depends. */
 export interface Company {
   readonly near: readonly number[]
-  /** That of them without which the row would be wrong; null where there is none. */
+  /** The one without which the row would be wrong; null where no single row decides that. */
   readonly only: number | null
 }
 
@@ -49,8 +51,8 @@ export interface Metric {
   /** Least and greatest possible score; without it, scores are taken as unbounded. */
   readonly bounds?: readonly [number, number]
   /**
-   * Scores of a perfect row and of one that is lost altogether, the lesser first, where a score may be worse than that: as
-   * far a row that no data showed is taken to fall.
+   * Scores of a perfect row and of one that is lost altogether, the lesser first, where scores have no such bounds.
+   * This is how far an unseen row is assumed to fall.
    */
   readonly range?: readonly [number, number]
   /** What the aggregate needs to know of a row, where the score is not enough. Of the same length for every row… */
@@ -60,54 +62,55 @@ export interface Metric {
   /** The metric of many rows from their summaries (`[score]` without `summary`); the mean score where absent. */
   readonly aggregate?: (summaries: readonly (readonly number[])[]) => number
   /**
-   * Exactly `aggregate` of draws of these rows (their places, with repetition), where work that all draws share, such as
-   * putting the rows in order, is worth doing once.
+   * Gives exactly `aggregate` for draws of these rows (their places, with repetition), where work that all draws share,
+   * such as sorting the rows, is worth doing once.
    */
   readonly overDraws?: (summaries: readonly (readonly number[])[]) => (rows: Int32Array) => number
   /**
-   * Scores of all rows from their summaries, where a row's score needs the others (its nearest neighbours); they take the
-   * place of `score`, in the same order. `first` are those of the model that others are held against: where all rows tell
-   * how outputs are to be read, those of one model say it for both.
+   * Replaces `score` where a row's score needs the other rows (its nearest neighbours): scores of all rows from their
+   * summaries, in the same order. `first` are the summaries of the baseline, which decide for both models wherever all
+   * rows together tell how outputs are to be read.
    */
   readonly scoreAll?: (
     summaries: readonly (readonly number[])[],
     first: readonly (readonly number[])[],
   ) => readonly number[]
-  /** As `scoreAll`, the summaries that `aggregate` adds up, where what it takes of a row needs the others. */
+  /** Like `scoreAll`, for the summaries that `aggregate` takes. */
   readonly summarizeAll?: (
     summaries: readonly (readonly number[])[],
     first: readonly (readonly number[])[],
   ) => readonly (readonly number[])[]
-  /** As `answer`, of all rows from their summaries, where a row's answer needs the others. */
+  /** Like `scoreAll`, for what `answer` gives. */
   readonly answerAll?: (
     summaries: readonly (readonly number[])[],
     first: readonly (readonly number[])[],
   ) => readonly string[]
   /**
-   * For each of these rows, by their summaries, the others among them that its score rests on: rows that lean on each other
-   * are right and wrong together, and tell less than as many independent ones.
+   * For each row, the others on which its score depends. Rows that depend on each other are right and wrong together,
+   * so they tell less than as many independent ones.
    */
   readonly company?: (summaries: readonly (readonly number[])[]) => readonly Company[]
   /**
-   * What each row gives to the aggregate, in the order of the summaries, where that is not told by its score: a row whose
-   * part is the same by both models changed nothing, however its score moved (its rank, where the aggregate is of ranks).
+   * What each row contributes to the aggregate, in the order of the summaries, where its score does not tell: for an
+   * aggregate of ranks, its rank. A row that contributes the same under both models changed nothing, however its score
+   * moved.
    */
   readonly parts?: (summaries: readonly (readonly number[])[]) => readonly number[]
   /**
-   * By its summary what a row gives, from 0 to 1, to every class that it holds: where a row holds several, and classes
-   * weigh alike in the aggregate.
+   * What a row contributes, from 0 to 1, to each class that it holds, where a row may hold several and classes weigh
+   * alike in the aggregate.
    */
   readonly pieces?: (summary: readonly number[]) => ReadonlyMap<number, number>
   /**
-   * By how much rows may flatter `other` against `first`, in the units of the metric, 0 at least: where chance adds to the
-   * aggregate of a good model what it does not add to that of a bad one, a loss looks smaller than it is.
+   * By how much these rows may flatter `other` against `first`, in units of the metric. Where chance raises the
+   * aggregate of one model more than that of the other, a loss looks smaller than it is.
    */
   readonly flattery?: (first: readonly (readonly number[])[], other: readonly (readonly number[])[]) => Flattery
-  /** The group of a row, by its summary, whose groups weigh alike in the aggregate (classes, for macro averages). */
+  /** The group of a row, where groups weigh alike in the aggregate (for macro averages, its class). */
   readonly stratum?: (summary: readonly number[]) => number
   /**
-   * Whether a group is judged by its own rows alone, as by the share of them that is right: of F1 and of areas a row moves
-   * the figures of other groups as well.
+   * Whether a group's figure depends on its own rows alone, as the share of right answers does. In F1 or an area under
+   * a curve, a row also moves the figures of other groups.
    */
   readonly strataApart?: boolean
   /** How a sentence names a step of the score: `points` for rates (shown × 100), else the metric's own unit. */

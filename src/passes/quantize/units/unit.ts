@@ -11,21 +11,21 @@ import { clipBounds } from '../../../rewrite/index.ts'
 import { activationSlots, type NodeFacts, type OperatorRule, quantizeRules } from './quantize-rules.ts'
 
 /**
- * What is decided as one: an operator with what its integer kernel takes in: the bias of an `Add` behind a `MatMul`,
- * and a `Relu` or `Clip` behind it, which is the saturation of the codes.
+ * What becomes integer, or stays in float, as a whole: an operator with what its integer kernel absorbs. That is the
+ * bias of an `Add` behind a `MatMul`, and a `Relu` or `Clip` behind it, which the saturation of the codes does.
  */
 export interface Unit {
   readonly node: Node
   readonly rule: OperatorRule
   readonly biasAdd?: { readonly node: Node; readonly bias: Tensor }
   readonly activation?: { readonly node: Node; readonly low: number; readonly high: number }
-  /** Activation values that it reads, constants left out, each once. */
+  /** Values that it reads, constants left out, each once. */
   readonly reads: readonly string[]
   /** Values that it gives to the rest of the graph. */
   readonly writes: readonly string[]
-  /** A convolution of several groups, of one channel each: slower in integers than in float. */
+  /** A convolution with a group for each channel: slower in integers than in float. */
   readonly depthwise: boolean
-  /** The kernel gives float where no integer consumer wants codes, at no cost. */
+  /** The kernel can give float instead of codes at no cost. */
   readonly floatOutput: boolean
 }
 
@@ -34,15 +34,15 @@ export function partsBehind(unit: Unit): readonly Node[] {
   return [unit.biasAdd?.node, unit.activation?.node].filter((node) => node !== undefined)
 }
 
-/** Whether the codes that it reads are those that it gives: nothing is rounded. */
+/** Whether it hands on the codes that it reads, so that nothing is rounded. */
 export function keepsCodes({ rule }: Pick<Unit, 'rule'>): boolean {
   return rule.kind === 'movement' || takesNoKernel({ rule })
 }
 
-/** Whether it is no kernel at all: whatever reads what it gives reads the codes of what it reads in another way. */
+/** Whether it needs no kernel: its readers read the codes of its own input, under another scale or zero point. */
 export const takesNoKernel = ({ rule }: Pick<Unit, 'rule'>): boolean => rule.kind === 'shift' || rule.kind === 'scale'
 
-/** Said of weights that another tool has quantized: they are constant, as codes behind a DequantizeLinear. */
+/** Why weights that another tool has quantized cannot be: they are constants, but codes behind a DequantizeLinear. */
 function codesAsWeights({ inputs }: Node, index: GraphIndex, facts: NodeFacts): string | undefined {
   const [, weights = ''] = inputs
   const maker = index.producer.get(weights)
@@ -87,18 +87,18 @@ export function unitAt(node: Node, index: GraphIndex, facts: NodeFacts): Unit | 
   }
 }
 
-/** Functions that end in a probability or a sign. */
+/** Functions that give a probability or a value between −1 and 1. */
 const LAST: ReadonlySet<string> = new Set(['Sigmoid', 'Softmax', 'Tanh', 'HardSigmoid'])
 
 /**
- * Whether it gives answers and nothing else, if in another layout. Its codes would be turned into float right behind it,
- * so it may as well compute in float there: 409,600 probabilities of a text detector take as long either way, one
- * probability of a wake word is 3 % faster, and what is small stays told apart.
+ * Whether it gives answers of the model and nothing else, up to their layout. Its codes would be turned into float
+ * right behind it, so it may as well compute in float: 409,600 probabilities of a text detector take as long either
+ * way, one probability of a wake word is 3 % faster, and small values stay distinct.
  */
 const isAnswer = (node: Node, index: GraphIndex) =>
   LAST.has(operatorName(node)) && isOnlyHandedOut(node.outputs[0]!, index)
 
-/** Whether whatever reads a value brings it to outputs as it is. */
+/** Whether a value reaches only outputs, and unchanged. */
 function isOnlyHandedOut(name: string, index: GraphIndex): boolean {
   const users = index.consumers.get(name) ?? []
   return users.length === 0
@@ -106,17 +106,17 @@ function isOnlyHandedOut(name: string, index: GraphIndex): boolean {
     : users.every((user) => isCarrier(user) && user.outputs.every((output) => isOnlyHandedOut(output, index)))
 }
 
-/** As a table, it would leave its slow Softplus in float by itself: see `mishBySigmoid`. */
+/** As a table, the Tanh would leave its slow Softplus alone in float: see `mishBySigmoid`. */
 const isGateOfMish = (node: Node, { producer }: GraphIndex) => {
   const maker = producer.get(node.inputs[0]!)
   return operatorName(node) === 'Tanh' && maker !== undefined && operatorName(maker) === 'Softplus'
 }
 
-/** Whether it gives what it reads, in other places or beside others. */
+/** Whether it only moves or joins values. */
 export const isCarrier = (node: Node): boolean =>
   operatorName(node) === 'Concat' || quantizeRules[operatorName(node)]?.kind === 'movement'
 
-/** Whether limits behind it are the ends of its codes: not where codes are moved, or a table has ends of its own. */
+/** Whether its codes can end at limits behind it: not where codes are only moved, or where a table sets the ends. */
 const takesClamp = (node: Node, { kind }: OperatorRule) =>
   kind !== 'movement' && (kind !== 'lookup' || operatorName(node) === 'LeakyRelu')
 
