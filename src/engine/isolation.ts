@@ -3,15 +3,15 @@ import type { OmittedOutput, Session } from './session.ts'
 
 /** Peak memory of the process that runs the model, beyond what it held before the load. */
 export interface PeakMemory {
-  /** null where the system does not tell. */
+  /** null where the system does not say. */
   readonly bytes: number | null
   /** How it was read, in plain words. */
   readonly how: string
 }
 
-/** What a run takes from the system, on average over many. */
+/** What a run takes from the system, averaged over many. */
 export interface Allocations {
-  /** Bytes that a run leaves behind on JavaScript's side: results and what it takes to hand them over. */
+  /** Bytes of JavaScript memory that a run leaves behind: its results, and objects for handing them over. */
   readonly jsBytes: number
   /** Pages that the system had to give to the process in a run (minor faults): 0 where the runtime's arena is warm. */
   readonly pageFaults: number
@@ -20,7 +20,7 @@ export interface Allocations {
 /** Which build of ONNX Runtime runs a model: onnxruntime-node, or onnxruntime-web as browsers have it. */
 export type RuntimeKind = 'node' | 'web'
 
-/** A stall on purpose: every `every`-th call takes `ms` milliseconds longer. */
+/** A deliberate stall: every `every`-th call takes `ms` milliseconds longer. */
 export interface Stall {
   readonly ms: number
   readonly every: number
@@ -28,15 +28,15 @@ export interface Stall {
 
 /** Where an isolated session runs. */
 export interface Placement {
-  /** What messages call a model that came as a value: the file that it was read from. */
+  /** Name of the model in messages: the file that it was read from. */
   readonly name?: string
-  /** Where the model lies as a file already, as it was read: a value need not be written for the runtime then. */
+  /** File of the model, where there is one: then it need not be written for the runtime. */
   readonly file?: string
   /** `node` by default. */
   readonly runtime?: RuntimeKind
   /** Cores that its process is bound to, before the load; unbound by default. */
   readonly cores?: readonly number[]
-  /** Puts stalls into what is timed, to see whether they are found; none by default. */
+  /** Stalls to add to the timed calls, to see whether they are found; none by default. */
   readonly stall?: Stall
 }
 
@@ -47,8 +47,8 @@ export interface Placement {
 export interface IsolatedSession extends Session {
   readonly omitted: readonly OmittedOutput[]
   /**
-   * Milliseconds that the runtime took to create the session, measured inside the process. The runtime has been started
-   * before: what is measured is what a model costs a process that serves already, not the process's first session.
+   * Milliseconds that the runtime took to create the session, measured inside the process. The runtime was started
+   * before, so this is what a model costs a process that already serves, not its very first session.
    */
   readonly loadMs: number
   /** Milliseconds of the very first run, or null before it. */
@@ -60,8 +60,8 @@ export interface IsolatedSession extends Session {
    */
   timeRuns(feeds: Parameters<Session['run']>[0], count: number, warm?: number): Promise<Float64Array>
   /**
-   * Nanoseconds of processor time that the runs of the last `timeRuns` took together: their time, but for that in which
-   * others had the processor. Null before, of runs on several threads, and where the system counts it in coarse steps.
+   * Nanoseconds of processor time that all runs of the last `timeRuns` took: their time without that in which other
+   * processes had the processor. Null before, for several threads, and where the system counts it in coarse steps.
    */
   readonly ranNs?: number | null
   /**

@@ -26,20 +26,20 @@ interface RowDifference {
   readonly broken: boolean
 }
 
-/** Adds up differences of outputs over rows; holds a few numbers per output and two for each row, never the outputs. */
+/** Adds up differences of outputs over rows; keeps a few numbers per output and two for each row, never the outputs. */
 export interface Differences {
   /** `scores` names the output that holds next-token scores, where there is one. */
   add(base: RowOutputs, candidate: RowOutputs, scores?: string): RowDifference
   /**
-   * By output: signal to noise in decibels (null where identical), the same without rows of unusually large numbers, how
-   * many rows the noise rests on, that of the middle place, greatest absolute difference.
+   * For each output: signal to noise in decibels (null where identical), the same without rows of unusually large
+   * numbers and at the median place, how many rows the noise comes from, and the greatest absolute difference.
    */
   outputs(): ComparisonReport['outputs']
   /** Whether every row had a class-like output. */
   readonly classLike: boolean
   /** Outputs whose greatest element (or single integer, or text) was taken as the answer. */
   answers(): readonly string[]
-  /** Places of all rows' next-token scores, and those with the same most likely token; null where there are none. */
+  /** How many next-token scores all rows have, and how many agree on the likeliest token; null where there are none. */
   tokens(): ComparisonReport['nextTokens'] | null
   /** Outputs that are not class-like: their answers cannot be counted, only their distance. */
   dense(): readonly string[]
@@ -50,9 +50,9 @@ interface Sums {
   noise: number
   maxAbs: number
   classLike: boolean
-  /** One integer or text in every row, which is an answer as it stands. */
+  /** One integer or text in every row, which is the answer itself. */
   named: boolean
-  /** Integers that number classes or tokens: signal is how many were seen, noise how many changed. */
+  /** Integers that number classes or tokens: `signal` counts them, `noise` counts those that changed. */
   counted: boolean
 }
 
@@ -69,8 +69,8 @@ interface OverRows extends Sums {
 }
 
 /**
- * SQNR = 10 log₁₀(Σ base² / Σ (base − candidate)²), over all elements of all rows of an output; of classes and tokens
- * what `decibelsOfChanged` says of the share that changed, and so of boxes in sorted lists (see `foundBoxes`). Outputs among
+ * SQNR = 10 log₁₀(Σ base² / Σ (base − candidate)²), over all elements of all rows of an output. For classes, tokens and
+ * boxes in sorted lists (see `foundBoxes`) it is what `decibelsOfChanged` makes of the share that changed. Outputs in
  * `sequences` (see `scoresSteps`) hold no answer.
  */
 export function differences(sequences: ReadonlySet<string> = new Set()): Differences {
@@ -143,14 +143,14 @@ export function differences(sequences: ReadonlySet<string> = new Set()): Differe
   }
 }
 
-/** How near a list of boxes is, by those in it that changed. */
+/** Decibels of a list of boxes, by the share of boxes that changed. */
 function asBoxes(rows: readonly FoundCounts[]) {
   const compared = rows.reduce((sum, { boxes }) => sum + boxes, 0)
   const changed = rows.reduce((sum, row) => sum + row.changed, 0)
   const sums = rows.map((row) => ({ signal: row.boxes, noise: row.changed }))
   return {
     sqnrDb: decibelsOfCounts(compared, changed),
-    // A row of many boxes is none of unusually large numbers.
+    // Many boxes in a row do not make it a row of unusually large numbers, so there is no `typicalDb`.
     ...(changed > 0 ? { noiseRows: rowsBehind(sums) } : {}),
     boxes: { compared, changed },
   }
@@ -172,8 +172,8 @@ const noRowsYet = (): OverRows => ({
 const isAnswer = ({ classLike, found }: OverRows) => classLike && !found.isList
 
 /**
- * One integer or one text: it is the same or it is not. Classes that are neighbours by number are no more alike than
- * others, so rows are counted, and those where it changed.
+ * One integer or one text is the same or it is not: classes with neighbouring numbers are no more alike than others. So
+ * this counts rows, and rows that changed.
  */
 function addAnswer(sums: Sums, base: TensorValue, candidate: TensorValue): { identical: boolean; broken: boolean } {
   const identical = sameAnswer(base, candidate)
@@ -184,12 +184,12 @@ function addAnswer(sums: Sums, base: TensorValue, candidate: TensorValue): { ide
   return { identical, broken: false }
 }
 
-/** Integers that number something; those of fewer bits are amounts, as of pixels. */
+/** Types of integers that number classes or tokens; integers of fewer bits are amounts, such as pixel values. */
 const NUMBERS: readonly DType[] = ['int64', 'int32']
 
 /**
- * Several integers: the class of each place of a picture, or tokens. Like `addAnswer`, one is the same or it is not. Others
- * than there were have all changed.
+ * Several integers, such as tokens or the class of each pixel, are counted as `addAnswer` counts one. Where their
+ * number differs, all have changed.
  */
 function addNumbers(sums: Sums, base: TensorValue, candidate: TensorValue): { identical: boolean; broken: boolean } {
   const [x, y] = [numbersOf(base), numbersOf(candidate)]
@@ -215,7 +215,7 @@ function addOutput(sums: Sums, base: TensorValue, candidate: TensorValue): { ide
   }
   const x = numbersOf(base)
   const y = numbersOf(candidate)
-  // Another number of elements (boxes found, say) has no distance: it counts as all noise.
+  // Where the number of elements differs (boxes found, say), there is no distance: all of it counts as noise.
   if (x.length !== y.length) {
     let signal = 0
     for (let i = 0; i < x.length; i++) if (Number.isFinite(x[i]!)) signal += x[i]! ** 2
@@ -233,8 +233,8 @@ function addOutput(sums: Sums, base: TensorValue, candidate: TensorValue): { ide
 type Distance = Pick<Sums, 'signal' | 'noise' | 'maxAbs'> & { readonly identical: boolean; readonly broken: boolean }
 
 /**
- * Where every element is finite, as nearly always: three running numbers and nothing else, at four times the speed of a
- * loop that looks at each element. Null where the sums are not finite, which one element is enough for.
+ * The usual case, in which every element is finite, at four times the speed of a loop that checks each one. Null where
+ * the sums are not finite, for which one element is enough.
  */
 function finiteSums(x: ArrayLike<number>, y: ArrayLike<number>): Distance | null {
   let [signal, noise, maxAbs] = [0, 0, 0]
@@ -250,8 +250,8 @@ function finiteSums(x: ArrayLike<number>, y: ArrayLike<number>): Distance | null
 }
 
 /**
- * Where the baseline holds NaN nobody knows a distance. Between an infinity and anything else there is one without end,
- * and so there is from a number to NaN: by the rest alone such a value would seem as near as one that is identical.
+ * Where the baseline holds NaN, no distance is known. An infinity is infinitely far from anything else, and so is NaN
+ * from a number: if they were left out, such a value could seem as near as an identical one.
  */
 function carefulSums(x: ArrayLike<number>, y: ArrayLike<number>): Distance {
   let [signal, noise, maxAbs, identical, broken] = [0, 0, 0, true, false]
@@ -279,21 +279,22 @@ function carefulSums(x: ArrayLike<number>, y: ArrayLike<number>): Distance {
   return { signal, noise, maxAbs, identical, broken }
 }
 
-/** Of answers, by how many there are and how many changed. */
+/** Decibels of answers, by how many there are and how many changed. */
 const decibelsOfCounts = (all: number, changed: number): number =>
   changed === 0 ? toDecibels(all, 0) : decibelsOfChanged(changed / all)
 
-/** Times the power of the middle row from which a row is unusual, and the most of such rows that `typicalDb` leaves out. */
+/** A row is unusual whose power is this many times that of the median row. */
 const UNUSUAL = 4
+/** The greatest share of rows that `typicalDb` leaves out as unusual. */
 const LARGEST = 1 / 10
 
-/** How the noise lies across rows; nothing where sums are beyond all numbers. */
+/** How the noise is spread over rows; nothing where a sum is infinite or NaN. */
 function acrossRows(rows: readonly RowSums[], decibels: typeof toDecibels): { typicalDb?: number; noiseRows?: number } {
   const [typicalDb, noiseRows] = [typical(rows, decibels), rowsBehind(rows)]
   return Number.isFinite(typicalDb) && Number.isFinite(noiseRows) ? { typicalDb, noiseRows } : {}
 }
 
-/** Decibels without the rows of unusually large signal; the most that is told where nothing else differs. */
+/** Decibels without the rows of unusually large signal. */
 function typical(rows: readonly RowSums[], decibels: typeof toDecibels): number {
   const ordered = rows.toSorted((a, b) => a.signal - b.signal)
   const usual = UNUSUAL * ordered[ordered.length >> 1]!.signal
@@ -305,7 +306,7 @@ function typical(rows: readonly RowSums[], decibels: typeof toDecibels): number 
   )
 }
 
-/** So many rows of equal noise would make a sum as sure as this one (Kish's effective size of a sample). */
+/** How many rows of equal noise would give as reliable a sum (Kish's effective sample size). */
 function rowsBehind(rows: readonly RowSums[]): number {
   let [sum, squares] = [0, 0]
   for (const { noise } of rows) {

@@ -17,7 +17,7 @@ interface Owner {
   readonly since: string
 }
 
-/** How a second run is told that it is refused, and what it could do instead. */
+/** What a second run is told when it is refused, and what it could do instead. */
 export interface BusyWords {
   readonly busy: string
   readonly instead: string
@@ -26,9 +26,9 @@ export interface BusyWords {
 const FOLDER: BusyWords = { busy: 'another run is working in this folder', instead: 'choose another folder' }
 
 /**
- * Runs `work` while nobody else works in this folder, which is made where it is missing, and goes again where nothing
- * came to be in it. A second run, in this process or another, is refused: UserError `busy`. What a dead process left
- * behind is taken over. `work` may take the folder away, and the lock with it.
+ * Runs `work` with an exclusive lock on this folder. A missing folder is made, and removed again if it stays empty. A
+ * second run, in this process or another, is refused: UserError `busy`. The lock of a dead process is taken over.
+ * `work` may remove the folder, and the lock with it.
  */
 export async function withLock<T>(folder: string, work: () => T | Promise<T>, words = FOLDER): Promise<T> {
   const path = join(folder, LOCK)
@@ -54,12 +54,12 @@ export async function withLock<T>(folder: string, work: () => T | Promise<T>, wo
   }
 }
 
-/** Takes away those of these folders, each before those in it, that hold nothing. */
+/** Removes those of these folders that are empty; they are listed from the outermost in. */
 function removeEmpty(folders: readonly string[]): void {
   try {
     for (const folder of folders.toReversed()) rmdirSync(folder)
   } catch {
-    // Something is in it, or another took it away: it is no longer ours.
+    // It holds something, or another process removed it: it is no longer ours.
   }
 }
 
@@ -70,7 +70,7 @@ function take(path: string, text: string, words: BusyWords): void {
     if (found === undefined) continue
     const owner = parse(found)
     if (owner && alive(owner)) throw busy(path, owner, words)
-    // Whoever moves the abandoned lock away may try to take the place; if it was another's by now, it goes back.
+    // Moves the abandoned lock away and tries again; if another process had taken it over by now, its lock goes back.
     const aside = temporaryName(path)
     try {
       renameSync(path, aside)
@@ -83,7 +83,7 @@ function take(path: string, text: string, words: BusyWords): void {
   throw busy(path, undefined, words)
 }
 
-/** Makes the lock with its content in one step, so that nobody ever reads half of it. */
+/** Makes the lock with its content in one step, so that it is never read half-written. */
 function create(path: string, text: string): boolean {
   const temporary = temporaryName(path)
   writeFileSync(temporary, text, { flag: 'wx' })

@@ -8,43 +8,43 @@ import type { WeightChoices } from './weight-choices.ts'
 
 export interface QuantizeOptions extends WeightChoices, Watched {
   readonly scheme: Scheme
-  /** Sample rows; `static-int8` cannot do without. */
+  /** Sample rows; `static-int8` needs them. */
   readonly data?: Dataset | undefined
   readonly calibration?: RangeMethod | undefined
-  /** Rows to calibrate on; `CALIBRATION_ROWS` by default. */
+  /** Number of rows to calibrate on; `CALIBRATION_ROWS` by default. */
   readonly samples?: number | undefined
   readonly indices?: readonly number[] | undefined
   readonly target?: Target | undefined
   /**
-   * Whether products of codes saturate in 16 bits where the model shall run (see `productsSaturate`); the runtime of this
-   * machine is asked by default.
+   * Whether products of codes saturate in 16 bits where the model will run (see `productsSaturate`); by default as the
+   * runtime of this machine shows.
    */
   readonly saturates?: boolean | undefined
-  /** Channels of a block of float kernels where the model shall run (see `channelBlock`); 16 by default. */
+  /** Channels in a block of the float kernels where the model will run (see `channelBlock`); 16 by default. */
   readonly block?: ChannelBlock | undefined
-  /** How gates stand in static integers (see `PlanOptions.curves`), as is fastest where the model shall run. */
+  /** How gates are written in static integers: as is fastest where the model will run (see `PlanOptions.curves`). */
   readonly curves?: StaticInt8Options['curves']
   /** Node names or operator names that stay in float. */
   readonly keepFloat?: readonly string[] | undefined
   /** Steps that learned roundings take for each part of the model; 500 by default. */
   readonly steps?: number | undefined
   /**
-   * `static-int8`: how much of what outlier channels need moves from activations into weights before, 0 … 1
-   * (SmoothQuant); not at all by default.
+   * `static-int8`: how much of the range of outlier channels first moves from activations into weights, 0 … 1
+   * (SmoothQuant); nothing by default.
    */
   readonly smooth?: number | undefined
   /**
-   * `dynamic-int8`: channels of outliers are brought down to others in front of products first, or multiplied in float,
-   * by what rows of `data` say about them.
+   * `dynamic-int8`: whether outlier channels, as rows of `data` show them, are first divided down to the others in
+   * front of products, or multiplied in float.
    */
   readonly divideOutliers?: boolean | undefined
-  /** `static-int8`: recurrent layers too, with scales that they take from what they see; they have no static form. */
+  /** `static-int8`: recurrent layers as well, in dynamic integers, since they have no static form. */
   readonly recurrent?: boolean | undefined
-  /** Where the model lies, unchanged since it was read; it is written for the runtime by default. */
+  /** File of the model, unchanged since it was read; without it, the model is written for the runtime. */
   readonly file?: string | undefined
   /**
-   * Processes to run models in, started by whoever had something else to do first; its own by default. They end with
-   * the work: of its own it awaits that, these end while whoever gave them goes on.
+   * Processes to run models in, which a caller may start early; by default it starts its own. They end with the work.
+   * The end of its own is awaited; that of the caller's is not.
    */
   readonly processes?: RuntimeProcesses | undefined
   /** Further options of the pass, such as `placement`. */

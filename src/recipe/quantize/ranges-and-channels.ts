@@ -11,13 +11,13 @@ import { inProcesses, type OpenSessions } from '../open-sessions.ts'
 import { together } from '../together.ts'
 
 interface RangesAndChannelsOptions extends RangeOptions {
-  /** Ends when a process is free to look; at once by default. */
+  /** Resolves when a process is free to run rows; at once by default. */
   readonly free?: Promise<unknown> | undefined
-  /** Ends when a second process is free to look; at once by default. */
+  /** Resolves when a second process is free to run rows; at once by default. */
   readonly secondFree?: Promise<unknown> | undefined
-  /** Whether a second process may look at all; by default, it may. */
+  /** Whether only one process may run rows; false by default. */
   readonly alone?: boolean | undefined
-  /** What this process shall do while others look. */
+  /** Work for this process while others run rows. */
   readonly meanwhile?: (() => Promise<void>) | undefined
 }
 
@@ -25,9 +25,9 @@ interface RangesAndChannelsOptions extends RangeOptions {
 type Lending = <T>(work: (sessions: OpenSessions) => Promise<T>) => Promise<T>
 
 /**
- * Extremes and channels of the values that static quantization asks for, from one run of each row where that can be.
+ * Extremes and channels of the values that static quantization asks for, if possible from a single run of each row.
  *
- * @param within Lends the sessions that rows are run in, where these must be looked at.
+ * @param within Lends sessions, where rows must be run at all.
  */
 export function rangesAndChannels(
   within: Lending,
@@ -45,8 +45,8 @@ export function rangesAndChannels(
 }
 
 /**
- * The same by any method, in processes that end with it: histograms take the values themselves, beside which channels are
- * looked at on their own.
+ * The same for any method, in processes that end with it. Methods other than `minmax` need whole values for their
+ * histograms, so channels are measured in runs of their own.
  */
 export function rangesWithChannels(
   model: Model,
@@ -65,7 +65,7 @@ export function rangesWithChannels(
   return together(ranging, workers > 1 ? looking() : ranging.then(looking))
 }
 
-/** Whether its inputs have one shape: then it follows for every row from the graph alone. */
+/** Whether its inputs have fixed shapes: then the graph alone gives the shapes of all values. */
 const isFixed = ({ graph }: Model) =>
   graph.inputs.every(({ type }) => type.kind === 'tensor' && type.shape?.every((dim) => typeof dim === 'number'))
 
@@ -81,12 +81,12 @@ async function lookOnce(
   const inputs = new Set(model.graph.inputs.map(({ name }) => name))
   const names = calibratedNames(model)
   const inner = names.filter((name) => !inputs.has(name))
-  // Only the runtime knows what those are whose types do not follow.
+  // Only the runtime knows values whose types cannot be inferred.
   if (inner.some((name) => types.get(name)?.kind !== 'tensor')) return null
   const probed = channelProbes(model, inner)
   if (probed.probes.size === 0) return null
   const opening = [sessions.open(probed.model, { after: free })]
-  // It loads meanwhile; when it is open, the sizes of its values are asked for.
+  // While the session opens: types are inferred now, since they are needed as soon as it is open.
   void (meanwhile?.() ?? letOthersRun()).then(() => isFixed(model) && inferTypes(probed.model))
   try {
     const session = await opening[0]!

@@ -8,17 +8,17 @@ import { Loan } from './loan.ts'
 import { RunPace } from './run-pace.ts'
 
 export interface BatchSettings {
-  /** Rows of a run that may come from several requests; 1 runs every request alone. */
+  /** Most rows in a run that several requests share; 1 runs every request alone. */
   readonly maxBatch: number
-  /** The same where many wait; at least `maxBatch`. */
+  /** The same when many requests wait; at least `maxBatch`. */
   readonly crowdBatch: number
   /** How long a request may wait for others while a lane is free, in milliseconds. */
   readonly maxDelayMs: number
-  /** Sizes at which a waiting batch goes at once; else it goes when full or when the delay is over. */
+  /** Numbers of rows at which a waiting batch runs at once; else it runs when full or when the delay is over. */
   readonly preferred: readonly number[]
-  /** Requests that may wait. */
+  /** Most requests that may wait. */
   readonly maxQueue: number
-  /** Bytes of waiting inputs. */
+  /** Most bytes of waiting inputs. */
   readonly maxQueueBytes: number
   /** How long a request may take unless it says so itself; 0 is for ever. */
   readonly timeoutMs: number
@@ -26,7 +26,9 @@ export interface BatchSettings {
   readonly runLimitMs: number
   /** Hand a lane its next full batch while it still runs, so that it never waits for this process. */
   readonly ahead: boolean
-  /** What a row saves by joining a run, in milliseconds: with many requests about, a run waits as long for more rows. */
+  /**
+   * What a row saves by joining a run, in milliseconds; when many requests come, a run waits this long for more rows.
+   */
   readonly fixedMs: number
 }
 
@@ -38,14 +40,14 @@ export interface JobOptions {
   readonly outputs: readonly string[] | null
   /** Callers take turns within a priority. */
   readonly caller: string
-  /** Smaller ones first, from 1; 0 stands where a job without one does. */
+  /** From 1, smaller ones first; 0 where the request names none. */
   readonly priority: number
   /** Milliseconds; 0 takes the setting, `FOR_EVER` waits whatever the setting. */
   readonly timeoutMs: number
-  /** A run of it that takes longer has hung, where the setting says so later; in milliseconds. */
+  /** Milliseconds after which its run counts as hung; it can only shorten the setting's. */
   readonly runLimitMs?: number | undefined
   readonly departure?: Departure | undefined
-  /** Told how the run ended of a request that was given up while it ran: by its timeout, or because its client went. */
+  /** Told how the run ended where the request was given up meanwhile, by its timeout or because its client left. */
   readonly late?: ((result: JobResult | Error) => void) | undefined
 }
 
@@ -55,18 +57,18 @@ export interface Run {
   readonly rows: number
 }
 
-/** What one request has of the run that it shared. */
+/** One request's part of the run that it shared. */
 export interface JobResult {
   readonly outputs: readonly ByteTensor[]
   readonly queueMs: number
   readonly run: Run
   /** The memory of the outputs, which other requests of the run may share. */
   readonly loan: Loan
-  /** Whoever asked looks at the outputs no longer. Need not be called. */
+  /** To be called when the outputs are no longer needed; optional. */
   readonly release: () => void
 }
 
-/** What the batcher tells of each run. */
+/** What the batcher records of each run. */
 export interface RunRecord {
   readonly requests: number
   readonly rows: number
@@ -80,11 +82,11 @@ interface Job extends Queued {
   readonly outputs: readonly string[] | null
   readonly since: number
   readonly runLimitMs: number
-  /** When whoever asked gives up; others may join them while it waits. */
+  /** When the last caller gives up; others may join while it waits. */
   until(): number
-  /** Whether anybody wants to know the end: whoever asked, or who is told of what was given up. */
+  /** Whether the caller or `late` still wants the result. */
   wanted(): boolean
-  /** Answers whoever asked; where they gave up, tells `late`. */
+  /** Gives the result to the caller, or to `late` where the caller gave up. */
   finish(result: JobResult | Error): void
 }
 
@@ -155,7 +157,7 @@ export class Batcher {
       return Promise.reject(
         new ServeError('too-many', `the queue of model '${this.#model}' is full`, { retryAfter: this.#retryAfter() }),
       )
-    // A request without rows shares its run with nobody.
+    // A request without rows runs alone.
     const shares = this.#settings.crowdBatch > 1 && (rowsOf(inputs) ?? 0) > 0
     const limit = options.timeoutMs > 0 ? options.timeoutMs : timeoutMs
     return new Promise((resolve, reject) => {
@@ -220,16 +222,16 @@ export class Batcher {
       const head = this.#queue.peek()
       if (!head) return
       const full = this.#most()
-      // Less than a full batch gains more by waiting for company.
+      // A batch that is not full gains more by waiting for other requests.
       if (this.#busy.get(lane) !== 1 || (head.shape !== ALONE && this.#queue.rowsOf(head.shape) < full)) continue
       this.#start(lanes, lane, head, full)
     }
   }
 
   /**
-   * Runs what waits before the others, at most so many rows, but for those whose time would end in the middle of the run:
-   * where more is asked than the lanes can do, each run would come too late for its own client and make it later for the
-   * next. Where nobody else waits, the lane has nothing better to do.
+   * Runs the first waiting requests, at most so many rows, without those that would time out during the run: under
+   * overload, each such run would be too late for its own client and delay the next. Where no other request waits, they
+   * run all the same, since the lane has nothing better to do.
    */
   #start(lanes: Lanes, lane: number, head: Job, rows: number): void {
     const jobs = this.#queue.take(head.shape === ALONE ? 0 : rows)
@@ -245,8 +247,8 @@ export class Batcher {
   }
 
   /**
-   * Rows that a run may have now. Beyond `maxBatch` rows gain but the trip to the lane, and each waits for the last of
-   * them: so a run takes no more than leaves every lane as much, for this run and the next.
+   * Most rows that a run may have now. Beyond `maxBatch`, rows save only the trip to the lane, and each waits for the
+   * last of them. So a run takes no more than its share of what waits, enough for two runs of every lane.
    */
   #most(): number {
     const { maxBatch, crowdBatch } = this.#settings
@@ -254,7 +256,7 @@ export class Batcher {
     return Math.max(maxBatch, Math.min(crowdBatch, share))
   }
 
-  /** Rows to run now; 0 where it pays to wait a little, and then a timer is set. */
+  /** Rows to run now; 0 where waiting a little gains more, for which this sets a timer. */
   #wanted(head: Job): number {
     const { maxDelayMs, preferred } = this.#settings
     const maxBatch = this.#most()
@@ -274,13 +276,12 @@ export class Batcher {
   }
 
   /**
-   * How long a free lane waits for rows of its own accord. Answers go out one by one, and their clients come back one by
-   * one: taken as they come, the first would have a whole run for itself while all others wait. Where nobody else is
-   * about, waiting gains nothing.
+   * How long a free lane waits for more rows. The clients of a finished run come back one by one: without waiting, the
+   * first would get a whole run alone while all others wait for it. Where there are no others, waiting gains nothing.
    */
   #gatherMs(): number {
     const { fixedMs } = this.#settings
-    // Timers know no shorter time.
+    // Timers cannot be shorter.
     if (fixedMs < 1 || this.#busy.size === 0) return 0
     return this.#underWay + this.#queue.length >= CROWD * this.#open ? fixedMs : 0
   }
