@@ -30,7 +30,7 @@ interface FloatFormsOptions extends Metered {
   readonly cache: EvidenceCache
 }
 
-/** Asks something of the original in a session that is open already, or is opened for it. */
+/** Asks something of the original in a session, which is opened if need be. */
 export type LendOriginal = <T>(ask: (session: Session) => Promise<T>) => Promise<T>
 
 const WEIGHTED: ReadonlySet<string> = new Set([...MATRIX_PRODUCTS, ...CONVOLUTIONS])
@@ -38,7 +38,7 @@ const WEIGHTED: ReadonlySet<string> = new Set([...MATRIX_PRODUCTS, ...CONVOLUTIO
 /** The float models that the candidates of a search are made of: the lossless one, trained ones, and some with fewer channels. */
 export class FloatForms {
   readonly #original: Model
-  /** Rows that may be looked at: those to calibrate on. */
+  /** The rows to calibrate on; no others may be looked at. */
   readonly #rows: RowsOf
   readonly #options: FloatFormsOptions
   readonly #lend: LendOriginal | null
@@ -51,7 +51,7 @@ export class FloatForms {
   readonly #added = new Map<string, Trail>()
   #spare: Promise<WithoutSpare | null> | undefined
 
-  /** @param lend The original where it is open already, or null where the lossless model needs it in another place. */
+  /** @param lend Lends the original; null where the lossless model must be compared with it in another place. */
   constructor(original: Model, rows: RowsOf, options: FloatFormsOptions, lend: LendOriginal | null, time: TimeForms) {
     this.#original = original
     this.#rows = rows
@@ -60,10 +60,10 @@ export class FloatForms {
     this.#time = time
   }
 
-  /** The lossless model, proven equal on rows and random inputs, and what had to be left out for that. */
+  /** The lossless model, proven equal on rows and random inputs, and the passes that were left out for that. */
   lossless(): Promise<ProvenTrail> {
     this.#lossless ??= (async () => {
-      // Rows that are for proving must not have been looked at before.
+      // The rows to prove on must not be looked at yet.
       const { data: whole, indices } = this.#rows
       const data = indices.length > 0 ? subset(whole, indices) : undefined
       const options = { data, seed: this.#options.seed }
@@ -71,7 +71,7 @@ export class FloatForms {
         const proof = this.#lend
           ? this.#lend((base) => proveEqualTo(base, this.#original, trail.model, options))
           : proveEqual(this.#original, trail.model, options)
-        // While the runtime is busy: its recipe needs the digest of every model on the way.
+        // Its recipe needs the digest of every model on the way; this computes them while the runtime is busy.
         const [equivalence] = await together(proof, digestAll(trail))
         return equivalence
       }
@@ -80,7 +80,7 @@ export class FloatForms {
     return this.#lossless
   }
 
-  /** The lossless model of all but these passes; from now on everything is made without them. */
+  /** The lossless model without these passes; everything that is made later does without them as well. */
   async #readyWithout(without: LeftOut): Promise<Trail> {
     if (without.size > 0) {
       this.#plain = losslessTrail(this.#original, { without })
@@ -90,18 +90,18 @@ export class FloatForms {
     return this.#options.target === 'native' ? this.forNative(base) : base
   }
 
-  /** A float model as the native kernels of this machine run it fastest. */
+  /** The form of a float model that the native kernels of this machine run fastest. */
   async forNative(trail: Trail): Promise<Trail> {
     return this.finished(await forNativeKernels(trail, await this.block()))
   }
 
-  /** Channels of a block where the model shall run. */
+  /** Channels in a block of the kernels where the model will run. */
   async block(): Promise<ChannelBlock> {
     const { target, cache } = this.#options
     return blockOn(target, (await this.#losslessPasses()).model, cache)
   }
 
-  /** What is ready for native kernels, with the repairs behind it that were measured to pay. */
+  /** Adds the repairs that were measured to pay to a model that is ready for native kernels. */
   async finished(trail: Trail): Promise<Trail> {
     this.#measuredPay ??= this.#simplified().then(async (plain) =>
       this.#options.target === 'native'
@@ -111,7 +111,7 @@ export class FloatForms {
     return (await this.#measuredPay) ? withMeasuredRepairs(trail, await this.block()) : trail
   }
 
-  /** Lossless passes, and whole blocks of channels where they were measured to pay. */
+  /** After the lossless passes, with channels filled up to whole blocks where that was measured to pay. */
   #simplified(): Promise<Trail> {
     this.#simple ??= this.#losslessPasses().then((plain) => this.#filled(plain))
     return this.#simple
@@ -128,7 +128,7 @@ export class FloatForms {
       : trail
   }
 
-  /** The model without the roundings that the file makes, and without its float64; null where there are none. */
+  /** The model without the file's own roundings and float64; null where it has neither. */
   unrounded(): Promise<Trail | null> {
     this.#unrounded ??= (async () => {
       const plain = await this.#losslessPasses()
@@ -138,30 +138,30 @@ export class FloatForms {
     return this.#unrounded
   }
 
-  /** What candidates are made of. */
+  /** The float model that candidates are made of. */
   async float(): Promise<Trail> {
     return (await this.unrounded()) ?? this.#simplified()
   }
 
-  /** What candidates with integer products are made of: all of its products, and the weights of them, are in sight. */
+  /** The form that candidates with integer products are made of, in which no product or weight is hidden. */
   async forProducts(): Promise<Model> {
     return (await forScheme(await this.float(), 'dynamic-int8', this.#options.target)).model
   }
 
-  /** Whether that has a weighted sum outside of branches and bodies. */
+  /** Whether that form has a weighted sum outside of branches and loop bodies. */
   async hasProducts(): Promise<boolean> {
     const { graph } = await this.forProducts()
     return graph.nodes.some(({ opType }) => WEIGHTED.has(opType))
   }
 
-  /** A model that candidates may be made of from now on, under this name. */
+  /** Adds a model that candidates may be made of from now on, under this name. */
   add(name: string, trail: Trail): void {
     this.#added.set(name, trail)
   }
 
   /**
-   * The lossless model without channels that others make up for, within a noise at whatever reads them, as a base of
-   * candidates under this name; null where hardly any can go.
+   * Removes channels that others make up for, within a noise at whatever reads them, from the lossless model.
+   * Candidates may be made of the result under this name. Null where hardly any channel can go.
    */
   async addSpared(name: string, noise: number): Promise<Spared | null> {
     await this.lossless()
@@ -174,7 +174,7 @@ export class FloatForms {
     return spared ?? null
   }
 
-  /** The way to the float model that a candidate is made of. */
+  /** The trail to the float model that a candidate is made of. */
   async of({ base, scheme }: Pick<CandidateSpec, 'base' | 'scheme'>): Promise<Trail> {
     if (base === undefined) await this.lossless()
     const trail = base === undefined ? await this.float() : this.#added.get(base)

@@ -19,27 +19,28 @@ import {
   type Trial,
 } from './trial.ts'
 
-/** Share of what is left that looking at equalised channels may take where a mixture will be wanted all the same. */
+/** Share of the time left that trying equalised channels may take where a mixture will be needed all the same. */
 const LOOKING = 1 / 4
-/** So many of those that are not secure are timed in the end. */
+/** How many of those that are not secure are timed in the end. */
 const LIKELY_TIMED = 2
-/** Products that outlier channels are moved into the weights of. */
+/** Operators whose weights can take over outlier channels. */
 const SMOOTHED: ReadonlySet<string> = new Set(['MatMul', 'Gemm'])
 
 /**
- * The part of a search that is about static integers. Whatever came first stands: each placement with full ranges is
- * judged before anything dear is begun, and every refinement takes only a share of the time that is left.
+ * The part of a search that is about static integers. Each placement with full ranges is judged before anything
+ * expensive begins, and every refinement takes only a share of the time that is left, so there is always a result to
+ * fall back on.
  */
 export class Statics {
   readonly #pool: Pool
   readonly #budget: Budget
   readonly #builds: BuildsInTime
   readonly #mixtures: Mixtures
-  /** What was the quietest calibration where all were judged. */
+  /** The quietest calibration, once all were judged. */
   #quietest: RangeMethod | undefined
-  /** Whether channels under scales of their own brought a placement near to secure; undefined until that was tried. */
+  /** Whether equalised channels brought a placement near to secure; undefined until that was tried. */
   #equalisingHelps: boolean | undefined
-  /** Whether there is anything to smooth, once it was asked: the same layers read the same values in every placement. */
+  /** Whether there is anything to smooth; asked once, since the same layers read the same values in every placement. */
   #smoothable: boolean | undefined
 
   constructor(pool: Pool, budget: Budget, builds: BuildsInTime, mixtures: Mixtures) {
@@ -50,17 +51,17 @@ export class Statics {
   }
 
   /**
-   * The placements, the fastest first, with the calibrations of each that one reading of the rows gives: makes those that
-   * are secure so worth proving, and gives back the others, the first of them the one that is likely to be the fastest when
-   * it is quiet enough. A placement is looked at closely only while it could still beat what is secure: the lossless model
-   * is from the start.
+   * Tries the placements, the fastest first, each with the calibrations that one reading of the rows gives. Those that
+   * are secure then are timed and so worth proving. Returns the others, first the one that is likely to be the fastest
+   * once it is quiet enough. A placement is refined only while it could still beat a secure candidate, as the lossless
+   * model is from the start.
    */
   async settle(trials: readonly Trial[] = this.#pool.trials): Promise<readonly Trial[]> {
     const pool = this.#pool
     const placements = pool.inOrder(trials.filter((trial) => isPlainStatic(trial) && !pool.hopeless(trial)))
     await this.#judgeAsTheyAre(placements.filter((trial) => !pool.betterAndSafe(trial)))
     const open: Trial[] = []
-    // Of placements that take the same time, as far as a clock can tell, the quieter one is worth the time first.
+    // Among placements of the same speed, as far as timing can tell, the quieter one is refined first.
     await this.#refineWhereWorthIt(pool.inOrderOfPromise(placements), async (first) => {
       const calibrated = await this.#unlessMixedNow(first, first, () => this.#calibrated(first), {
         what: 'other ranges',
@@ -74,8 +75,8 @@ export class Statics {
   }
 
   /**
-   * What is dear, for each of these in turn, down to the fewest nodes in float that make one secure: every placement was
-   * looked at before, so that the time does not go into the repair of one while another was never seen.
+   * The expensive part, for each of these in turn: finds the fewest nodes in float that make it secure. Every placement
+   * was tried before, so that no time goes into repairing one while another was never seen.
    */
   async repair(open: readonly Trial[]): Promise<void> {
     await this.#refineWhereWorthIt(open, async (calibrated) => {
@@ -86,9 +87,9 @@ export class Statics {
   }
 
   /**
-   * Where no integers came out secure: times those that may well hold all the same; else what stands by the best of
-   * them. Where nothing did: the most promising of the mixtures that there was no time for beside all else, with what is
-   * left of the time when there is nothing else.
+   * Where no static candidate came out secure, times those that may well pass all the same; otherwise those in reserve
+   * for the best one. Where no candidate at all is secure, the rest of the time goes to the most promising mixture that
+   * was left out for want of time.
    */
   async lastResort(): Promise<void> {
     const pool = this.#pool
@@ -104,8 +105,8 @@ export class Statics {
   }
 
   /**
-   * Times the quietest of those that were not worth it while something surer could be hoped for: the lossless model, and
-   * weights alone in fewer bits, which are seldom faster, are there to fall back on.
+   * Times the quietest of those that were not worth it while there was hope for surer ones. Otherwise only the lossless
+   * model and weight-only ones, which are seldom faster, would be left.
    */
   async #timeLikely(): Promise<void> {
     const pool = this.#pool
@@ -120,8 +121,8 @@ export class Statics {
   }
 
   /**
-   * The fastest is often too loud for any repair, and its many steps would take the time of one that lacks little. Where
-   * there is time for mixtures alone, first those whose float is chosen by the time that it takes.
+   * The fastest is often too noisy for any repair, which would take the time from one that lacks little. Where there is
+   * time for mixtures only, those placed by time come first.
    */
   #inOrderOfRepair(open: readonly Trial[]): readonly Trial[] {
     const byTime = ({ built }: Trial) => this.#budget.plenty || built.spec.pass?.placement === 'balanced'

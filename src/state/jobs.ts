@@ -5,7 +5,7 @@ import { storable } from './storable.ts'
 
 type Job = JobsReport['jobs'][number]
 
-/** What became of a job: the report of its verb, or what it said instead. */
+/** How a job ended: the report of its verb, or its message instead. */
 export interface JobResult {
   readonly exitCode: number
   readonly report: unknown
@@ -13,13 +13,13 @@ export interface JobResult {
   readonly worker: string
 }
 
-/** A job that this worker took, and nobody else has; `words` are those of the command. */
+/** A job that this worker alone has taken; `words` are those of the command. */
 export interface TakenJob {
   readonly id: string
   readonly words: readonly string[]
-  /** What it may take; whoever took it ends it then and gives it back. */
+  /** Time that it may take; after it, the worker stops the job and gives it back. */
   readonly limitMs: number
-  /** How often it was begun before. */
+  /** How often it was begun before this time. */
   readonly retries: number
 }
 
@@ -31,12 +31,12 @@ interface Kept {
   readonly limitMs: number
 }
 
-/** An answer as the database has it: the report as text, since its own form of JSON has another order of fields. */
+/** A result as the database keeps it: the report is text, since `jsonb` does not keep the order of fields. */
 type KeptResult = Omit<JobResult, 'report'> & { readonly report: string }
 
 const keptOf = (result: JobResult): KeptResult => ({ ...result, report: JSON.stringify(result.report) })
 
-/** Runs SQL for a queue on a connection that somebody else owns. */
+/** Runs SQL for a queue on a connection that the caller owns. */
 export interface SqlRunner {
   executeSql(text: string, values: readonly unknown[]): Promise<{ rows: readonly object[] }>
 }
@@ -44,22 +44,22 @@ export interface SqlRunner {
 const QUEUE = 'whetstone'
 const SCHEMA = 'whetstone_jobs'
 const RETRIES = 2
-/** A worker that has not been heard of for so long is dead, and the next one begins its job again. */
+/** A worker that was silent for this long counts as dead, and another begins its job again. */
 const SILENT_SECONDS = 120
 const KEEP_DAYS = 30
 const DAY_SECONDS = 86_400
 
-/** How often a worker tells that it still has a job, in milliseconds: some of the calls may fail. */
+/** Milliseconds between two signs of life of a worker; often enough that some may fail. */
 export const KEEP_EVERY_MS = 20_000
 
-/** A queue of jobs in a PostgreSQL; made at the first use. Every promise rejects where the database cannot be reached. */
+/** A queue of jobs in PostgreSQL, made at first use. Every promise rejects where the database cannot be reached. */
 export class JobQueue {
   readonly #boss: PgBoss
   #ready: Promise<unknown> | null = null
 
   /** @param place the address of a server, or SQL on a connection that is there already. */
   constructor(place: string | SqlRunner) {
-    // Else a job that has ended is hidden after half a day and gone after a week.
+    // By default, pg-boss hides an ended job after half a day and deletes it after a week.
     const kept = { archiveCompletedAfterSeconds: KEEP_DAYS * DAY_SECONDS, deleteAfterDays: 1 }
     const common = { schema: SCHEMA, schedule: false, ...kept }
     this.#boss = new PgBoss(
@@ -72,12 +72,12 @@ export class JobQueue {
             },
           },
     )
-    // What goes wrong beside a call (maintenance) goes wrong in the next call too, and is told there.
+    // An error outside of a call (in maintenance) will show in the next call as well.
     this.#boss.on('error', () => {})
   }
 
   /**
-   * Leaves words for a worker; the id of the job.
+   * Leaves a command for a worker, and returns the id of the job.
    *
    * @param limitMs after which a job that has not ended is begun again.
    */
@@ -102,8 +102,8 @@ export class JobQueue {
   }
 
   /**
-   * Tells that whoever took the job is still at it; to be called every `KEEP_EVERY_MS` from then on. One that was taken
-   * for dead, as after an hour without the database, has the job back unless another has begun it since.
+   * A sign of life of the worker that has the job, due every `KEEP_EVERY_MS`. A worker that counted as dead, as after
+   * an hour without the database, gets its job back unless another has begun it since.
    *
    * @returns false where it is no longer this worker's: it was cancelled, has its answer, or another has begun it.
    */
@@ -119,8 +119,8 @@ export class JobQueue {
   }
 
   /**
-   * An answer ends the job, also where the queue had taken the worker for dead meanwhile: whoever has begun it again is
-   * told so by `keep`.
+   * Ends the job with its result, even where this worker counted as dead meanwhile; one that has begun the job again
+   * learns of it from `keep`.
    */
   async finish(id: string, result: JobResult): Promise<void> {
     await (await this.#open()).getDb().executeSql(
@@ -130,7 +130,7 @@ export class JobQueue {
     )
   }
 
-  /** Gives a job back: another worker begins it again, unless that has happened too often. */
+  /** Gives a job back, so that another worker begins it again unless that has happened too often. */
   async giveBack(id: string, result: JobResult): Promise<void> {
     await (await this.#open()).fail(QUEUE, id, JSON.parse(JSON.stringify(keptOf(result), storable)))
   }

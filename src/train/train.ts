@@ -7,40 +7,42 @@ import { rateAt, type Schedule } from './schedule.ts'
 import { epochOrder } from './shuffle.ts'
 import { BETA1, BETA2, nextOf, STEP, type StepGraph, stateArrays } from './step-graph.ts'
 
-/** Feeds of consecutive rows, in the order asked for, at most `batch` at a time, as they are in this epoch. */
+/** Reads rows in the order asked for, at most `batch` at a time, as they are augmented in this epoch. */
 export type ReadBatches = (
   rows: readonly number[],
   batch: number,
   epoch: number,
 ) => AsyncIterable<{ readonly feeds: Feeds; readonly rows: number }>
 
-/** The rows, where training starts and how it goes on; what is kept of it and who hears of it. */
 export interface TrainOptions {
-  /** How often over the rows; what fits into some seconds is found by a trial step, and stays when a run goes on. */
+  /**
+   * How often to go over the rows. A length in seconds becomes a number of epochs by a trial step, which a resumed run
+   * keeps.
+   */
   readonly epochs: Length
   readonly rows: readonly number[]
   readonly read: ReadBatches
   /** Where training starts. */
   readonly start: { readonly weights: Float32Array; readonly statistics: Float32Array }
-  /** Opens the step; opened anew where a batch did not fit into memory. */
+  /** Opens the step; called again where a batch did not fit into memory. */
   readonly open: () => Promise<Session>
-  /** What the run is, for checkpoints (a digest of models, rows, options). */
+  /** Identifies the run in checkpoints (a digest of models, rows and options). */
   readonly run: string
   readonly resume?: TrainState | undefined
   readonly batch?: number
   readonly seed?: number
-  /** The highest learning rate (1e-3). */
+  /** The highest learning rate; 1e-3 by default. */
   readonly rate?: number
   /** Epochs without a better score after which training ends; never by default. */
   readonly patience?: number | undefined
   /** Scores averaged weights; higher is better. */
   readonly validate?: (weights: Float32Array, statistics: Float32Array) => Promise<number>
-  /** Keeps a state; called after each epoch, every `keepEvery` steps (200), and when the run is stopped. */
+  /** Saves a state; called after each epoch, every `keepEvery` steps (200 by default), and when the run is stopped. */
   readonly keep?: (state: TrainState) => Promise<void>
   readonly keepEvery?: number
   readonly onStep?: (progress: { readonly step: number; readonly of: number; readonly loss: number }) => void
   readonly onEpoch?: (result: EpochResult) => void
-  /** Something that the user should know, said once it happens. */
+  /** Called with what the user should know, as soon as it happens. */
   readonly onNote?: (note: string) => void
   readonly signal?: AbortSignal | undefined
 }
@@ -52,26 +54,26 @@ export interface Trained {
   readonly statistics: Float32Array
   /** Counted from 0. */
   readonly bestEpoch: number
-  /** Epochs that the run was to take. */
+  /** Epochs that the run was planned for. */
   readonly planned: number
   readonly epochs: readonly EpochResult[]
   readonly steps: number
-  /** Seconds spent in all runs of it. */
+  /** Seconds spent, interrupted runs included. */
   readonly seconds: number
 }
 
-/** Share of the steps in which the rate rises. */
+/** Share of the steps during which the rate rises. */
 const WARM_UP = 0.05
-/** How much of the average of the weights stays at each step, once there were enough. */
+/** How much of the weights' running average is kept at each step, once there were enough steps. */
 const AVERAGE = 0.99
 
 /**
- * Trains: each step is one run of the step graph. Rows are shuffled by seed and epoch, so that a state continued from a
- * checkpoint goes on to the bit as it would have gone, on one thread.
+ * Trains: each step is one run of the step graph. Rows are shuffled by seed and epoch, so on one thread a run that is
+ * resumed from a checkpoint gives the same bits as one that was never interrupted.
  *
- * @throws UserError `bad-data` where the loss or the gradient is no longer finite: the tensor that went first is named,
- * and the last state that was kept stays; `out-of-resources` where not even one row fits into memory; the signal's
- * reason when aborted, after the state was kept.
+ * @throws UserError `bad-data` where the loss or the gradient is no longer finite: it names the first such tensor, and
+ * the last saved state stays; `out-of-resources` where not even one row fits into memory; the signal's reason when
+ * aborted, after the state was saved.
  */
 export async function train(step: StepGraph, options: TrainOptions): Promise<Trained> {
   const { rows, seed = 0, signal, keepEvery = 200 } = options
@@ -79,7 +81,7 @@ export async function train(step: StepGraph, options: TrainOptions): Promise<Tra
   const started = performance.now()
   let state: TrainState = options.resume ?? startState(step, options)
   const before = state.seconds
-  // Whether a state is there to go on from.
+  // Whether there is a saved state to resume from.
   let kept = options.resume !== undefined
   const keep = async () => {
     await options.keep?.(timed())

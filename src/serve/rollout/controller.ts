@@ -14,15 +14,15 @@ import { changeOf, isTaken, Ledger, unavailable } from './ledger.ts'
 import type { Label } from './pairing.ts'
 import type { Ending, Unwritten } from './unwritten.ts'
 
-/** The version that is tried, and what shall not be as usual. */
+/** The version to try, and settings that differ from the defaults. */
 export interface StartRequest extends Partial<RolloutSettings> {
   readonly candidate: string
 }
 
 const KEEP_EVERY_MS = 5000
-/** How long a rollout waits before it begins for what the one before has left to write. */
+/** How long the start of a rollout waits until the end of the last one is written. */
 const ENDING_MS = 10_000
-/** A server that has shown no sign of life for so long has lost its rollouts to those that are alive. */
+/** A server without a sign of life for this long loses its rollouts to those that are alive. */
 export const ABANDONED_MS = 60_000
 
 interface ControllerOptions {
@@ -32,9 +32,9 @@ interface ControllerOptions {
   readonly comparison?: ModelSource['comparison']
 }
 
-/** Starts, watches and ends the rollouts of a server. Deciding and routing wait for nothing; remembering follows. */
+/** Starts, watches and ends the rollouts of a server. Routing and decisions never wait for the database. */
 export class RolloutController implements Router {
-  /** What rollouts left live, by the name of the model. */
+  /** The versions that rollouts left live, by the name of the model. */
   readonly pins = new Map<string, LiveVersion>()
   readonly #state: State
   readonly #fleet: Fleet
@@ -42,7 +42,7 @@ export class RolloutController implements Router {
   readonly #drill: boolean
   readonly #comparison: NonNullable<ModelSource['comparison']>
   readonly #notify: Notify
-  /** By the name of the model; ended ones stay until the next. */
+  /** By the name of the model; a rollout that has ended stays until the next one. */
   readonly #active = new Map<string, ActiveRollout>()
   readonly #starting = new Set<string>()
   readonly #ledger: Ledger
@@ -63,13 +63,13 @@ export class RolloutController implements Router {
     const active = this.#active.get(request.model)
     if (!active) return { version: request.live }
     this.moved(request.model, request.live)
-    // Ended and behind us: the live version answers.
+    // Where the rollout has ended, the live version answers.
     return request.live === active.base.version ? active.route(request) : { version: request.live }
   }
 
   /**
-   * Somebody else has decided which version answers (null where none does), and from which file: that ends a rollout.
-   * The evidence is about the digests that it began with.
+   * To be called when the live version (null where there is none) or its file was changed from outside. That ends a
+   * rollout, since its evidence is about the digests that it began with.
    */
   moved(name: string, live: string | null, digest?: string): void {
     const active = this.#active.get(name)
@@ -109,7 +109,8 @@ export class RolloutController implements Router {
       throw new ServeError('conflict', `a rollout of '${name}' is going on: stop it first`)
     this.#starting.add(name)
     try {
-      // It lets versions go, this candidate perhaps, and keeps which one is live: in turn.
+      // The end of the last rollout frees versions, perhaps this candidate, and records the live one: it must come
+      // first.
       if (!(await this.#ledger.settledWithin(ENDING_MS)))
         throw unavailable(new Error('the end of the last rollout is not written'))
       const base = this.#fleet.live(name)
@@ -120,12 +121,12 @@ export class RolloutController implements Router {
       let live: LiveVersion
       try {
         active = await this.#prepared(name, base, version, request)
-        // The base stays live over a restart, whatever is newest.
+        // After a restart the base must still be live, even where another version is newer.
         live = { name, version: base, known: active.withSides(known) }
         const { settings } = active.state
         await this.#state.keep(changeOf(active, 'rollout-start', who, { live, settings }))
       } catch (error) {
-        // Nobody else would ever end the process that was made warm.
+        // The process was started for this rollout alone, so nothing else would end it.
         await this.#fleet.retire(name, version)
         if (!active) throw error
         this.#withdraw(active, error)
@@ -134,7 +135,7 @@ export class RolloutController implements Router {
       this.pins.set(name, live)
       this.#active.set(name, active)
       this.#watch()
-      // What somebody did while it started.
+      // The live version may have changed while the rollout started.
       this.moved(name, this.#liveOrNull(name))
       const { id, state } = active
       this.#log.info('rollout started', { model: name, rollout: id, base, candidate: version, ...state.settings })
@@ -151,7 +152,7 @@ export class RolloutController implements Router {
     return active.report()
   }
 
-  /** The last rollout of a model; those of all, the newest first. */
+  /** The last rollout of a model. */
   async status(name: string): Promise<RolloutReport> {
     const active = this.#active.get(name)
     if (active) return active.report()
@@ -160,7 +161,7 @@ export class RolloutController implements Router {
     return reportOf(kept, kept.body as KeptBody)
   }
 
-  /** @throws ServeError always: that there is nothing yet of a model that is there, else that it is not. */
+  /** @throws ServeError always: `words` where the model exists, otherwise that it does not. */
   nothingYet(name: string, words: string): never {
     this.#fleet.live(name)
     throw new ServeError('not-found', words)
@@ -193,10 +194,10 @@ export class RolloutController implements Router {
   }
 
   /**
-   * Goes on with what was under way when this server ended, or another one that is not heard of any more; and gives up
-   * what another one has taken, because this one was not heard of.
+   * Resumes rollouts that were under way when this server, or another one that is silent since, ended. Gives up those
+   * that another server has taken over because this one was silent.
    *
-   * @param names of the models that this server has; null goes on with all, and ends those that it cannot.
+   * @param names of the models that this server has; null resumes all, and ends those that it cannot resume.
    */
   async resume(names: readonly string[] | null): Promise<void> {
     const before = [...this.#active.values()].filter(({ running }) => running)

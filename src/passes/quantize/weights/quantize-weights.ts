@@ -46,18 +46,17 @@ import { productNotes, type ShortRows, unreadNotes } from './product-notes.ts'
 import { StoredWeights, storable, storeAsIntegers, storeTurnedTable } from './stored-weights.ts'
 import { blockLookup, productsOfTable, readersOfTable, refuseTied, sourcedProduct } from './tied-table.ts'
 
-/** In which codes constant weights are written, and which of them. */
+/** Which constant weights become codes, and which codes. */
 export interface WeightOptions {
   readonly bits: 4 | 8
   /** Rows of a block: one of `GROUPS`; 32 by default. */
   readonly block?: number | undefined
-  /** One zero point, the middle code, for all blocks: a little smaller, a little less exact. */
+  /** Whether all blocks have the middle code as their zero point: a little smaller, a little less exact. */
   readonly symmetric?: boolean | undefined
   /**
-   * How a weight gets its code: `rtn` the nearest one (default), `hqq` the nearest on a grid that outliers pull less,
+   * How a weight gets its code: `rtn` the nearest one (default); `hqq` the nearest on a grid that outliers pull less;
    * `gptq` the one that keeps the outputs of the product, or of the stored convolution, near, which needs a `moments`
-   * report among the evidence; `learned`
-   * the one that a `learned-weights` report among the evidence says, else the nearest.
+   * report among the evidence; `learned` the one in a `learned-weights` report among the evidence, else the nearest.
    */
   readonly rounding?: 'rtn' | 'hqq' | 'gptq' | 'learned' | undefined
   /**
@@ -66,28 +65,28 @@ export interface WeightOptions {
    */
   readonly accuracyLevel?: 0 | 4 | undefined
   /**
-   * The least weights of a product for which the kernel that reads codes is taken; where it has fewer, and no table is
-   * tied to it, it is stored as other layers are. 4,096 by default.
+   * Number of weights from which a product gets the kernel that reads codes; with fewer, and no table tied to it, it is
+   * stored as other layers are. 4,096 by default.
    */
   readonly fewest?: number | undefined
   /**
-   * With 8 bits, the least weights of a product that takes 4 of them, unless a table is tied to it: where one row is
-   * multiplied, a large product takes as long as its weights take to read. None does by default.
+   * With 8 bits, number of weights from which a product gets 4 bits, unless a table is tied to it: with one row to
+   * multiply, a large product takes as long as reading its weights. No product does by default.
    */
   readonly fourBitsFrom?: number | undefined
-  /** Where the model shall run; the codes are the same for all, since no product of blocks saturates. */
+  /** Where the model will run; it does not change the codes, since no product of blocks saturates. */
   readonly target?: Target | undefined
   /** Node names, first outputs or operator names that stay in float. */
   readonly keepFloat?: readonly string[] | undefined
   /**
-   * With 8 bits, also convolutions, recurrent layers, embedding tables and small products (default): stored as int8
-   * and widened when the model is loaded. With 4 bits only where asked for, and convolutions alone as int4, the others as
-   * int8: a scale for a whole channel of 15 codes costs far more of the answers.
+   * Whether convolutions, recurrent layers, embedding tables and small products are stored as int8 too, and widened
+   * when the model is loaded. True by default with 8 bits, false with 4. With 4 bits only convolutions are stored as
+   * int4: in the other layers, one scale for a whole channel of 15 codes costs far more accuracy.
    */
   readonly stored?: boolean | undefined
   /**
-   * With 8 bits, what becomes of matrix products: `blocks` (default), the kernel that reads codes; `stored`, as for
-   * convolutions: the speed and memory of float, the size of int8.
+   * With 8 bits, what becomes of matrix products: `blocks` (default), the kernel that reads codes; `stored`, as
+   * convolutions are, with the speed and memory of float and the size of int8.
    */
   readonly products?: 'blocks' | 'stored' | undefined
 }
@@ -187,7 +186,7 @@ interface Coding {
   readonly options: WeightOptions
   readonly blocks: BlockOptions
   readonly kept: (node: Node) => boolean
-  /** Whether the weights of products are stored as integers too, and computed with in float. */
+  /** Whether the weights of products are only stored as integers, and computed with in float. */
   readonly asStored: boolean
   readonly windows: ReadonlyMap<string, WindowMoments> | undefined
   readonly stored: (editor: GraphEditor) => StoredWeights
