@@ -1,33 +1,35 @@
 import type { Odds } from '../evaluate/index.ts'
 
 /**
- * What odds on the proof rows, foretold from the selection rows, are good for: one scale, each step with what may be left
- * undone from there on.
+ * What may be left undone at which odds: a scale for the odds on the proof rows, which are estimated from the selection
+ * rows.
  *
- * - `hope`, 1/20: what is just as bad as the margin allows passes so often, by luck, at the usual α. Odds no greater are no
- *   hope of a pass, and it is staying close that counts.
- * - `likely`, 1/2: more often than not. Worth its timing though it is not secure, since something else stands by.
+ * - `hope`, 1/20: how often a candidate that is just as bad as the margin allows passes by luck, at the usual α. At
+ * such   odds a pass is not to be hoped for, and staying close is what counts.
+ * - `likely`, 1/2: more often than not. Worth timing though not secure, since there is something to fall back on.
  * - `secure`, 4/5: the power that tests are commonly planned for. Nothing safer is looked for.
- * - `sure`, 9/10: an insurance, which takes a build and a timing, would be handed out in less than one search of ten.
- * - `certain`, 0.97: of staying close by the noise on a few rows, which other rows undo more easily than answers.
+ * - `sure`, 9/10: a safer one in reserve, which costs a build and a timing, would be used in less than one search of
+ * ten.
+ * - `certain`, 0.97: for staying close, judged by noise on a few rows, which other rows refute more easily than
+ * answers.
  */
 const ODDS = { hope: 1 / 20, likely: 1 / 2, secure: 4 / 5, sure: 9 / 10, certain: 0.97 } as const
 
-/** By so much odds must be better to outweigh decibels, of which more rows tell nearly the same, or time. */
+/** How much better odds must be to outweigh time, or decibels, which more rows hardly change. */
 const LIKELIER = 0.1
 
-/** Whether odds, of a pass or of staying close, are as good as that or better. */
+/** Each is for odds of a pass or of staying close. */
 export const isLikely = (odds: number): boolean => odds >= ODDS.likely
 export const isSecure = (odds: number): boolean => odds >= ODDS.secure
 export const isSure = (odds: number): boolean => odds >= ODDS.sure
 export const isCertain = (odds: number): boolean => odds >= ODDS.certain
 
-/** Whether odds are so much better than others that it is worth something else. */
+/** Whether odds are better than others by enough to decide. */
 export const isLikelier = (odds: number, others: number): boolean => odds > others + LIKELIER
 
-/** Whether there is hope of a pass on the proof rows; else it must be close there. */
+/** Whether a pass on the proof rows can be hoped for; otherwise it must stay close there. */
 export const mayPass = ({ pass }: Pick<Odds, 'pass'>): boolean => pass > ODDS.hope
 
-/** What decides between candidates: their odds of a pass, where there is hope of one for any of them, or of staying close. */
+/** Which odds decide between candidates: of a pass, where any of them has hope of one, else of staying close. */
 export const whatCounts = (candidates: readonly Pick<Odds, 'pass'>[]): 'pass' | 'close' =>
   candidates.some(mayPass) ? 'pass' : 'close'

@@ -1,31 +1,29 @@
 /** A candidate's figure in the goal (smaller is better), and the bytes of its file, which decide where figures tie. */
 export interface Standing {
   readonly figure: number
-  /** What is known of the figure, where it was measured with an error. */
+  /** Confidence interval of the figure, where it was measured. */
   readonly interval?: readonly [number, number] | undefined
   readonly bytes: number
-  /** Whether its answers are the original's but for the rounding of floats, as the lossless model's are. */
+  /** Whether it answers as the original does up to float rounding, as the lossless model does. */
   readonly sameAnswers?: boolean
 }
 
 /**
- * Share of the other's figure, or of the original's bytes or time, below which a candidate gains anything: what differs by
- * less is a tie, and worth no change of answers.
+ * A candidate gains something only below this share of the other's figure, or of the original's bytes or time. A
+ * smaller difference is a tie, and not worth changed answers.
  */
 export const WORTH_IT = 0.98
-/** Beyond this no interval makes a tie: in a very disturbed moment they say little. */
+/** Below this share a figure is better whatever the intervals: these say little where timing was badly disturbed. */
 const CLEARLY = 0.9
-/**
- * So much of the other's bytes, at most, wins a tie; half of them where the other keeps the answers and this one does
- * not.
- */
+/** A tie is won by a file of at most this share of the other's bytes… */
 const TIE_SMALLER = 0.9
+/** …or this share, where only the other keeps the original's answers. */
 const WORTH_CHANGES = 0.5
 
-/** Whether `one` is worth having in place of `other`: better in the goal, or as good and a smaller file. */
+/** Whether `one` should replace `other`: it is better in the goal, or as good with a smaller file. */
 export const worthMore = (one: Standing, other: Standing): boolean => beats(one, other) || winsTie(one, other)
 
-/** Clearly better, or better by more than a tie and by more than the error: neither lies within the other's interval. */
+/** Clearly better, or better by more than a tie with neither figure inside the other's interval. */
 const beats = (one: Standing, other: Standing): boolean =>
   one.figure < CLEARLY * other.figure ||
   (one.figure < WORTH_IT * other.figure &&
@@ -38,9 +36,8 @@ function winsTie(one: Standing, other: Standing): boolean {
 }
 
 /**
- * The best first. What a tie of figures leaves open is decided by what no clock has a part in: a clearly smaller file,
- * else the place in the list as it is given. Ties are not transitive, so each place is given on its own, among all that
- * tie with the best figure of those left.
+ * The best first. Ties are decided without timings: by a clearly smaller file, else by the order in the list. Ties are
+ * not transitive, so each place is filled in turn, from all that tie with the best figure left.
  */
 export function byPreference<T extends Standing>(list: readonly T[]): readonly T[] {
   const left = [...list]

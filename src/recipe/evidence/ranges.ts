@@ -11,10 +11,10 @@ import { type EvidenceCache, noCache } from './evidence-cache.ts'
 import { sensitivityOf } from './sensitivity.ts'
 
 export interface RangeOptions extends Metered {
-  /** Rows to calibrate on; `CALIBRATION_ROWS` by default. */
+  /** Number of rows to calibrate on; `CALIBRATION_ROWS` by default. */
   readonly samples?: number | undefined
   readonly indices?: readonly number[] | undefined
-  /** Extremes that another measure takes along; measured here where it gives none. */
+  /** Extremes from another measure in the same run; where it gives none, they are measured here. */
   readonly extremes?: (() => Promise<CalibrationReport | null>) | undefined
   readonly cache?: EvidenceCache | undefined
   /** Processors that may be kept busy; 1 by default. */
@@ -23,12 +23,12 @@ export interface RangeOptions extends Metered {
 
 /** Methods that `least-noise` chooses from; entropy clips so much that it is hardly ever the best. */
 const CHOICES: readonly CalibrationMethod[] = ['minmax', 'percentile', 'mse']
-/** What one reading of the values gives. */
+/** Methods whose ranges one reading of the values gives. */
 const FAMILY: readonly CalibrationMethod[] = [...CHOICES, 'most-rows']
-/** Of these the one that the others are read with. */
+/** The one of these that starts the reading for all. */
 const READ_FIRST = 'percentile'
 
-/** Ranges of the values that static quantization asks for, kept by model, data and rows. */
+/** Ranges of the values that static quantization asks for, cached by model, data and rows. */
 export async function rangesOf(
   model: Model,
   data: Dataset,
@@ -40,8 +40,8 @@ export async function rangesOf(
 }
 
 /**
- * For each value the ranges, among those of several methods, whose rounding disturbs the outputs least. What is only
- * moved is rounded as what it was moved from.
+ * For each value, the range among those of several methods whose rounding disturbs the outputs least. A value that is
+ * only moved from another gets the range of that one.
  */
 async function leastNoise(
   model: Model,
@@ -64,7 +64,7 @@ async function leastNoise(
   return { ...first, method: 'least-noise', ranges }
 }
 
-/** Shapes and indices pass through the same operators as numbers do, and nobody rounds them. */
+/** Leaves out shapes and indices, which pass through the same operators as floats but are never rounded. */
 function floatsAmong(names: readonly string[], model: Model): readonly string[] {
   const types = inferTypes(model)
   return names.filter((name) => {
@@ -78,8 +78,8 @@ export const calibratedNames = (model: Model) =>
   floatsAmong(calibrationValues(model.graph, model.opsets.get('') ?? 1), model)
 
 /**
- * Ranges by these methods. Extremes alone are far cheaper than histograms; from these, once they are there, every choice
- * is taken and kept, so that the rows are not read again for another.
+ * Ranges by these methods. Extremes alone are far cheaper than histograms. Once there are histograms, the ranges of all
+ * methods are taken from them and cached, so that no method reads the rows again.
  */
 async function calibratedBy(
   methods: readonly CalibrationMethod[],
@@ -94,7 +94,7 @@ async function calibratedBy(
     data: await data.digest(),
     rows: spreadRows(data, options.indices, samples),
   }
-  // Where nothing is kept, what was read for one method serves the others of this call.
+  // Without a cache, one reading still serves all methods of this call.
   const kept = new Map<CalibrationMethod, CalibrationReport>()
   const ask = (method: CalibrationMethod, family: readonly CalibrationMethod[]) =>
     cache.get({ ...key, method }, async () => {

@@ -27,30 +27,30 @@ export interface JudgingOptions extends Metered {
 }
 
 /**
- * Compares candidates with one original on the rows of a phase. The original stays open from one candidate to the next
- * until `release`, the last candidate until another one is judged: opening a large model takes longer than many rows.
- * What the original answered outlives its session.
+ * Compares candidates with one original on the rows of a phase. Opening a large model takes longer than many rows, so
+ * the original stays open until `release`, and the last candidate until another one is judged. The original's answers
+ * are kept even longer.
  */
 export class CandidateJudge {
-  /** Processes that a candidate which is judged alone runs its rows in. */
+  /** Processes among which a candidate that is judged alone divides its rows. */
   readonly processes: number
   readonly #original: Built
   readonly #rows: Readonly<Record<Phase, RowsOf>>
   readonly #place: RunsOn
   readonly #options: JudgingOptions
   #base: Promise<Session> | undefined
-  /** Of whom nobody asks anything just now. */
+  /** The last candidate, open and not in use. */
   #idle: { readonly digest: string; readonly session: Session } | null = null
-  /** Candidates that are being asked just now. */
+  /** Number of candidates in use. */
   #candidates = 0
-  /** What is being asked of sessions. */
+  /** Work that uses a session now. */
   readonly #asking = new Set<Promise<unknown>>()
-  /** The original meets the same rows once for every candidate, also where a timing came between. */
+  /** Answers of the original, which every candidate is compared with on the same rows. */
   readonly #baseAnswers = new AnswerMemory().of('')
-  /** Those of the candidates to the selection rows: they are judged on more and more of them. */
+  /** Answers of candidates to the selection rows, since they are judged on more and more of these. */
   readonly #answers = new AnswerMemory()
 
-  /** @param session The original, open; from now on it is closed here. */
+  /** @param session The original, open; the judge closes it. */
   constructor(
     original: Built,
     session: Session,
@@ -67,8 +67,8 @@ export class CandidateJudge {
   }
 
   /**
-   * Closes what is open, which would hold memory, and its threads a core, once nothing is asked of it any more; it is
-   * opened again when it is needed.
+   * Closes all sessions once they are not in use, since they hold memory and their threads a core. They are opened
+   * again when they are needed.
    */
   async release(): Promise<void> {
     await Promise.allSettled(this.#asking)
@@ -78,7 +78,7 @@ export class CandidateJudge {
     await base?.close()
   }
 
-  /** Asks something of the original or of a candidate, in the session that is open already where there is one. */
+  /** Asks something of the original or a candidate, in its open session where there is one. */
   async lend<T>(built: Built, ask: (session: Session) => Promise<T>): Promise<T> {
     const asking = built.digest === this.#original.digest ? this.#lendBase(ask) : this.#lendCandidate(built, ask)
     this.#asking.add(asking)
@@ -108,7 +108,7 @@ export class CandidateJudge {
     const session = (await this.#stay(null, digest)) ?? (await this.#open(model))
     try {
       const answer = await ask(session)
-      // Of two that were judged at a time the one that ended last stays.
+      // Of two candidates judged at the same time, the one that ends last stays open.
       await this.#stay({ digest, session })
       return answer
     } catch (error) {
@@ -117,7 +117,7 @@ export class CandidateJudge {
     }
   }
 
-  /** In a second process as well, while no other candidate is judged. */
+  /** Opens a candidate, with a second process for the times when no other candidate is judged. */
   async #open(model: Model): Promise<Session> {
     const { threads } = this.#options
     const open = () => this.#place.open(model, { threads })
@@ -125,7 +125,7 @@ export class CandidateJudge {
     return this.processes > 1 ? inTwoProcesses(session, open, () => this.#candidates === 1) : session
   }
 
-  /** Leaves this one idle in the place of the one that was: which is given if it is the one `wanted`, and else closed. */
+  /** Replaces the idle candidate; returns the one before if its digest is `wanted`, and closes it otherwise. */
   async #stay(next: { digest: string; session: Session } | null, wanted?: string): Promise<Session | null> {
     const last = this.#idle
     this.#idle = next
@@ -134,7 +134,7 @@ export class CandidateJudge {
     return null
   }
 
-  /** Base against candidate on the rows of a phase, or on `most` of them, among which are those of fewer. */
+  /** Compares on the rows of a phase, or on `most` of them; a smaller number takes a subset of the same rows. */
   async judge(built: Built, phase: 'select' | 'prove', most?: number): Promise<ComparisonReport> {
     const { metric, cache } = this.#options
     const indices = this.#rowsOf(phase, most)
@@ -143,7 +143,7 @@ export class CandidateJudge {
     return cache.get(await this.#keyOf(built, phase, indices), () => this.#compare(built, phase, indices))
   }
 
-  /** Whether `judge` would find the answer kept, by this search or an earlier one. */
+  /** Whether `judge` would answer from the cache. */
   async isKept(built: Built, phase: 'select' | 'prove', most?: number): Promise<boolean> {
     const { metric, cache } = this.#options
     if (typeof metric === 'object') return false
@@ -156,12 +156,12 @@ export class CandidateJudge {
     return spreadRows(data, indices, most)
   }
 
-  /** Whatever a comparison depends on. */
+  /** Everything that a comparison depends on. */
   async #keyOf(built: Built, phase: Phase, indices: readonly number[]) {
     const { margin, alpha, metric, label, slices, target } = this.#options
     return {
       measure: 'comparison',
-      // Raised where a comparison tells more than the ones that were kept.
+      // To be raised when comparisons say more than those that were cached.
       version: 2,
       models: [this.#original.digest, built.digest],
       data: await this.#rows[phase].data.digest(),
@@ -171,7 +171,7 @@ export class CandidateJudge {
       metric: metric ?? null,
       label: label ?? null,
       slices: slices ?? [],
-      // Integer kernels of another runtime may round otherwise.
+      // Integer kernels of another runtime may round differently.
       ...(target === 'web' ? { runtime: this.#place.runtime } : {}),
     }
   }

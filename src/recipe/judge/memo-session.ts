@@ -1,18 +1,18 @@
 import type { Feeds, Fetched, Session, TensorValue } from '../../engine/index.ts'
 import { freeMemory, sha256 } from '../../platform/index.ts'
 
-/** Of the machine's free memory so much may hold a model's answers; in any case so many bytes may. */
+/** Share of the machine's free memory that may hold answers, and a number of bytes that always may. */
 const OF_FREE = 1 / 8
 const LEAST_BYTES = 2 ** 28
 
 /**
- * What models answered, up to `byteBudget` bytes of outputs; it outlives the sessions that gave it. Where it is full, what
- * a model answered that was asked longer ago makes room. A text recogniser gives a megabyte a row: what does not fit is run
- * again each time.
+ * Answers of models, up to `byteBudget` bytes of outputs; they outlive the sessions that gave them. When it is full,
+ * the answers of the model that was asked longest ago make room. Rows whose answers do not fit are run again each time:
+ * a text recogniser gives a megabyte a row.
  */
 export class AnswerMemory {
   readonly #byteBudget: number
-  /** By digest, the one that was asked last at the end. */
+  /** By digest, ordered by when each was last asked. */
   readonly #models = new Map<string, Answers>()
   #held = 0
 
@@ -20,7 +20,7 @@ export class AnswerMemory {
     this.#byteBudget = byteBudget
   }
 
-  /** Answers of the model of this digest, which is about to be asked. */
+  /** Answers of the model with this digest; counts as asking it. */
   of(digest: string): Answers {
     const answers = this.#models.get(digest) ?? new Answers((bytes) => this.#makeRoom(digest, bytes))
     this.#models.delete(digest)
@@ -28,9 +28,9 @@ export class AnswerMemory {
     return answers
   }
 
-  /** Whether so many bytes more of this model may be kept. */
+  /** Takes room for so many bytes of this model; false where there is none. */
   #makeRoom(digest: string, bytes: number): boolean {
-    // What made room itself is asked for to its end, and keeps nothing more.
+    // A model whose answers were dropped may still be running; it keeps nothing more.
     if (!this.#models.has(digest)) return false
     for (const [other, answers] of this.#models) {
       if (this.#held + bytes <= this.#byteBudget || other === digest) break
@@ -46,11 +46,11 @@ export class AnswerMemory {
 /** What one model answered. */
 class Answers {
   readonly kept = new Map<string, { readonly answer: Promise<Fetched>; callers: number }>()
-  /** How many were given a result and may give it back; no end of them for one that is kept. */
+  /** How many callers hold a result; infinitely many where it is kept, so that it is never given back. */
   readonly holders = new WeakMap<Fetched, number>()
-  /** Whether there is room for so many bytes more, which are taken then. */
+  /** Takes room for so many bytes; false where there is none. */
   readonly #takeRoom: (bytes: number) => boolean
-  /** Bytes of what is kept. */
+  /** Bytes of the kept answers. */
   held = 0
 
   constructor(takeRoom: (bytes: number) => boolean) {
@@ -65,8 +65,8 @@ class Answers {
 }
 
 /**
- * A session that answers the same feeds from memory: the original meets the same rows once for every candidate, and a
- * candidate that is judged on more rows has answered the first. What there is no room for is run again each time.
+ * A session that answers the same feeds from memory: every candidate is compared with the original on the same rows,
+ * and a candidate that is judged on more rows has answered the first ones.
  */
 export function memoSession(session: Session, answers = new AnswerMemory().of('')): Session {
   const { kept, holders } = answers
@@ -80,7 +80,7 @@ export function memoSession(session: Session, answers = new AnswerMemory().of(''
         known.callers++
         return known.answer
       }
-      // Kept before it is there: two candidates that are judged at a time ask for the same rows.
+      // The promise is kept at once, since two candidates judged at the same time ask for the same rows.
       const answer = session.run(feeds).then(
         (fetched) => {
           const bytes = Object.values(fetched).reduce((sum, value) => sum + bytesOf(value), 0)

@@ -1,10 +1,10 @@
 import type { Fetched, IsolatedSession, Session } from '../../engine/index.ts'
 
 /**
- * A session that runs rows in two processes side by side while nobody else wants the processors (`alone`). A judged model
- * has one thread, as it is timed: with a single candidate under judgement all other processors would wait for it. The
- * second process is started when the first has run for as long as it took to load, so that a few rows do not pay for it,
- * and where it cannot be started, as for want of memory, the first goes on by itself.
+ * A session that runs rows in two processes side by side while nothing else needs the processors (`alone`). A judged
+ * model has one thread, as it is timed, so while a single candidate is judged, all other processors would be idle. The
+ * second process starts once the first has run for as long as it took to load, so that a few rows do not pay for it.
+ * Where it cannot start, as for want of memory, the first goes on alone.
  *
  * @param open Opens the same model once more.
  */
@@ -37,7 +37,7 @@ export function inTwoProcesses(
         owners.set(fetched, lane.session)
         return fetched
       } finally {
-        // What waited behind another run is counted twice: then there are rows enough.
+        // A run that waited behind another is counted twice, which is harmless: then there are enough rows.
         ranMs += performance.now() - from
         lane.asked--
       }
@@ -52,6 +52,6 @@ export function inTwoProcesses(
 
 interface Lane {
   readonly session: IsolatedSession
-  /** Runs that were asked for and have not ended. */
+  /** Runs that were requested and have not ended. */
   asked: number
 }

@@ -9,7 +9,7 @@ import type { ModelSource } from './source.ts'
 
 type ModelState = 'READY' | 'UNAVAILABLE' | 'LOADING' | 'UNLOADING'
 
-/** A model by its name: the version that answers, and others that are warm beside it. */
+/** A model: the version that answers, and others that are loaded beside it. */
 interface ServedModel {
   readonly name: string
   live: ServedVersion | null
@@ -26,13 +26,15 @@ export interface IndexEntry {
   readonly reason: string
 }
 
-/** Milliseconds that a version which nobody asks any more may take to answer its last requests. */
+/** Milliseconds that a version which is taken out of service has for its last requests. */
 const DRAIN_MS = 60_000
 
-/** Models that are made ready side by side: on many cores memory may be what there is less of. */
+/** Models that are loaded side by side: machines with many cores may still run out of memory. */
 const LOADS_AT_ONCE = 4
 
-/** The models of a server. Acts on one model follow one another; acts on different models run side by side. */
+/**
+ * The models of a server. Changes to one model are made one after the other, those to different models side by side.
+ */
 export class ModelRegistry {
   readonly #source: ModelSource
   readonly #settings: VersionSettings
@@ -44,7 +46,7 @@ export class ModelRegistry {
   readonly #starting = new Set<ServedVersion>()
   #stopping = false
   readonly #failed = new Set<string>()
-  /** Told when a load or unload has changed which version answers for a model; null where none does. */
+  /** Called when a load or unload has changed the version that answers for a model; null where none does. */
   moved: (name: string, live: ServedVersion | null) => void = () => {}
 
   constructor(source: ModelSource, settings: VersionSettings, rehearse: Rehearse | null, log: Log) {
@@ -93,9 +95,9 @@ export class ModelRegistry {
   }
 
   /**
-   * Whether there is what should answer. A model that does not load stops no others, nor does one that comes or goes
-   * while others answer: whoever adds a model must not take the server away from their clients. Where models that do not
-   * load leave nothing that answers, the server is not ready, unlike one of an empty folder.
+   * Whether the server is ready. As long as any model answers, it is: adding a model that does not load must not take
+   * the server away from the clients of the others. It is not ready where models failed and none answers; with an empty
+   * folder it is.
    */
   get ready(): boolean {
     const models = [...this.#models.values()]
@@ -172,7 +174,7 @@ export class ModelRegistry {
     })
   }
 
-  /** Lets a warm version answer; the one that answered stays warm. One assignment: no request sees half of it. */
+  /** Makes a loaded version live; the old one stays loaded. It is one assignment, so no request sees half of it. */
   promote(name: string, version: string): Promise<ServedVersion> {
     return this.#act(name, async () => {
       const next = this.version(name, version)
@@ -181,7 +183,7 @@ export class ModelRegistry {
     })
   }
 
-  /** Takes a version away that does not answer. */
+  /** Unloads a version that is not live. */
   retire(name: string, version: string): Promise<void> {
     return this.#act(name, async () => {
       const model = this.model(name)
@@ -193,7 +195,7 @@ export class ModelRegistry {
   }
 
   /**
-   * Takes a model out of service; of one that could not be loaded, nobody waits for it any more.
+   * Takes a model out of service. One that could not be loaded no longer counts as failed.
    *
    * @throws ServeError where nothing of that name is loaded.
    */
@@ -225,7 +227,7 @@ export class ModelRegistry {
       })
       const rest = (offered.get(name) ?? []).filter((version) => !model?.warm.has(version))
       const others = rest.map((version, i): IndexEntry => {
-        // Of a model that does not answer, the newest version has what is known of the model.
+        // Where a model has no live version, its newest one shows the model's state.
         const known = i === 0 && model && !model.live
         return known
           ? { name, version, state: model.state, reason: model.reason }
@@ -235,13 +237,13 @@ export class ModelRegistry {
     })
   }
 
-  /** From now on nothing is loaded: what is on the way to be is given up, and whoever asked for it hears so. */
+  /** Gives up the loads that are under way, whose callers get an error, and refuses new ones. */
   async stopLoading(): Promise<void> {
     this.#stopping = true
     await Promise.all([...this.#starting].map((version) => version.close()))
   }
 
-  /** Ends everything, after at most `ms` milliseconds for what is under way. */
+  /** Closes all versions; requests that are under way have at most `ms` milliseconds. */
   async close(ms: number): Promise<void> {
     await this.stopLoading()
     await Promise.all(this.versions.map((version) => version.drain(ms)))
