@@ -2,7 +2,7 @@ import { didYouMean, sizeOf } from '../platform/index.ts'
 import type { Report } from '../report/index.ts'
 import { wrongCall } from './wrong-call.ts'
 
-/** Milliseconds: a longer timer would be over at once. */
+/** Milliseconds of the longest timer; Node.js runs a longer one at once. */
 export const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /** An option as `parseArgs` takes it, with the words of the help page. */
@@ -13,11 +13,11 @@ export interface OptionSpec {
   /** How the value is called in the help: `FILE`, `N`, `MS`. */
   readonly value?: string
   readonly help: string
-  /** The option that this one belongs to: without it there is nothing that it could change, and it is refused. */
+  /** The option that this one belongs to; without that, it would change nothing and is refused. */
   readonly with?: string
 }
 
-/** What was given of the options, by name; lists where an option may be given several times. */
+/** Given options by name; a list where an option may be given several times. */
 export type Values = Readonly<Record<string, string | boolean | readonly string[] | undefined>>
 
 /** What a verb hands back: the report, and the exit code where it is not 0. */
@@ -28,7 +28,7 @@ export interface Outcome {
   readonly exitCode?: number
 }
 
-/** A word of the command: what it takes, what the help says of it, and what it does. */
+/** A verb of the command: what it takes, what the help says of it, and what it does. */
 export interface Verb {
   readonly name: string
   /** `whet` + this is the usage line. */
@@ -37,19 +37,19 @@ export interface Verb {
   readonly examples?: readonly string[]
   readonly positionals: { readonly min: number; readonly max: number; readonly names: string }
   readonly options: Readonly<Record<string, OptionSpec>>
-  /** Finished work outlives Ctrl-C, and the same command goes on from there. */
+  /** Finished work survives Ctrl-C, and the same command resumes from it. */
   readonly keepsWork?: true
-  /** The file from which the same command with `--resume` goes on after Ctrl-C, where it was already written. */
+  /** The file from which the same command with `--resume` goes on after Ctrl-C, once it has been written. */
   readonly checkpoint?: (options: Arguments) => string
-  /** Milliseconds that it may take to end by itself after Ctrl-C, where `graceOf` is not enough. */
+  /** Milliseconds that it may take to end by itself after Ctrl-C, where it needs longer than others. */
   readonly graceMs?: number
   run(positionals: readonly string[], options: Arguments, context: Context): Promise<Outcome>
 }
 
-/** Milliseconds in which a step of a training ends: only then can its state be kept. */
+/** Milliseconds in which a training step surely ends; its state can be saved only then. */
 const STEP_MS = 30_000
 
-/** How long a verb may take to end by itself after Ctrl-C, in milliseconds, where it needs longer than others. */
+/** The grace of a verb, in milliseconds; undefined where the usual one is enough. */
 export const graceOf = ({ graceMs, checkpoint }: Verb): number | undefined =>
   graceMs ?? (checkpoint ? STEP_MS : undefined)
 
@@ -92,7 +92,7 @@ export class Arguments {
     return new Arguments(rest, this.#positionals)
   }
 
-  /** All words of the call but those of one option: whatever else names a file is among them. */
+  /** All words of the call except those of one option; every other file name is among them. */
   words(without: string): readonly string[] {
     const others = Object.keys(this.#values).filter((name) => name !== without)
     return [...this.#positionals, ...others.flatMap((name) => this.list(name))]

@@ -17,16 +17,16 @@ export interface Field {
   readonly dtype: DType
   /** Shape of one row; null for a dimension that differs between rows. */
   readonly rowShape: readonly (number | null)[]
-  /** The field of other rows that is the same thing prepared otherwise (`beside`): chance falls alike on both. */
+  /** The field that holds the same thing prepared in another way (`beside`), so that random changes hit both alike. */
   readonly twin?: string
-  /** Of a label that holds the token that follows at every place: how many tokens the tokenizer knows. */
+  /** Where the label holds the next token at every place: how many tokens the tokenizer knows. */
   readonly nextTokens?: number
 }
 
 /** Consecutive rows: `columns` by field name, each with `rows` on axis 0, and the place of each row in the set. */
 export interface Rows {
   readonly indices: readonly number[]
-  /** The same in the whole set, where this one is a part of it. */
+  /** Their places in the whole set, where this set is only a part of it. */
   readonly places?: readonly number[]
   readonly columns: Readonly<Record<string, Column>>
 }
@@ -65,8 +65,8 @@ export interface Dataset {
   digest(): Promise<string>
   /**
    * The rows at `indices` (all where omitted), in that order, at most `batch` at a time. Only rows of equal shape
-   * share a batch; a smaller batch ends where the shape changes. With `fields`, only those are read (labels alone, say,
-   * without decoding an image). Each batch has memory of its own, which the next does not touch.
+   * share a batch, so a batch ends early where the shape changes. With `fields`, only those are read (labels alone,
+   * say, without decoding an image). Batches do not share memory.
    */
   read(options?: ReadOptions): AsyncIterable<Rows>
   /**

@@ -27,7 +27,7 @@ export interface CompareOptions {
   readonly slices?: readonly string[] | undefined
   /** Margins of slices by name (`font=serif`) or field. */
   readonly sliceMargins?: Readonly<Record<string, number>> | undefined
-  /** Field of the truth; the data set's label field where omitted. */
+  /** Field with the truth; the data set's label field by default. */
   readonly label?: string | undefined
   readonly metric?: string | Metric | undefined
   /** For metrics by name: the output to read, the characters of a text recogniser. */
@@ -35,15 +35,15 @@ export interface CompareOptions {
   /** Field that names clusters: rows of one person, document, recording. */
   readonly cluster?: string | undefined
   /**
-   * Rows in one run, 1 by default: dynamically quantized models give a row another answer in another
-   * batch, and a verdict must not depend on a row's neighbours.
+   * Rows in one run; 1 by default, since a dynamically quantized model may answer a row differently in another batch,
+   * and a verdict must not depend on a row's neighbours.
    */
   readonly batch?: number | undefined
   /** Rows to judge; all where omitted. */
   readonly indices?: readonly number[] | undefined
-  /** Whether hidden slices, gaps between groups and the tail are looked for as well; false by default. */
+  /** Whether to look for hidden slices, gaps between groups and the tail as well; false by default. */
   readonly deep?: boolean | undefined
-  /** Of resampling; the same seed gives the same report. */
+  /** Seed of resampling; the same one gives the same report. */
   readonly seed?: number | undefined
   readonly onProgress?: ((done: number, total: number) => void) | undefined
   readonly signal?: AbortSignal | undefined

@@ -35,9 +35,9 @@ interface ScoreOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** All that is kept of the rows: a few numbers each. Lists are parallel, one entry a row that was judged. */
+/** What is kept of the rows: a few numbers each. Lists are parallel, with one entry for each judged row. */
 export interface ScoredRows extends ScoredPairs {
-  /** Places in the whole set, of which the one that was read may be a part: what rows are called. */
+  /** How rows are called: their places in the whole set, of which only a part may have been read. */
   readonly rows: readonly number[]
   readonly changed: readonly boolean[]
   readonly different: readonly boolean[]
@@ -49,28 +49,28 @@ export interface ScoredRows extends ScoredPairs {
   readonly batch: number
   /** Label of every row as text; null where rows have no single label. */
   readonly labels: readonly string[] | null
-  /** Null where the metric does not hold numbers against numbers. */
+  /** Null where the metric does not compare numbers with numbers. */
   readonly spread: LabelSpread | null
   /** Null where the outputs hold no class probabilities. */
   readonly classes: ClassScores | null
   readonly repeatedIds: RepeatedIds | null
-  /** The base gives exactly the same numbers to every row, of which there are several. */
+  /** Whether the base gives exactly the same numbers for every one of several rows. */
   readonly allAlike: boolean
-  /** Outputs that the labels fit alike, where the metric reads the first that does; empty where it was told, or chooses. */
+  /** Outputs that fit the labels equally well, where the metric just reads the first of them; empty otherwise. */
   readonly fitting: readonly string[]
-  /** Null where labels that are held against numbers look like numbers, too. */
+  /** Null where labels that are compared with numbers look like numbers too. */
   readonly classesAsNumbers: ClassesAsNumbers | null
-  /** Outputs of which one model alone gives probabilities. */
+  /** Outputs in which only one of the models gives probabilities. */
   readonly unlike: ReturnType<UnlikeRanges['result']>
-  /** Every row has exactly the same inputs: one row, several times over, whatever labels it was given. */
+  /** Whether all rows have exactly the same inputs, whatever their labels. */
   readonly oneRow: boolean
-  /** Rows with exactly the inputs and the label of an earlier one. */
+  /** Number of rows with exactly the inputs and the label of an earlier one. */
   readonly repeated: number
 }
 
 /**
- * Runs both sessions over the rows, a batch at a time, and keeps scores, changed answers and slice values; outputs are
- * let go at once, so memory grows by some numbers a row.
+ * Runs both sessions over the rows, a batch at a time, and keeps scores, changed answers and slice values. Outputs are
+ * freed at once, so memory grows by a few numbers a row.
  *
  * @throws UserError for rows that do not fit a model, labels that are missing or out of range, models whose outputs
  * differ, and a metric that throws or returns no number.
@@ -117,13 +117,13 @@ function fieldValues(data: Dataset, { sliceFields, clusterField }: ScoreOptions)
   }
 }
 
-/** The fields by which rows are told apart. */
+/** The fields in which two rows must agree to be the same row. */
 function identityOf(inputs: readonly string[], labelField: string | null): readonly string[] {
-  // A label alone says nothing of the rows.
+  // Equal labels alone do not make rows the same.
   return inputs.length === 0 || labelField === null ? inputs : [...inputs, labelField]
 }
 
-/** Hands every row to all that look at rows, and lets its outputs go. */
+/** Shows each row to everything that collects figures of rows; none of it keeps the outputs. */
 function rowKeeper(
   base: Session,
   data: Dataset,
@@ -198,7 +198,7 @@ function rowKeeper(
   }
 }
 
-/** Metrics that read the first output which has as many numbers as the label, whatever it is. */
+/** Metrics that read the first output with as many numbers as the label has. */
 const READ_THE_FIRST = ['mae', 'rmse', 'r2', 'spearman']
 
 function fittingOutputs({ base: { outputs, label } }: RowPair, metric: Metric | null): readonly string[] {
@@ -207,9 +207,9 @@ function fittingOutputs({ base: { outputs, label } }: RowPair, metric: Metric | 
 }
 
 /**
- * Scores and summaries of both models; a metric that scores rows by each other has its word at the end. Where the base
- * gives no class at all (NaN, of an input that is NaN) there is nothing to lose, and what another answers by luck is no
- * gain: the row has no score.
+ * Scores and summaries of both models; a metric that scores rows by each other does so at the end. A row for which the
+ * base gives no class at all (NaN, because an input is NaN) has no score: there is nothing to lose, and an answer that
+ * the other model gives by luck is no gain.
  */
 function pairScores() {
   const [base, candidate]: [RowScore[], RowScore[]] = [[], []]

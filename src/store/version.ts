@@ -27,7 +27,7 @@ import type { Repository } from './repository.ts'
 import { type Bundle, parseBundle, type Statement } from './sign.ts'
 import { coveredBy, EVALUATION_PREDICATE, MODEL_PREDICATE } from './statements.ts'
 
-/** What a file of a version is. */
+/** What a file of a version holds. */
 export type Role = 'model' | 'data' | 'recipe' | 'tensor' | 'report' | 'card' | 'bom' | 'lineage' | 'other'
 
 /** A file of a version: its place in the folder that `pull` makes, and the blob that holds it. */
@@ -48,16 +48,16 @@ export interface Signature {
   readonly digest: string
 }
 
-/** One version of a model, with everything that is known about it. Its bytes are read, and checked, when asked for. */
+/** One version of a model, with everything that is known about it. Its bytes are read and checked on demand. */
 export interface Version {
   readonly name: string
-  /** Of the manifest: names the version, content and all. */
+  /** Digest of the manifest, which identifies the version with all of its content. */
   readonly digest: string
   readonly tags: readonly string[]
   /** ISO time of the first push; null in registries. */
   readonly pushed: string | null
   readonly manifest: Manifest
-  /** Of the canonical encoding, as every report names it. */
+  /** Digest of the canonical encoding, by which every report names the model. */
   readonly modelDigest: string
   /** Bytes of the model file and its external data. */
   readonly modelBytes: number
@@ -68,9 +68,9 @@ export interface Version {
   readonly bom: unknown
   readonly lineage: Lineage | null
   readonly signatures: readonly Signature[]
-  /** What the evidence in the recipe refers to, by digest. */
+  /** Tensors that the evidence in the recipe refers to, by digest. */
   tensors(): Promise<ReadonlyMap<string, NumericArray>>
-  /** A file's bytes, digest checked at the end. */
+  /** A file's bytes; the digest is checked at the end. */
   read(file: VersionFile): AsyncIterable<Uint8Array>
   /**
    * Path of the model, checked against its digest: the blob itself where it stands alone, else a copy in the cache
@@ -78,13 +78,13 @@ export interface Version {
    */
   modelPath(): Promise<string>
   /**
-   * Writes all files, and signatures as `.sig`, into a folder; path of the model. The folder is made, or replaced file by
-   * file: recipe, reports and signatures of a version that was there before go.
+   * Writes all files, and signatures as `.sig`, into a folder, and returns the path of the model. The folder is made,
+   * or replaced file by file; recipe, reports and signatures of an earlier version in it are removed.
    */
   checkout(folder: string): Promise<string>
 }
 
-/** Reports and the like above this size are no evidence that a person will read. */
+/** Larger reports and the like are refused: no person would read them as evidence. */
 const MOST_JSON_BYTES = 256 << 20
 
 /** Reads a version by tag or digest; undefined where there is none. */

@@ -10,8 +10,8 @@
  * Illegal: weights that are not constant, finite float32, or of a product with other than two dimensions; in Gemm a
  * transposed input, or a scaled bias that is computed; in LSTM and GRU a `layout` of 1; an operator set older than 11.
  * Left in float: products of few weights, and a GRU of few states; convolutions, for ConvInteger was measured 4 to 10
- * times slower than float; RNN, which has no integer kernel. Embedding tables, whose rows are read and not multiplied, stay float too, or
- * are stored in 8 bits where asked for (`stored-tables.ts`).
+ * times slower than float; RNN, which has no integer kernel. Embedding tables, whose rows are read and not multiplied,
+ * stay float too, or are stored in 8 bits where asked for (`stored-tables.ts`).
  * Source: ONNX, DynamicQuantizeLinear and MatMulInteger; ONNX Runtime, contrib operators.
  */
 import { type Model, makeNode, type Node, tensorShape } from '../../../ir/index.ts'
@@ -46,18 +46,21 @@ import { type QuietProducts, quietProducts } from './quiet-products.ts'
 export interface DynamicInt8Options {
   /** Node names, first outputs or operator names that stay in float. */
   readonly keepFloat?: readonly string[] | undefined
-  /** `portable`: weights whose products cannot saturate 16 bits on processors without VNNI. */
+  /** `portable`: weights are so small that no product saturates 16 bits on processors without VNNI. */
   readonly target?: Target | undefined
   /**
-   * One scale for all weights of a product instead of one a column: faster by what it takes to look scales up, which
-   * shows most in LSTM (32 steps of 96 both ways: 0.06 ms, then 0.05), and coarser where columns differ in size.
+   * Whether all weights of a product share a scale, instead of one a column: this saves looking scales up, which shows
+   * most in LSTM (32 steps of 96 both ways: 0.06 ms, then 0.05), and is coarser where columns differ in size.
    */
   readonly oneScale?: boolean | undefined
-  /** `stored`: embedding tables that lookups alone read are int8 in the file, a scale a row, and widened at load. */
+  /**
+   * `stored`: embedding tables that only lookups read are int8 in the file, with a scale a row, and widened at load.
+   */
   readonly tables?: 'stored' | undefined
   /**
-   * Noise over signal that roundings may add up to: products of which too much comes for the time that they save stay in
-   * float, and so does what nobody knows the noise of (layers with a state, nested graphs). Needs ranges and sensitivities.
+   * Noise over signal that roundings may add up to. Products that cause too much of it for the time that they save stay
+   * in float, and so do those whose noise is unknown (layers with a state, nested graphs). Needs ranges and
+   * sensitivities.
    */
   readonly noiseBudget?: number | undefined
 }

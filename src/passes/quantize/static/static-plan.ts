@@ -25,42 +25,47 @@ import { slopedCodes, withRoomForSlopes } from './ranges/sloped-codes.ts'
 import { tellingRanges } from './ranges/telling-ranges.ts'
 import { floatNode, PART_OF_FLOAT, refuseUnit, whyCheaperInFloat } from './why-float.ts'
 
-/** Everything that is decided before a node is written: which become integers, in which codes, and why others do not. */
+/**
+ * All decisions that are made before a node is written: what becomes integer, in which codes, and why the rest does
+ * not.
+ */
 export interface StaticPlan {
   readonly graph: Graph
   readonly index: GraphIndex
   readonly facts: NodeFacts
   /** Integer units by their first node. */
   readonly units: ReadonlyMap<Node, Unit>
-  /** Nodes that a unit takes in behind its first one. */
+  /** Nodes of units other than their first ones. */
   readonly covered: ReadonlySet<Node>
-  /** Nodes that must run in float, whatever stands around them: kept as asked, or refused. */
+  /** Nodes that must run in float whatever the costs: kept as asked, or refused. */
   readonly apart: ReadonlySet<Node>
   /** The integer unit that makes a value. */
   readonly makers: ReadonlyMap<string, Unit>
-  /** Ranges that end where a mask hides what is below, constants' among them. */
+  /** Ranges that end where a mask hides lower values, those of constants included. */
   readonly masked: ReadonlyMap<string, Range>
-  /** Codes of every value that is quantized somewhere. */
+  /** Codes of every value that anything reads as integers. */
   readonly codes: ReadonlyMap<string, Codes>
   readonly float: readonly Refusal[]
-  /** Noise over signal that the roundings are foretold to add up to; null without sensitivities. */
+  /** Noise over signal that the roundings are expected to add up to; null without sensitivities. */
   readonly expectedNoise: number | null
   /** Whether weights are rounded so that errors cancel in sums. */
   readonly balanceSums: boolean
   readonly weightBits: 4 | 8
-  /** Whether the gate of HardSwish is codes between limits instead of a table. */
+  /** Whether the gate of HardSwish clips codes instead of looking them up in a table. */
   readonly limits: boolean
   /** Learned codes and scales, by the name of the float weights. */
   readonly learned: ReadonlyMap<string, LearnedWeight>
-  /** Mean of each channel of a value, where biases shall be corrected by them. */
+  /** Mean of each channel of a value, where biases are corrected by it. */
   means(value: string): readonly number[] | undefined
-  /** What was seen of the channels of a value, where the weights of products that read it shall and can be held by that. */
+  /** The channels of a value as they were seen, where they limit the weights of products that read it (`within16`). */
   heldBy(value: string): ObservedChannels | undefined
-  /** What the codes of a value leave of the number that was added to it: its readers have it in their biases. */
+  /**
+   * What remains of a number added to a value that its zero point cannot express; its readers add it to their biases.
+   */
   rest(value: string): number
 }
 
-/** What is known of the model besides ranges. */
+/** What is known of the model besides its ranges. */
 interface Knowledge extends MeasuredCosts {
   /** What each rounding does to the outputs; null where it was not measured. */
   readonly sensitivity: SensitivityReport | null
