@@ -80,12 +80,12 @@ async function* csvRecords(
 }
 
 /**
- * Opens a CSV file with a header (`.tsv` with a tab): numbers, true/false and text are told apart by column, but for those
- * that an input of strings is named after, which are text (a code of digits as well).
+ * Opens a CSV file with a header (`.tsv` is delimited by tabs). Each column is inferred to hold numbers, true/false or
+ * text; one that is named like an input of strings is text, even where it holds only digits.
  */
 export function openCsv(
   path: string,
-  { inputs = [] }: { readonly inputs?: readonly InputWish[] | undefined } = {},
+  { inputs = [] }: { readonly inputs?: readonly InputWish[] | undefined },
 ): Promise<Table> {
   const delimiter = path.toLowerCase().endsWith('.tsv') ? '\t' : ','
   const texts = new Set(inputs.flatMap(({ name, dtype }) => (dtype === 'string' ? [name] : [])))
@@ -156,7 +156,7 @@ function checkHeader(fields: string[], delimiter: string, path: string, where: s
 }
 
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/
-/** What stands where there is no value, as pandas, R, databases and spreadsheets write it. */
+/** How pandas, R, databases and spreadsheets write a missing value. */
 const MISSING = new Set(['', 'nan', 'NaN', '-nan', '-NaN', 'NA', 'N/A', 'n/a', '#N/A', '<NA>', 'null', 'NULL', 'None'])
 
 function csvValue(text: string): TextValue {
@@ -164,7 +164,7 @@ function csvValue(text: string): TextValue {
   if (MISSING.has(value)) return null
   if (NUMBER.test(value)) {
     const number = Number(value)
-    // A long id must not lose digits; a leading zero is a code, not a number.
+    // A long id must not lose digits, and a leading zero makes it a code.
     if (/^[+-]?0\d/.test(value) || (/^[+-]?\d+$/.test(value) && !Number.isSafeInteger(number))) return text
     return number
   }

@@ -22,14 +22,14 @@ import { type Learned, type LearnSettings, learn } from './train/learn.ts'
 import { learningGoal } from './train/learning-goal.ts'
 import { askTeacher } from './train/learning-rows.ts'
 
-/** What tuning for integers takes beside what every training does. */
+/** Settings of tuning for integers, beside those of every training. */
 export interface TuneSettings extends LearnSettings {
   readonly label?: string | undefined
   /** Node names or operator names that stay in float. */
   readonly keepFloat?: readonly string[] | undefined
   /** Further options of `quantizeStaticInt8`, such as `placement`. */
   readonly pass?: Readonly<Record<string, unknown>> | undefined
-  /** What the nodes cost on either side, where integers go by that. */
+  /** Measured costs of the nodes in float and in integers, where they decide the placement. */
   readonly costs?: CostsReport | null | undefined
   readonly cache?: EvidenceCache | undefined
 }
@@ -38,7 +38,7 @@ export interface TuneSettings extends LearnSettings {
 export interface TunedTrail {
   /** From the file to the integer model: lossless passes, trained weights, static int8 with learned scales. */
   readonly trail: Trail
-  /** What its evidence refers to, by digest. */
+  /** Tensors that its evidence refers to, by digest. */
   readonly tensors: ReadonlyMap<string, NumericArray>
   readonly learned: Learned
   readonly scales: { readonly values: number; readonly weights: number }
@@ -53,10 +53,10 @@ export interface TunedTrail {
 const DEFAULT_RATE = 5e-4
 
 /**
- * Tunes a float model to be a static int8 one: values and weights are rounded under scales that learn (LSQ, Esser et al.
- * 2020), weights and biases learn with them towards the answers of the float model, and labels where there are some.
- * What comes out is what the planner writes of the trained weights under the learned scales. Learns on `rows.train`,
- * chooses the epoch on `rows.select`.
+ * Trains a float model to become a good static int8 one: values and weights are rounded under scales that learn (LSQ,
+ * Esser et al. 2020), and weights and biases learn with them, towards the answers of the float model and labels where
+ * there are some. The static int8 pass then writes the trained weights under the learned scales. Learns on
+ * `rows.train`, chooses the epoch on `rows.select`.
  *
  * @throws UserError where nothing becomes integer, and as `learn`.
  */
@@ -126,7 +126,7 @@ export async function tuneStaticInt8(
   }
 }
 
-/** The float model that learns, and the names that were to stay in float and are gone from it. */
+/** The float model that learns, and the names that were to stay in float but are gone from it. */
 async function startOf(
   model: Model,
   options: TuneSettings,

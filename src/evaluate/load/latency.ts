@@ -23,22 +23,22 @@ export interface LatencySubject {
 
 export interface LatencyOptions extends OrtSessionOptions {
   /**
-   * Milliseconds that one block of runs should take, for the model of middle speed; short, so that noise meets all
-   * models alike.
+   * Milliseconds that one block of runs should take for the model of median speed; short, so that noise hits all models
+   * alike.
    */
   readonly blockMs?: number | undefined
   /** Rounds (one block of each model) before the measurement may stop. */
   readonly minRounds?: number | undefined
-  /** Runs of each model before the measurement may stop, for percentiles far out; `maxSeconds` ends it earlier. */
+  /** Runs of each model before the measurement may stop, for high percentiles; `maxSeconds` may end it earlier. */
   readonly minRuns?: number | undefined
   /**
-   * Seconds after which it stops, precise or not. Warming and 4 rounds are always done, and as many as an interval needs
-   * in up to twice the time.
+   * Seconds after which it stops, precise or not. Warm-up and 4 rounds are always done, and the rounds that an interval
+   * needs may take up to twice the time.
    */
   readonly maxSeconds?: number | undefined
-  /** Generations of processes that the rounds are spread over, at least; 3 by default. */
+  /** Least number of generations of processes over which the rounds are spread; 3 by default. */
   readonly generations?: number | undefined
-  /** Rows in `feeds`, for the throughput; else the first dimension of the first input. */
+  /** Rows in `feeds`, for the throughput; the first dimension of the first input by default. */
   readonly rows?: number | undefined
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((done: { readonly rounds: number; readonly seconds: number }) => void) | undefined
@@ -59,7 +59,7 @@ const ROUNDS_FOR_INTERVAL = 12
 /** Half-width of the interval, relative to the ratio, that is precise enough. */
 const PRECISION = 0.01
 
-/** What timing models by turns gave: the report and what it was made of. */
+/** The report, and the figures that it was made from. */
 export interface LatencyMeasurement {
   readonly report: LatencyReport
   /** Rounds that the ratios come from. */
@@ -71,13 +71,13 @@ export interface LatencyMeasurement {
 /**
  * Times models against the first one. Every model lives in a process of its own and only one runs at any time; rounds
  * go A B C, C B A, then B C A, A C B …, so that drift of the machine meets all alike. Two rounds together (A B B A) give
- * one ratio other / base, of the geometric means of the block medians: within one round, whoever also ended the round
- * before has an advantage, and the two rounds have it turn about. The report holds the median of these ratios with the
- * order-statistic interval. What other processes took of the processor meanwhile is left out where runs are of one thread.
- * Stops when every interval's half-width is below `PRECISION`, or when the time is up.
+ * one ratio other / base, of the geometric means of the block medians: a model that ends one round and begins the next
+ * has an advantage, which the two rounds give to each in turn. The report holds the median of these ratios with the
+ * order-statistic interval. Runs of one thread leave out the processor time of other processes. Stops when every
+ * interval's half-width is below `PRECISION`, or when the time is up.
  *
- * Two processes with the very same model differ by a percent or so for as long as they live, by where their memory
- * came to lie; so the rounds are spread over several generations of processes, whose loads are timed as well.
+ * Two processes with the very same model differ by a percent or so for as long as they live, because of how their
+ * memory is laid out. So the rounds are spread over several generations of processes, whose loads are timed as well.
  *
  * @throws UserError where a model cannot be loaded or run, and when `signal` aborts the reason that it carries.
  */
@@ -125,7 +125,7 @@ export async function measureLatency(
     if (late()) break
     if (rounds < look || generation < generations) continue
     if (ratiosOf(lanes).every(isPrecise)) break
-    // Few looks: every look that may end the measurement costs a little of the interval's confidence.
+    // Each look that may end the measurement costs a little of the interval's confidence, so there are few.
     look = Math.ceil(rounds * 1.5)
   }
   const ratios = ratiosOf(lanes)
@@ -149,8 +149,8 @@ export async function measureLatency(
 }
 
 /**
- * Who starts changes from pair to pair: whoever stands at the ends of a pair runs twice in a row there and finds its
- * caches warm, which between more than two models was worth up to 6 %. Of two, both always do: nothing to turn.
+ * The model that starts changes from pair to pair. One that ends a round begins the next, so it runs twice in a row and
+ * finds its caches warm, which was worth up to 6 % among more than two models. Of two, each does so in turn anyway.
  */
 function orderOf(lanes: readonly Lane[], pair: number): readonly Lane[] {
   const start = lanes.length > 2 ? pair % lanes.length : 0

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { preloads } from './module-file.ts'
 
-/** Threads that know one module of pure functions. */
+/** Threads that run the functions of one module. */
 export interface WorkerPool {
   /**
    * Applies the exported function named `job` to each item (structured clones) on the threads; results in the order of
@@ -10,8 +10,8 @@ export interface WorkerPool {
    */
   readonly map: <I, O>(job: string, items: readonly I[]) => Promise<readonly O[]>
   /**
-   * The same for one item. The memory in `moved` goes to the thread uncopied; so does what comes back, as far as a
-   * function `moved` of the module names it.
+   * The same for one item. The memory in `moved` is transferred to the thread, not copied; so is memory of the result
+   * that a function `moved` of the module lists.
    */
   readonly run: <I, O>(job: string, item: I, moved?: readonly ArrayBuffer[]) => Promise<O>
   close(): Promise<void>
@@ -65,7 +65,7 @@ export function openWorkerPool(module: URL, threads = availableParallelism()): W
     const worker = new Worker(BOOT, { eval: true, workerData: { module: module.href, preloads: preloads(module) } })
     worker.unref()
     all.add(worker)
-    // One that ends between two jobs is simply replaced; during a job its listeners tell whoever waits.
+    // A thread that ends between two jobs is simply replaced; during a job its listeners reject the job.
     worker.on('error', () => {})
     worker.once('exit', () => {
       all.delete(worker)

@@ -16,20 +16,21 @@ import { feedbackRoutes, rolloutRoutes } from './routes.ts'
 import { Unwritten, writeLate } from './unwritten.ts'
 
 export interface RolloutExtension extends ServeExtension {
-  /** What the server must take its models from: after a rollout, the version that it left live. */
+  /** Where the server must take its models from: it knows the versions that rollouts left live. */
   readonly source: ModelSource
 }
 
 /**
- * Rollouts for a server. `remembered`: the state holds something from before, so that it is worth opening at once; else
- * it opens with the first rollout.
+ * Rollouts for a server. Where the state is `remembered`, it holds something from earlier and is opened at once;
+ * otherwise it opens with the first rollout.
  */
 export async function rolloutExtension(options: {
   readonly source: ModelSource
   readonly state: State
   readonly remembered: boolean
   /**
-   * Where ends of rollouts stand until the state has taken them; by default, they are lost where the server ends first.
+   * Folder that keeps the ends of rollouts until the state has stored them; without it, they are lost if the server
+   * ends first.
    */
   readonly unwritten?: string | null
   readonly dossier?: FindDossier
@@ -95,7 +96,7 @@ export async function rolloutExtension(options: {
   }
 }
 
-/** A server that stops waits no longer for those that it tells things. */
+/** How long a server that stops waits for its webhooks. */
 const LAST_WORDS_MS = 3000
 
 function metricsOf(controller: RolloutController): string {
