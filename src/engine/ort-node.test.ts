@@ -3,15 +3,10 @@ import { tmpdir } from 'node:os'
 import { describe, expect, test } from 'vitest'
 import { parseModel } from '../ir/index.ts'
 import { UserError } from '../platform/index.ts'
-import { engineContract } from './contract-kit.ts'
+import { engineContract, f32 } from './contract-kit.ts'
 import { ortNode } from './ort-node.ts'
 import type { TensorValue } from './session.ts'
 
-const f32 = (dims: readonly number[], values: readonly number[]): TensorValue => ({
-  dtype: 'float32',
-  dims,
-  data: Float32Array.from(values),
-})
 const numbers = (value: TensorValue | undefined) => [...((value?.data ?? []) as Float32Array)]
 const model = (body: string, opset = 20) => parseModel(`<ir_version: 10, opset_import: ["" : ${opset}]> ${body}`)
 

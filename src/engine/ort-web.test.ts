@@ -1,14 +1,11 @@
 import { afterAll, describe, expect, test, vi } from 'vitest'
-import { parseModel } from '../ir/index.ts'
 import type { UserError } from '../platform/index.ts'
-import { engineContract } from './contract-kit.ts'
+import { chain, engineContract } from './contract-kit.ts'
 import type { IsolatedSession } from './isolation.ts'
 import { openIsolated } from './ort-node-isolated.ts'
 import { ortWeb, WEB_PACKAGE, webVersion } from './ort-web.ts'
 import type { TensorValue } from './session.ts'
 
-const chain = parseModel(`<ir_version: 10, opset_import: ["" : 20]> g (float[N,2] x) => (float[N,2] y)
-  <float[2] b = {10, 20}> { s = Add(x, b)  n = Neg(s)  y = Relu(n) }`)
 const x: TensorValue = { dtype: 'float32', dims: [1, 2], data: Float32Array.of(-11, -22) }
 const y: TensorValue = { dtype: 'float32', dims: [1, 2], data: Float32Array.of(1, 2) }
 const open: IsolatedSession[] = []
