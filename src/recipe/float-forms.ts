@@ -10,6 +10,7 @@ import { proveEqual, proveEqualTo } from './proof/prove-equal.ts'
 import { type ProvenTrail, provenTrail } from './proof/proven-trail.ts'
 import { readWindows, type Spared, type WithoutSpare, withoutSpare } from './prune/spare.ts'
 import {
+  type Filled,
   filledWherePays,
   forNativeKernels,
   forScheme,
@@ -21,7 +22,7 @@ import {
 import type { RowsOf } from './share-rows.ts'
 import { losslessTrail, unroundedTrail } from './simplify.ts'
 import { together } from './together.ts'
-import { digestAll, type LeftOut, type Trail } from './trail.ts'
+import { digestAll, type LeftOut, type Step, type Trail } from './trail.ts'
 import { CONVOLUTIONS, MATRIX_PRODUCTS } from './weighted-operators.ts'
 
 interface FloatFormsOptions extends Metered {
@@ -45,8 +46,8 @@ export class FloatForms {
   readonly #time: TimeForms
   #lossless: Promise<ProvenTrail> | undefined
   #plain: Promise<Trail> | undefined
-  #simple: Promise<Trail> | undefined
-  #unrounded: Promise<Trail | null> | undefined
+  #simple: Promise<Filled> | undefined
+  #unrounded: Promise<Filled | null> | undefined
   #measuredPay: Promise<boolean> | undefined
   readonly #added = new Map<string, Trail>()
   #spare: Promise<WithoutSpare | null> | undefined
@@ -86,8 +87,8 @@ export class FloatForms {
       this.#plain = losslessTrail(this.#original, { without })
       this.#simple = undefined
     }
-    const base = await this.#simplified()
-    return this.#options.target === 'native' ? this.forNative(base) : base
+    const { trail } = await this.#simplified()
+    return this.#options.target === 'native' ? this.forNative(trail) : trail
   }
 
   /** The form of a float model that the native kernels of this machine run fastest. */
@@ -103,16 +104,16 @@ export class FloatForms {
 
   /** Adds the repairs that were measured to pay to a model that is ready for native kernels. */
   async finished(trail: Trail): Promise<Trail> {
-    this.#measuredPay ??= this.#simplified().then(async (plain) =>
+    this.#measuredPay ??= this.#simplified().then(async ({ trail: float }) =>
       this.#options.target === 'native'
-        ? measuredRepairsPay(await forNativeKernels(plain, await this.block()), this.#time, await this.block())
+        ? measuredRepairsPay(await forNativeKernels(float, await this.block()), this.#time, await this.block())
         : false,
     )
     return (await this.#measuredPay) ? withMeasuredRepairs(trail, await this.block()) : trail
   }
 
   /** After the lossless passes, with channels filled up to whole blocks where that was measured to pay. */
-  #simplified(): Promise<Trail> {
+  #simplified(): Promise<Filled> {
     this.#simple ??= this.#losslessPasses().then((plain) => this.#filled(plain))
     return this.#simple
   }
@@ -122,14 +123,18 @@ export class FloatForms {
     return this.#plain
   }
 
-  async #filled(trail: Trail): Promise<Trail> {
+  async #filled(trail: Trail): Promise<Filled> {
     return this.#options.target === 'native'
       ? filledWherePays(await nativeForm(trail), this.#time, await this.block())
-      : trail
+      : { plain: trail, trail, steps: [] }
   }
 
   /** The model without the file's own roundings and float64; null where it has neither. */
-  unrounded(): Promise<Trail | null> {
+  async unrounded(): Promise<Trail | null> {
+    return (await this.#restored())?.trail ?? null
+  }
+
+  #restored(): Promise<Filled | null> {
     this.#unrounded ??= (async () => {
       const plain = await this.#losslessPasses()
       const restored = await unroundedTrail(plain, 'all')
@@ -140,7 +145,16 @@ export class FloatForms {
 
   /** The float model that candidates are made of. */
   async float(): Promise<Trail> {
-    return (await this.unrounded()) ?? this.#simplified()
+    return (await this.#start()).trail
+  }
+
+  async #start(): Promise<Filled> {
+    return (await this.#restored()) ?? this.#simplified()
+  }
+
+  /** What fills the channels of what a candidate of this base leaves in float; a base of its own was filled already. */
+  async fillBehind({ base, scheme }: Pick<CandidateSpec, 'base' | 'scheme'>): Promise<readonly Step[]> {
+    return base === undefined && scheme === 'static-int8' ? (await this.#start()).steps : []
   }
 
   /** The form that candidates with integer products are made of, in which no product or weight is hidden. */
@@ -174,10 +188,14 @@ export class FloatForms {
     return spared ?? null
   }
 
-  /** The trail to the float model that a candidate is made of. */
+  /**
+   * The trail to the float model that a candidate is made of. Integer kernels multiply every channel that they read, zeros
+   * too, and compute whole blocks of what they write in any case: a static one is filled where its own costs say so.
+   */
   async of({ base, scheme }: Pick<CandidateSpec, 'base' | 'scheme'>): Promise<Trail> {
     if (base === undefined) await this.lossless()
-    const trail = base === undefined ? await this.float() : this.#added.get(base)
+    const own = scheme === 'static-int8' ? 'plain' : 'trail'
+    const trail = base === undefined ? (await this.#start())[own] : this.#added.get(base)
     if (!trail) throw new Error(`internal: nothing was trained under the name ${base}`)
     return scheme ? forScheme(trail, scheme, this.#options.target) : trail
   }

@@ -249,7 +249,8 @@ export class Workbench {
     const evidence = await evidenceFor(trail.model, spec, this.#known)
     const block = await this.#forms.block()
     const curves = scheme === 'static-int8' ? await curvesOn(target, trail.model, cache) : undefined
-    const steps = quantizeSteps({ scheme, target, saturates, block, curves, recurrent, rounding, pass }, evidence)
+    const fill = await this.#forms.fillBehind(spec)
+    const steps = quantizeSteps({ scheme, target, saturates, block, fill, curves, recurrent, rounding, pass }, evidence)
     const quantized = await advanceOnThreads(
       trail,
       rounding ? await this.#taught(trail.model, scheme, steps, rounding) : steps,

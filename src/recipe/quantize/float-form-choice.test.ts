@@ -17,7 +17,7 @@ const joined = modelWith(
 /** Which forms were timed, and how many channels the last convolution and the one behind the joint read then. */
 async function chosenBy(times: Readonly<Record<string, number>> | null) {
   const asked: string[] = []
-  const { model } = await filledWherePays(
+  const { trail } = await filledWherePays(
     startTrail(joined),
     async (forms) => {
       asked.push(...forms.map(({ id }) => id))
@@ -26,8 +26,8 @@ async function chosenBy(times: Readonly<Record<string, number>> | null) {
     BLOCK,
   )
   const reads = (output: string) => {
-    const conv = model.graph.nodes.find(({ outputs }) => outputs[0] === output)!
-    return model.graph.initializers.get(conv.inputs[1]!)!.dims[1]
+    const conv = trail.model.graph.nodes.find(({ outputs }) => outputs[0] === output)!
+    return trail.model.graph.initializers.get(conv.inputs[1]!)!.dims[1]
   }
   return { asked, channels: [reads('z'), reads('y')] }
 }
@@ -81,7 +81,7 @@ test.each([
     w: [20, 3, 1, 1],
     v: [5, 20, 1, 1],
   })
-  const filled = await filledWherePays(startTrail(model), async () => [1, 0.5], block)
+  const { trail: filled } = await filledWherePays(startTrail(model), async () => [1, 0.5], block)
   const { graph } = filled.model
   expect(graph.initializers.get(graph.nodes[0]!.inputs[1]!)!.dims[0]).toBe(channels)
   expect(recipeOf(filled).steps[0]).toMatchObject({ pass: 'fillChannelBlocks', options })

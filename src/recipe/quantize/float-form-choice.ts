@@ -14,7 +14,7 @@ import {
 } from '../../passes/index.ts'
 import type { ChannelBlock, Scheme, Target } from '../../report/index.ts'
 import { BLOCK } from '../../rewrite/index.ts'
-import { advanceAll, type Trail } from '../trail.ts'
+import { advanceAll, type Step, type Trail } from '../trail.ts'
 import { layoutSteps } from './layout-steps.ts'
 
 /** How long two forms are timed side by side, and what leaving the plain one must save of the time. */
@@ -71,35 +71,46 @@ export type TimeForms = (
   forms: readonly { readonly id: string; readonly trail: Trail }[],
 ) => Promise<readonly number[] | null>
 
+/** A float model before its channels were filled, and after. */
+export interface Filled {
+  readonly plain: Trail
+  readonly trail: Trail
+  /** What fills them; nothing where that does not pay. */
+  readonly steps: readonly Step[]
+}
+
 /**
  * The model with whole blocks of channels where that was measured to be faster, else as it is. What is timed has the
- * repairs of native kernels behind it, as what is handed out has; the result is without, for integers to be made of.
+ * repairs of native kernels behind it, as what is handed out has; the result is without, for candidates to be made of.
  *
  * @param time Not asked where there is nothing to fill.
  * @param block Channels of a whole block.
  */
-export async function filledWherePays(plain: Trail, time: TimeForms, block: ChannelBlock): Promise<Trail> {
+export async function filledWherePays(plain: Trail, time: TimeForms, block: ChannelBlock): Promise<Filled> {
   const filling = layoutSteps(FILL_BLOCKS, block)
   const through = block === BLOCK ? FILL_JOINTS.options : { ...FILL_JOINTS.options, block }
   const filled = await advanceAll(plain, filling)
-  const joined = await advanceAll(plain, [{ pass: FILL_JOINTS.pass, options: through }, ...filling])
+  const joining = [{ pass: FILL_JOINTS.pass, options: through }, ...filling]
+  const joined = await advanceAll(plain, joining)
   const known = new Set([modelDigest(plain.model)])
-  const forms = [{ id: 'plain', trail: plain }]
+  const unfilled = { id: 'plain', trail: plain, steps: [] as readonly Step[] }
+  const forms = [unfilled]
   for (const form of [
-    { id: 'filled', trail: filled },
-    { id: 'joined', trail: joined },
+    { id: 'filled', trail: filled, steps: filling },
+    { id: 'joined', trail: joined, steps: joining },
   ]) {
     const digest = modelDigest(form.trail.model)
     if (!known.has(digest)) forms.push(form)
     known.add(digest)
   }
-  if (forms.length === 1) return plain
+  const chosen = ({ trail, steps }: (typeof forms)[number]): Filled => ({ plain, trail, steps })
+  if (forms.length === 1) return chosen(unfilled)
   const times = await time(
     await Promise.all(forms.map(async ({ id, trail }) => ({ id, trail: await forNativeKernels(trail, block) }))),
   )
-  if (!times) return plain
+  if (!times) return chosen(unfilled)
   const least = Math.min(...times)
-  return least < PAYS * times[0]! ? forms[times.indexOf(least)]!.trail : plain
+  return chosen(least < PAYS * times[0]! ? forms[times.indexOf(least)]! : unfilled)
 }
 
 /** The model, ready for native kernels, with repairs that pay on some processors, or for some sizes, alone. */

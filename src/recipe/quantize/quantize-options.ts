@@ -4,6 +4,7 @@ import type { StaticInt8Options } from '../../passes/index.ts'
 import type { ChannelBlock, RangeMethod, Scheme, Target } from '../../report/index.ts'
 import type { EvidenceCache } from '../evidence/evidence-cache.ts'
 import type { Watched } from '../meter.ts'
+import type { Step } from '../trail.ts'
 import type { WeightChoices } from './weight-choices.ts'
 
 export interface QuantizeOptions extends WeightChoices, Watched {
@@ -22,6 +23,8 @@ export interface QuantizeOptions extends WeightChoices, Watched {
   readonly saturates?: boolean | undefined
   /** Channels in a block of the float kernels where the model will run (see `channelBlock`); 16 by default. */
   readonly block?: ChannelBlock | undefined
+  /** What fills the channels of what stays in float, where that was measured to pay. */
+  readonly fill?: readonly Step[] | undefined
   /** How gates are written in static integers: as is fastest where the model will run (see `PlanOptions.curves`). */
   readonly curves?: StaticInt8Options['curves']
   /** Node names or operator names that stay in float. */

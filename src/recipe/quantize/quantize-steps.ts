@@ -24,7 +24,7 @@ const PASS_OF: Readonly<Record<Scheme, string>> = {
 /** The steps that quantize by this scheme, given its evidence: the scheme's own pass, and what mends its kernels. */
 export function quantizeSteps(options: QuantizeOptions, evidence: readonly Report[]): readonly [Step, ...Step[]] {
   const step = quantizeStep(options, evidence)
-  const { scheme, target, recurrent, saturates, block = BLOCK } = options
+  const { scheme, target, recurrent, saturates, block = BLOCK, fill = [] } = options
   const codes = options.pass?.target ?? target
   const held = heldWeights({ ...options, scheme: 'dynamic-int8' }).target ?? codes
   const layers: Step[] =
@@ -35,7 +35,7 @@ export function quantizeSteps(options: QuantizeOptions, evidence: readonly Repor
   const repairs = target === 'web' ? [] : scheme === 'static-int8' ? KERNEL_REPAIRS : LAYOUT_REPAIRS
   const exact = codes !== 'portable' && !saturates
   const allowed = exact ? repairs : repairs.filter((pass) => !SATURATING_REPAIRS.includes(pass))
-  return [step, ...layers, ...layoutSteps(allowed, block)]
+  return [step, ...layers, ...fill, ...layoutSteps(allowed, block)]
 }
 
 /** What the scheme's own pass said. */
