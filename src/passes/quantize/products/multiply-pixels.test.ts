@@ -16,6 +16,8 @@ const WEIGHTS = {
   cube: [96, 48, 1, 1, 1],
   nine: [96, 48, 3, 3],
   four: [96, 48, 2, 2],
+  patches: [96, 48, 2, 4],
+  steps: [96, 48, 4],
   small: [48, 8, 2, 2],
   over: [48, 32, 3, 3],
 }
@@ -48,6 +50,17 @@ test.each([
     't = Transpose<perm = [0,3,1,2]>(x) y = Conv(t, wide)',
     '2,3,5,128',
   ],
+  [
+    'windows side by side in front of a Transpose',
+    'c = Conv<strides = [2, 4]>(x, patches, b) y = Transpose<perm = [0,2,3,1]>(c)',
+    '2,48,4,12',
+  ],
+  [
+    'patches that become rows of tokens',
+    's = Constant<value_ints = [2, 96, 6]>() c = Conv<strides = [2, 4]>(x, patches) r = Reshape(c, s) y = Transpose<perm = [0,2,1]>(r)',
+    '2,48,4,12',
+  ],
+  ['windows of a line', 'c = Conv<strides = [4]>(x, steps, b) y = Transpose<perm = [0,2,1]>(c)', '2,48,12'],
 ] as const)('%s: a product of rows of channels', async (_, body, shape) => {
   const { ops } = await rewriteEqually(multiplyPixels, model(body, shape), { tolerance: 1e-4 })
   expect(ops).toContain('MatMul')
@@ -58,6 +71,7 @@ test('one size need not be known, for windows of one pixel none', async () => {
   for (const [body, shape] of [
     [`y = ${TWICE}(x, g, d)`, 'N,48,3,5'],
     [`y = ${TWICE}(x, g, d)`, '2,48,H,5'],
+    ['c = Conv<strides = [2, 4]>(x, patches, b) y = Transpose<perm = [0,2,3,1]>(c)', 'N,48,4,8'],
     [`${MOVED} c = Conv(t, w, b) y = Transpose<perm = [0,2,3,1]>(c)`, 'N,H,W,48'],
   ] as const) {
     const { before, after, report } = await rewriteWith(multiplyPixels, model(body, shape))
@@ -74,6 +88,8 @@ test('refused where tiles of unknown sizes would have to be laid', async () => {
     WEIGHTS,
   )
   expect((await rewriteWith(multiplyPixels, reshaped)).reasons).toEqual(reasons)
+  const wide = 'c = Conv<strides = [2, 4]>(x, patches) y = Transpose<perm = [0,2,3,1]>(c)'
+  expect((await rewriteWith(multiplyPixels, model(wide, '1,48,4,W'))).reasons).toEqual(reasons)
 })
 
 test.each([
@@ -87,7 +103,11 @@ test.each([
   ['no rows', `y = ${TWICE}(x, g)`, '0,48,3,5'],
   ['windows skip pixels', between('Conv<strides = [2, 2]>(t, w)'), '2,3,5,48'],
   ['windows of nine pixels', between('Conv(t, nine)'), '2,3,5,48'],
-  ['windows of four, side by side', between('Conv<strides = [2, 2]>(t, four)'), '2,4,6,48'],
+  ['windows of short rows', between('Conv<strides = [2, 2]>(t, four)'), '2,4,6,48'],
+  ['windows that leave a rest', between('Conv<strides = [2, 4]>(t, patches)'), '2,4,13,48'],
+  ['windows that overlap', between('Conv<strides = [2, 3]>(t, patches)'), '2,4,12,48'],
+  ['windows with pixels between them', between('Conv<strides = [2, 5]>(t, patches)'), '2,4,20,48'],
+  ['windows with no channels last behind them', 'y = Conv<strides = [2, 4]>(x, patches)', '2,48,4,12'],
   [
     'a room of pixels',
     't = Transpose<perm = [0,4,1,2,3]>(x) c = Conv(t, cube) y = Transpose<perm = [0,2,3,4,1]>(c)',
