@@ -258,7 +258,7 @@ test('layers: the noise is found where it comes in; sensitivity: the node that h
 
   const back = roundingProjections(before, evidence[0]!.report)!
   const session = await ortNode.open(back.model, { config: { 'session.disable_quant_qdq': '1' } })
-  const report = await measureSensitivity(base, { ...back, session }, feeds, { rows: feeds.length })
+  const report = await measureSensitivity(base, { ...back, session }, () => feeds, { rows: feeds.length })
   expect(report.sources.map(({ kind, name }) => `${kind} ${name}`).sort()).toEqual(
     ['value x', 'value a', 'value b', 'value y', ...before.graph.nodes.map((node) => `node ${nodeLabel(node)}`)].sort(),
   )

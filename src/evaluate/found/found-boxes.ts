@@ -4,10 +4,10 @@ import { type FoundLayout, foundLayouts, LEAST_SCORE, SAME_SCORE } from './found
 import { joinedLayouts } from './joined-places.ts'
 
 /** The least share of two boxes' union that both of them cover, where they are said to be the same. */
-const SAME_PLACE = 0.75
+export const SAME_PLACE = 0.75
 
 /** Fewer boxes than these, over all rows, tell nothing of a list: it is held against the other number by number. */
-const FEWEST = 10
+export const FEWEST = 10
 
 /** Boxes of one row: those in either list, and those without their like in the other. */
 export interface FoundCounts {

@@ -1,13 +1,15 @@
 import type { TensorValue } from '../../engine/index.ts'
 import { suppress, USUAL_SUPPRESSION } from '../metric/detection/boxes.ts'
-import { boxesAt, type Places, placesOf } from '../metric/detection/yolo.ts'
+import { boxesAt, type PlacedBox, type Places, placesOf } from '../metric/detection/yolo.ts'
 import { isProbability } from '../metric/probabilities.ts'
 import type { RowOutputs } from '../outputs/row-outputs.ts'
 import { type FoundLayout, LEAST_SCORE, SAME_SCORE } from './found-lists.ts'
 
 /** Boxes of a class in an image that count, best first, as of COCO. */
 const MOST = 100
-const [WIDTH, HEIGHT, SCORES] = [2, 3, 4]
+const [WIDTH, HEIGHT] = [2, 3]
+/** Where scores begin: with that of there being anything, or with those of classes. */
+export const SCORES = 4
 
 /**
  * The ways in which an output may be the boxes and scores of every place, decoded and joined, as YOLO's exports are (see
@@ -15,43 +17,50 @@ const [WIDTH, HEIGHT, SCORES] = [2, 3, 4]
  * may be lost and the output still keep 40 dB. So its doubles are suppressed, and what remains is counted.
  */
 export function joinedLayouts(outputs: RowOutputs): readonly FoundLayout[] {
-  const names = Object.keys(outputs).filter((name) => areJoined(outputs[name]!))
+  const names = Object.keys(outputs).filter((name) => joinedPlaces(outputs[name]!) !== null)
   return names.flatMap((name) =>
     [true, false].map((objectness) => ({
       outputs: [name],
       read: (row: RowOutputs) => {
         const places = row[name] ? placesOf(row[name]) : null
-        const found = places && boxesAt(places, { objectness }, LEAST_SCORE - SAME_SCORE)
-        return found && suppress(found, USUAL_SUPPRESSION, MOST)
+        return places && keptAt(places, objectness)
       },
-      evidence: (row: RowOutputs) =>
-        areJoined(row[name]!) ? signsOfObjectness(placesOf(row[name]!)!) * (objectness ? 1 : -1) : null,
+      evidence: (row: RowOutputs) => {
+        const places = joinedPlaces(row[name]!)
+        return places && signsOfObjectness(places) * (objectness ? 1 : -1)
+      },
     })),
   )
 }
 
-/** Whether an output holds boxes in pixels beside probabilities, place by place. */
-function areJoined(value: TensorValue): boolean {
+/** Boxes that remain of all places, the best first; null where no column is left for a class. */
+export function keptAt(places: Places, objectness: boolean): readonly PlacedBox[] | null {
+  const found = boxesAt(places, { objectness }, LEAST_SCORE - SAME_SCORE)
+  return found && suppress(found, USUAL_SUPPRESSION, MOST)
+}
+
+/** The places of an output that holds boxes in pixels beside probabilities; null where it is something else. */
+export function joinedPlaces(value: TensorValue): Places | null {
   const places = placesOf(value)
-  if (!places || places.columns <= SCORES) return false
+  if (!places || places.columns <= SCORES) return null
   const { count, columns, data, placeStride, columnStride } = places
   let pixels = false
   for (let place = 0; place < count; place++) {
     const at = place * placeStride
     const [width, height] = [data[at + WIDTH * columnStride]!, data[at + HEIGHT * columnStride]!]
-    if (!(width >= 0 && height >= 0)) return false
+    if (!(width >= 0 && height >= 0)) return null
     pixels ||= width > 1 && height > 1
     for (let column = SCORES; column < columns; column++)
-      if (!isProbability(data[at + column * columnStride]!)) return false
+      if (!isProbability(data[at + column * columnStride]!)) return null
   }
-  return pixels
+  return pixels ? places : null
 }
 
 /**
  * Places where the first score is high, and another too, less those where it stands alone: it is how sure the model is that
  * there is anything (and then some class is likely), or a class as the others.
  */
-function signsOfObjectness({ count, columns, data, placeStride, columnStride }: Places): number {
+export function signsOfObjectness({ count, columns, data, placeStride, columnStride }: Places): number {
   const high = (place: number, column: number) => data[place * placeStride + column * columnStride]! >= 0.5
   let signs = 0
   for (let place = 0; place < count; place++) {

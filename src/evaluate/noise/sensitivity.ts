@@ -1,6 +1,7 @@
 import type { Feeds, Session, TensorValue } from '../../engine/index.ts'
 import type { NoiseSource, SensitivityReport, UnknownNoise } from '../../report/index.ts'
 import { type RandomSource, randomSource } from '../../statistics/index.ts'
+import { BoxProbes } from '../found/box-probes.ts'
 import { floatsOf } from '../outputs/floats.ts'
 
 /** A session that gives, for weights of all outputs, their sum over what each rounding alone changes. */
@@ -28,7 +29,8 @@ export interface SensitivityOptions {
 }
 
 /**
- * What each rounding alone does to the outputs: power of the change over power of the output, summed over outputs.
+ * What each rounding alone does to the outputs: power of the change over power of the output, summed over outputs. Of an
+ * output whose boxes are counted it is the mean square of what its boxes change by, where 1 is what they may change by.
  *
  * With weights of random sign, the square of the weighted sum of changes is in the mean their power (Hutchinson 1990;
  * E(Σ rᵢδᵢ)² = Σ δᵢ² for independent rᵢ = ±1), so a few weightings tell it for every rounding at once.
@@ -36,10 +38,11 @@ export interface SensitivityOptions {
 export async function measureSensitivity(
   base: Session,
   { session, seeds, projections, sources, unknown = [] }: ProjectionSession,
-  feeds: Iterable<Feeds> | AsyncIterable<Feeds>,
+  feeds: () => Iterable<Feeds> | AsyncIterable<Feeds>,
   options: SensitivityOptions,
 ): Promise<SensitivityReport> {
   const { rows, weightings = 8, atATime = 1, dataDigest } = options
+  const names = [...seeds.keys()]
   const random = randomSource(0)
   const sums = new Float64Array(sources.length)
   const asked: Promise<Float32Array>[] = []
@@ -55,12 +58,16 @@ export async function measureSensitivity(
     options.onProgress?.(++added, rows * weightings)
   }
   try {
-    for await (const feed of feeds) {
-      const outputs = await base.run(feed, [...seeds.keys()])
+    const boxes = await boxProbes(base, names, feeds(), options.signal)
+    for await (const feed of feeds()) {
+      const outputs = await base.run(feed, names)
       for (let k = 0; k < weightings; k++) {
         options.signal?.throwIfAborted()
         const weights: Record<string, TensorValue> = {}
-        for (const [name, input] of seeds) weights[input] = randomSigns(outputs[name]!, random)
+        for (const [name, input] of seeds) {
+          const output = outputs[name]!
+          weights[input] = boxes?.weights(name, seen, output, random) ?? randomSigns(output, random)
+        }
         asked.push(projected(session, { ...feed, ...weights }, projections))
         if (asked.length >= atATime) await addFirst()
       }
@@ -80,6 +87,21 @@ export async function measureSensitivity(
     samples: seen,
     ...(dataDigest && { dataDigest }),
   }
+}
+
+/** What decides boxes, by all rows; null where outputs hold none. */
+async function boxProbes(
+  base: Session,
+  names: readonly string[],
+  feeds: Iterable<Feeds> | AsyncIterable<Feeds>,
+  signal: AbortSignal | undefined,
+): Promise<BoxProbes | null> {
+  const probes = new BoxProbes()
+  for await (const feed of feeds) {
+    signal?.throwIfAborted()
+    if (!probes.add(await base.run(feed, names))) return null
+  }
+  return probes
 }
 
 async function projected(session: Pick<Session, 'run'>, feeds: Feeds, projections: string): Promise<Float32Array> {

@@ -40,7 +40,7 @@ export async function sensitivityOf(
   const rows = spreadRows(data, options.indices, runs)
   const dataDigest = await data.digest()
   const key = {
-    measure: 'what roundings do, also to what decides',
+    measure: 'what roundings do, also to what decides, and to boxes',
     model: modelDigest(model),
     ranges,
     data: dataDigest,
@@ -58,7 +58,7 @@ export async function sensitivityOf(
       if (!session) return nothing
       try {
         const tick = meter('roundings')
-        return await measureSensitivity(base, { ...back, session }, feedsFrom(base, data, rows), {
+        return await measureSensitivity(base, { ...back, session }, () => feedsFrom(base, data, rows), {
           rows: rows.length,
           weightings: Math.ceil(runs / rows.length),
           atATime: Math.min(workers, 2),

@@ -29,12 +29,12 @@ const MOST_CANDIDATES = 1000
  * Greedy non-maximum suppression by class: from the best score down, a box that overlaps a kept one of its class by more
  * than `limit` goes. The `most` best of each class remain, as COCO counts them.
  */
-export function suppress(found: readonly Detection[], limit: number, most: number): readonly Detection[] {
+export function suppress<T extends Detection>(found: readonly T[], limit: number, most: number): readonly T[] {
   const order = found
     .filter(({ score, box }) => Number.isFinite(score) && box.every(Number.isFinite))
     .sort((a, b) => b.score - a.score)
     .slice(0, MOST_CANDIDATES)
-  const kept = new Map<number, Detection[]>()
+  const kept = new Map<number, T[]>()
   for (const one of order) {
     const ofClass = kept.get(one.label) ?? []
     kept.set(one.label, ofClass)

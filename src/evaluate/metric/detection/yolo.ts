@@ -32,20 +32,25 @@ export interface PlaceForm {
   readonly classes?: number
 }
 
+/** A box and where it stands. */
+export interface PlacedBox extends Detection {
+  readonly place: number
+}
+
 /** Boxes of every class with this score at least, before suppression; null where there is no column for a class. */
-export function boxesAt(places: Places, { objectness, classes }: PlaceForm, least: number): Detection[] | null {
+export function boxesAt(places: Places, { objectness, classes }: PlaceForm, least: number): PlacedBox[] | null {
   const { count, columns, data, placeStride, columnStride } = places
   const first = objectness ? BOX_COLUMNS + 1 : BOX_COLUMNS
   const behind = classes === undefined ? columns : first + classes
   if (first >= behind || behind > columns) return null
-  const found: Detection[] = []
+  const found: PlacedBox[] = []
   for (let place = 0; place < count; place++) {
     const at = place * placeStride
     const object = objectness ? data[at + BOX_COLUMNS * columnStride]! : 1
     if (object < least) continue
     for (let column = first; column < behind; column++) {
       const score = object * data[at + column * columnStride]!
-      if (score >= least) found.push({ box: boxAt(places, at), label: column - first, score })
+      if (score >= least) found.push({ box: boxAt(places, at), label: column - first, score, place })
     }
   }
   return found
