@@ -109,6 +109,7 @@ describe.each(stores)('%s', (_, open) => {
     await expect(store.tag('moving', 'new', one, one)).rejects.toThrow('names nothing by now')
     await expect(store.put('moving', { model }, { tag: 'live', expect: null })).rejects.toMatchObject({ code: 'busy' })
     await store.tag('moving', 'new', one, null)
+    expect((await store.put('bare', { model })).version.tags).toEqual([])
     // The version that lost its tag is still there.
     expect((await store.resolve(`moving@${one}`)).tags).toEqual(['new'])
     await expect(store.tag('moving', 'live', `sha256:${'0'.repeat(64)}`)).rejects.toMatchObject({

@@ -16,10 +16,11 @@ import {
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { killRun } from '../bench/store-kills.ts'
 import { tensorOf } from '../src/ir/index.ts'
 import { readModel, writeModel } from '../src/onnx/index.ts'
+import { UserError } from '../src/platform/index.ts'
 import { simplify } from '../src/recipe/index.ts'
 import {
   copyVersion,
@@ -33,8 +34,8 @@ import {
 import { bytesBlob, openLayout } from '../src/store/layout.ts'
 import { whileOthersWait } from '../src/store/layout-index.ts'
 import { assemble, publish } from '../src/store/put.ts'
-import type { Repository } from '../src/store/repository.ts'
-import { signStatement } from '../src/store/sign.ts'
+import type { Blob, Repository } from '../src/store/repository.ts'
+import { type Statement, signStatement } from '../src/store/sign.ts'
 import { modelStatement } from '../src/store/statements.ts'
 import { startRegistry, type TestRegistry } from './registry-kit.ts'
 import { comparisonOf, keyFiles, modelFile, newFolder, putImage } from './store-kit.ts'
@@ -117,8 +118,9 @@ describe('what was changed in a folder', () => {
       { path: 'model.onnx', state: 'missing' },
     ])
     rmSync(blobPath(missing.place, missing.version.digest))
-    expect((await missing.store.verify(`digits@${missing.version.digest}`)).versions[0]!.blobs).toMatchObject([
-      { path: 'manifest', state: 'missing' },
+    const { digest } = missing.version
+    expect((await missing.store.verify(`digits@${digest}`)).versions[0]!.blobs).toEqual([
+      { path: 'manifest', digest, bytes: 0, state: 'missing' },
     ])
     const changed = await signedStore()
     appendFileSync(blobPath(changed.place, changed.version.digest), ' ')
@@ -126,7 +128,9 @@ describe('what was changed in a folder', () => {
     await expect(changed.store.resolve('digits:v1')).rejects.toThrow('was changed')
     const forged = await signedStore()
     appendFileSync(blobPath(forged.place, forged.version.signatures[0]!.digest), ' ')
-    expect((await forged.store.verify('digits:v1')).sound).toBe(false)
+    const { sound, versions } = await forged.store.verify('digits:v1')
+    expect(sound).toBe(false)
+    expect(versions[0]!.blobs.filter(({ path }) => path === 'manifest')).toMatchObject([{ state: 'intact' }])
   })
 
   test.each([
@@ -150,6 +154,38 @@ describe('what was changed in a folder', () => {
     await expect(store.resolve('digits:v1')).rejects.toThrow(message)
     await expect(store.put('digits', { model })).rejects.toThrow(message)
     expect(readFileSync(join(place, 'digits', file), 'utf8')).toBe(text)
+  })
+
+  test('a name that cannot be read at all does not keep the others from being checked', async () => {
+    const { store, place } = await signedStore()
+    await store.put('letters', { model }, { tag: 'v1' })
+    const index = join(place, 'digits', 'index.json')
+    writeFileSync(index, '[]')
+    const { sound, versions, problems } = await store.verify(null)
+    expect([sound, versions.map(({ name }) => name)]).toEqual([false, ['letters']])
+    expect(problems).toEqual([`digits: ${index}: this is no OCI index`])
+  })
+
+  test('where no version has evidence, a key asks for no signature on it', async () => {
+    const store = openStore(newFolder())
+    await store.put('digits', { model }, { tag: 'v1', sign: await readPrivateKey(keys.secret) })
+    expect((await store.verify('digits', { keys: [await readPublicKey(keys.open)] })).sound).toBe(true)
+    await expect(store.verify('nobody')).rejects.toThrow('there is no version nobody')
+    const digest = `sha256:${'0'.repeat(64)}`
+    expect((await store.verify(`digits@${digest}`)).versions).toMatchObject([
+      { digest, sound: false, blobs: [{ path: 'manifest', state: 'missing' }] },
+    ])
+  })
+
+  test('bytes that could not be looked at are not said to be changed', async () => {
+    const { store } = await signedStore()
+    const repository = store.repository('digits')
+    const busy = new UserError('busy', 'nobody answers', { hint: 'try again' })
+    vi.spyOn(store, 'repository').mockReturnValue(repository)
+    vi.spyOn(repository, 'read').mockImplementation(() => {
+      throw busy
+    })
+    await expect(store.verify('digits:v1')).rejects.toBe(busy)
   })
 
   test('a name that has lost its oci-layout keeps its versions, and the next push writes the file again', async () => {
@@ -180,6 +216,10 @@ describe('what was changed in a folder', () => {
       })
     for (const title of ['../evil', '/etc/passwd', 'a/../../b', 'C:\\x', 'a\\..\\b', 'x\u0000y', 'a/./b', ''])
       await expect(titled(title)).rejects.toThrow(/wants to be written to/)
+    // Every blob of theirs is whole, and still none of them is sound.
+    const { versions } = await store.verify('digits')
+    const outside = versions.filter(({ problems }) => problems.join().includes('wants to be written to'))
+    expect([outside.length, versions.filter(({ sound }) => !sound).length]).toEqual([8, 8])
     await expect(titled('model.onnx')).rejects.toThrow('have the same name')
     await expect(publish((manifest) => (manifest.layers = []))).rejects.toThrow('holds 0 ONNX files')
     await expect(
@@ -240,33 +280,46 @@ describe('what was made up', () => {
     return versions[0]!
   }
 
-  test.each([
-    ['of another model', 'it does not cover model.onnx as it is here'],
-    ['of more than is here', 'it covers weights.bin, which is not here'],
-  ])('a true signature %s, beside a model', async (_, detail) => {
+  const other = '1'.repeat(64)
+  const model1 = (digest: string) => modelStatement('digits', [{ path: 'model.onnx', digest }])
+  const elsewhere = { subject: [{ name: 'digits', digest: { sha256: other } }] }
+  test.each<[string, (digest: string) => Statement, object]>([
+    [
+      'of another model',
+      () => model1(`sha256:${other}`),
+      { what: 'model', state: 'invalid', detail: 'it does not cover model.onnx as it is here' },
+    ],
+    [
+      'of more than is here',
+      (digest) =>
+        modelStatement('digits', [
+          { path: 'model.onnx', digest },
+          { path: 'weights.bin', digest: `sha256:${other}` },
+        ]),
+      { what: 'model', state: 'invalid', detail: 'it covers weights.bin, which is not here' },
+    ],
+    [
+      'of these files, in which another model is meant',
+      (digest) => ({ ...model1(digest), ...elsewhere }),
+      { what: 'model', state: 'invalid', detail: 'it is about another model' },
+    ],
+    [
+      'that says nothing of files, such as who built it,',
+      (digest) => ({ ...model1(digest), ...elsewhere, predicateType: 'https://slsa.dev/provenance/v1', predicate: {} }),
+      { what: 'other', state: 'valid', covers: [] },
+    ],
+  ])('a true signature %s beside a model', async (_, statementOf, expected) => {
     const place = newFolder()
-    const store = openStore(place)
     const secret = await readPrivateKey(keys.secret)
-    const bare = await assemble('digits', { model })
-    const path = modelFile(folder, 'stranger.onnx', 4)
-    const signed = await assemble('digits', { model: detail.includes('weights') ? model : path }, secret)
-    let [signature] = signed.signatures
-    if (detail.includes('weights')) {
-      const statement = modelStatement('digits', [
-        { path: 'model.onnx', digest: bare.blobs[1]!.descriptor.digest },
-        { path: 'weights.bin', digest: `sha256:${'1'.repeat(64)}` },
-      ])
-      const layer = bytesBlob(
-        JSON.stringify(signStatement(statement, secret)),
-        signature!.blobs[1]!.descriptor.mediaType,
-      )
-      const changed = await altered(signature!, { layers: [layer.descriptor] })
-      signature = { ...changed, blobs: [changed.blobs[0]!, layer] }
-    }
-    const onto = await altered(signature!, { subject: bare.manifest.descriptor })
-    const { signatures, problems } = await verified({ ...bare, signatures: [onto] }, store, place)
-    expect(signatures).toMatchObject([{ state: 'invalid', detail }])
-    expect(problems).toContain(`the signature on the model is invalid: ${detail}`)
+    const signed = await assemble('digits', { model }, secret)
+    const [signature] = signed.signatures
+    const [config, own] = signature!.blobs as readonly [Blob, Blob]
+    const statement = statementOf(signed.blobs[1]!.descriptor.digest)
+    const bundle = bytesBlob(JSON.stringify(signStatement(statement, secret)), own.descriptor.mediaType)
+    const onto = { ...(await altered(signature!, { layers: [bundle.descriptor] })), blobs: [config, bundle] }
+    const { signatures, problems } = await verified({ ...signed, signatures: [onto] }, openStore(place), place)
+    expect(signatures).toMatchObject([expected])
+    expect(problems.at(-1)).toBe(`the model is not signed by ${keys.open}`)
   })
 
   test('a signature in the name of a key that did not make it', async () => {
@@ -298,11 +351,23 @@ describe('what was made up', () => {
     )
     const { problems } = await verified({ ...honest, ...lie }, store, place)
     expect(problems).toContainEqual(expect.stringMatching(/^an edit is explained by no pass: .*w/))
+    const junk = bytesBlob('no model', 'application/octet-stream')
+    const renamed = (await read(honest)).layers.map((layer) =>
+      isModel(layer) ? { ...layer, digest: junk.descriptor.digest, size: junk.descriptor.size } : layer,
+    )
+    const none = await altered({ ...honest, blobs: [...honest.blobs, junk] }, { layers: renamed })
+    expect((await verified({ ...honest, ...none }, store, place)).problems).toContainEqual(
+      expect.stringMatching(/: this is text.*, not ONNX$/),
+    )
 
     const alone = openStore(newFolder())
     await publish(openLayout(join(place, 'digits'), 'digits'), honest, { tag: 'v2' })
     await copyVersion(await store.resolve('digits:v2'), store, alone, ['v2'])
     expect(await alone.verify(null)).toMatchObject({ sound: true, versions: [{ lineage: { explained: 'unchecked' } }] })
+    // A parent that was changed is another thing than one that is not there.
+    appendFileSync(blobPath(place, parent.digest), ' ')
+    const [child2] = (await store.verify('digits:v2')).versions
+    expect(child2!.problems).toEqual([expect.stringContaining(`the blob ${parent.digest} was changed`)])
   })
 })
 

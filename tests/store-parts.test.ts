@@ -85,15 +85,14 @@ describe('scan', () => {
     expect(found(with1)).toEqual([])
   })
 
-  test('operators that nobody brings, counted', () =>
-    expect(scanModel(textModel('g (float[2] x) => (float[2] y) { a = my.own.Evil(x)  y = my.own.Evil(a) }'))).toEqual([
-      expect.objectContaining({
-        level: 'note',
-        kind: 'custom-operator',
-        where: 'my.own.Evil',
-        what: expect.stringContaining('2×'),
-      }),
-    ]))
+  test('operators that nobody brings are counted, and keep nothing out of a store', async () => {
+    const model = textModel('g (float[2] x) => (float[2] y) { a = my.own.Evil(x)  y = my.own.Evil(a) }')
+    const note = { level: 'note', kind: 'custom-operator', where: 'my.own.Evil', what: expect.stringContaining('2×') }
+    expect(scanModel(model)).toEqual([note])
+    const path = join(folder, 'own.onnx')
+    await writeModel(model, path)
+    expect((await openStore(newFolder()).put('own', { model: path })).findings).toEqual([note])
+  })
 
   test('a loop that nothing ends is found, and kept only where that is meant', async () => {
     const body = '(int64 i, bool c, float[2] s) => (bool d, float[2] t) { d = Identity(c)  t = Neg(s) }'
@@ -194,6 +193,18 @@ describe('lineage', () => {
     expect([many.length, many.at(-1)]).toEqual([21, 'and 1 more edits'])
   })
 
+  test('without its parent at hand, a recipe tells what the model was made from', async () => {
+    const { parent, model, recipe } = await build()
+    const path = join(folder, 'alone.onnx')
+    await writeModel(model, path)
+    const store = openStore(newFolder())
+    const made = (await store.put('digits', { model: path, recipe })).version
+    expect(made.lineage).toMatchObject({
+      parent: { version: null, name: null, modelDigest: modelDigest(parent) },
+      explained: 'unchecked',
+    })
+  })
+
   test('a store refuses what its recipe does not explain, and says so where it is allowed', async () => {
     const { model, recipe } = await build()
     const store = openStore(newFolder())
@@ -208,10 +219,11 @@ describe('lineage', () => {
       edits: [],
     })
     expect(version.card).toContain('Replaying the passes below on the parent gives these very bytes.')
-    expect((await store.verify('digits:v2')).versions[0]).toMatchObject({
-      sound: true,
-      lineage: { explained: 'replayed' },
-    })
+    const said: string[] = []
+    const { versions } = await store.verify('digits:v2', { onProgress: (text) => said.push(text) })
+    expect(versions[0]).toMatchObject({ sound: true, lineage: { explained: 'replayed' } })
+    const short = `digits@${version.digest.slice(0, 'sha256:'.length + 12)}`
+    expect(said).toEqual([`checking ${short}`, `replaying the recipe of ${short}`])
     const other = modelFile(folder, 'stranger.onnx', 9)
     await expect(store.put('digits', { model: other, parent })).rejects.toThrow(
       /explained by no pass: initializer w was changed$/,
@@ -282,6 +294,27 @@ describe('the bill of materials and the card', () => {
     const bare = (await put({ reports: [], intendedUse: undefined })).card!
     expect(bare).toContain('Not stated: whoever pushed this model did not say what it is for.')
     expect(bare).toContain('Nobody has shown that it is right: no report judges it.')
+  })
+
+  test('evidence that is given twice is kept once', async () => {
+    const report = comparisonOf(modelDigest(await readModel(modelFile(folder, 'bom.onnx', 4))))
+    expect((await put({ reports: [report, report] })).reports).toEqual([report])
+  })
+
+  test.each([
+    [40, '0.0K'],
+    [1234, '1.2K'],
+    [2_600_000, '2.6M'],
+  ])('%i parameters are %s in the config of the model pack', async (parameters, paramSize) => {
+    const path = join(folder, 'counted.onnx')
+    const model = textModel('g (float[N] x) => (float[N] y) { y = Identity(x) }')
+    const w = tensorOf('uint8', [parameters], new Uint8Array(parameters), 'w')
+    await writeModel({ ...model, graph: { ...model.graph, initializers: new Map([['w', w]]) } }, path)
+    const store = openStore(newFolder())
+    const { version } = await store.put('counted', { model: path })
+    const pieces: Uint8Array[] = []
+    for await (const piece of store.repository('counted').read(version.manifest.config)) pieces.push(piece)
+    expect(JSON.parse(Buffer.concat(pieces).toString()).config).toEqual({ format: 'onnx', paramSize })
   })
 
   test('text of reports cannot become markup', async () => {
