@@ -5,7 +5,7 @@ import type { Recipe, Report } from '../report/index.ts'
 import { renderTerminal } from '../view/index.ts'
 import { applyRecipe } from './apply.ts'
 import { simplify } from './simplify.ts'
-import { evidenceDigest } from './trail.ts'
+import { evidenceDigest, sealOf } from './trail.ts'
 
 const model = (factor: number) =>
   parseModel(
@@ -13,9 +13,15 @@ const model = (factor: number) =>
   )
 const plain = { color: false, width: 100 }
 
+const rowsOf = (count: number) =>
+  memoryDataset(
+    { x: { dtype: 'float32', dims: [count, 2], data: Float32Array.from({ length: 2 * count }, (_, i) => i - 4) } },
+    { inputs: [{ name: 'x', dtype: 'float32', shape: ['N', 2] }] },
+  )
+
 test('on its own model a recipe is replayed to the byte, and nothing needs to be run', async () => {
   const { recipe } = await simplify(model(2), { verify: false })
-  const { report } = await applyRecipe(recipe, model(2))
+  const { report } = await applyRecipe(recipe, model(2), { data: await rowsOf(5) })
   expect(report).toMatchObject({ replayed: true, equivalence: null, warnings: [] })
   expect(renderTerminal(report, plain)).toContain('replayed: every step gave the bytes that the recipe names')
 })
@@ -25,14 +31,56 @@ test('on another model it is not: without rows nothing is known, with some how f
   const unseen = await applyRecipe(recipe, model(3))
   expect(unseen.report.replayed).toBeUndefined()
   expect(renderTerminal(unseen.report, plain)).toContain('not verified: nothing was run')
-  const data = await memoryDataset(
-    { x: { dtype: 'float32', dims: [5, 2], data: Float32Array.from({ length: 10 }, (_, i) => i - 4) } },
-    { inputs: [{ name: 'x', dtype: 'float32', shape: ['N', 2] }] },
-  )
-  const { report } = await applyRecipe(recipe, model(3), { data })
+  const { report } = await applyRecipe(recipe, model(3), { data: await rowsOf(5) })
   expect(report.equivalence).toMatchObject({ samples: 4, equal: true })
   expect(renderTerminal(report, plain)).toContain('same answers on 4 samples')
   expect(report.warnings).toEqual([expect.stringMatching(/another model.*whet compare/)])
+})
+
+test('a recipe without a step is any model’s own', async () => {
+  const { recipe } = await simplify(model(2), { verify: false })
+  const { report } = await applyRecipe({ ...recipe, steps: [] }, model(3))
+  expect(report).toMatchObject({ replayed: true, passes: [], warnings: [] })
+  expect(report.after).toEqual(report.before)
+})
+
+describe('a recipe that does on its own model what it does not say', () => {
+  const lying = async (more: Partial<Recipe> = {}) => {
+    const { recipe } = await simplify(model(2), { verify: false })
+    const steps = recipe.steps.map((step) => ({ ...step, output: `sha256:${'0'.repeat(64)}` }))
+    return { ...recipe, steps, ...more }
+  }
+  const problem = /^step \w+ gave sha256:\w+, the recipe says sha256:0+$/
+  const again = ': make it again with whet optimize, or with whet quantize --recipe'
+
+  test('and was not touched since this very version made it: our fault', async () => {
+    const recipe = await lying()
+    await expect(applyRecipe({ ...recipe, seal: sealOf(recipe) }, model(2))).rejects.toThrow(
+      /^internal: step .* says sha256:0+, and nobody has changed it since$/,
+    )
+  })
+
+  test.each<[string, (recipe: Recipe) => Partial<Recipe>, string]>([
+    [
+      'and was made by another version',
+      (recipe) => {
+        const older = { ...recipe, whetstone: '0.0.1' }
+        return { ...older, seal: sealOf(older) }
+      },
+      'it was made by another version (0.0.1)',
+    ],
+    ['with a seal that is broken', () => ({}), 'it was edited or damaged'],
+    [
+      'without a seal',
+      () => ({ seal: undefined, whetstone: '0.0.1' }),
+      'it was edited or damaged, or made by another version (0.0.1)',
+    ],
+  ])('%s', async (_, change, why) => {
+    const recipe = await lying()
+    const error = await applyRecipe({ ...recipe, ...change(recipe) }, model(2)).catch((caught) => caught)
+    expect(error).toMatchObject({ code: 'bad-argument', where: 'recipe', hint: `${why}${again}` })
+    expect(error.message).toMatch(problem)
+  })
 })
 
 test.each([
@@ -108,6 +156,30 @@ describe('evidence of another model', () => {
     await expect(applyRecipe(recipe, model(3), { data: await rows() })).rejects.toThrow(
       /^what was learned for one model/,
     )
+  })
+
+  test('each kind is measured anew, roundings and costs under the ranges before them; moments go on as they are', async () => {
+    const old = { version: 1, samples: 1, dataDigest: 'old' }
+    const channels = { kind: 'channels', ...old, values: {}, unseen: [] }
+    const moments = { kind: 'moments', ...old, values: {}, unseen: [] }
+    const sensitivity = { kind: 'sensitivity', ...old, sources: [] }
+    const costs = { kind: 'costs', version: 1, cpu: 'some', runtime: 'any', threads: 1, nodes: [] }
+    const data = await rows()
+    const apply = async (...reports: readonly object[]) =>
+      applyRecipe(await withEvidence(...reports), model(3), { data })
+    const { recipe } = await apply(channels, moments, calibration('minmax'), sensitivity)
+    const dataDigest = await data.digest()
+    expect(Object.values(recipe.evidence)).toMatchObject([
+      { kind: 'channels', dataDigest },
+      moments,
+      { kind: 'calibration', ranges: { z: { min: -7, max: 5 } } },
+      { kind: 'sensitivity', dataDigest },
+    ])
+    await expect(apply(sensitivity)).rejects.toThrow('internal: sensitivity without ranges')
+    await expect(apply(calibration('minmax'), costs)).rejects.toMatchObject({
+      code: 'unsupported',
+      message: 'nothing in this model can become integer',
+    })
   })
 
   test('that is lost or changed is refused on any', async () => {

@@ -1,9 +1,12 @@
-import { expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { modelWith, randomValue, rangesOf } from '../../../tests/quantize-kit.ts'
-import { ortNode } from '../../engine/index.ts'
+import { type Feeds, machine, ortNode } from '../../engine/index.ts'
 import type { Model } from '../../ir/index.ts'
-import { costProbes, slopesAsRun, unitCosts } from '../../passes/index.ts'
+import { costProbes, slopesAsRun, unitCosts, unitSignatures } from '../../passes/index.ts'
+import { type CalibrationReport, canonicalJson, type ProfileReport, type Report } from '../../report/index.ts'
+import { type EvidenceCache, noCache } from './evidence-cache.ts'
 import { kernelCosts, kernelWork } from './kernel-costs.ts'
+import { unitMemory } from './unit-memory.ts'
 
 test('a product is found among the kernels where the runtime fuses it with its bias, and with what follows', async () => {
   const model = modelWith(
@@ -66,5 +69,102 @@ test('borders have their price in a model that changes layouts more often in flo
 test('of a model that takes long a run, kernels are looked at fewer times', () => {
   expect(kernelWork(20)).toEqual({ opens: 9, runs: 108 })
   expect(kernelWork(90)).toEqual({ opens: 9, runs: 63 })
+  expect(kernelWork(100)).toEqual({ opens: 6, runs: 18 })
   expect(kernelWork(170)).toEqual({ opens: 6, runs: 18 })
+})
+
+describe('what is measured, and what is not', () => {
+  const text = (kept: string) => `g (float[1,16,8,8] x) => (float y) { a = Conv(x, w) b = ${kept}(a) y = Conv(b, v) }`
+  const weights = { w: [16, 16, 1, 1], v: [8, 16, 1, 1] }
+  const model = modelWith(text('Relu'), weights)
+  const feeds = { x: randomValue([1, 16, 8, 8], 3) }
+  const place = { cpu: machine().cpu, runtime: machine().runtime, threads: 1 }
+  afterEach(() => vi.restoreAllMocks())
+
+  /** A cache of what is known of units, which measures whatever is asked for. */
+  async function knowing(known: readonly { floatMs: number; integerMs: number }[], borderNs?: number) {
+    const kept = new Map<string, Report>()
+    const find: EvidenceCache['find'] = async (key) => kept.get(canonicalJson(key))
+    const writing: EvidenceCache = {
+      find,
+      async get(key, make) {
+        const made = await make()
+        kept.set(canonicalJson(key), made)
+        return made
+      },
+    }
+    const ranges = await rangesOf(model, feeds)
+    const signatures = unitSignatures(costProbes(model, ranges)!, ranges, { x: [1, 16, 8, 8] })
+    const nodes = [...signatures.keys()].slice(0, known.length).map((name, i) => ({ name, ...known[i]! }))
+    await (await unitMemory(writing, place, signatures)).keep(nodes, borderNs)
+    return { cache: { ...noCache, find }, nodes, ranges }
+  }
+  const looks = () =>
+    vi.spyOn(ortNode, 'profile').mockImplementation(async () => ({ nodes: [] }) as unknown as ProfileReport)
+
+  test('nothing is looked at where other models have told all, with borders or where there is none', async () => {
+    const profile = looks()
+    const slower = [1, 2].map((ms) => ({ floatMs: ms, integerMs: 2 * ms }))
+    const faster = [2, 4].map((ms) => ({ floatMs: ms, integerMs: ms / 2 }))
+    const told = await knowing(faster, 0.25)
+    expect(await kernelCosts(model, told.ranges, feeds, { cache: told.cache })).toEqual({
+      ...{ kind: 'costs', version: 1, ...place, nodes: told.nodes, borderNs: 0.25 },
+    })
+    const bare = await knowing(slower)
+    expect(await kernelCosts(model, bare.ranges, feeds, { cache: bare.cache })).toEqual({
+      ...{ kind: 'costs', version: 1, ...place, nodes: bare.nodes },
+    })
+    expect(profile).not.toHaveBeenCalled()
+  })
+
+  test.each<[string, number, object, number, number]>([
+    ['nothing is known: three times', 0, {}, 3, 12],
+    ['half of it is: twice', 1, {}, 2, 12],
+    ['a run is long: twice, at few runs', 0, { runMs: 100 }, 2, 3],
+    ['runs are of 50 ms: three times, 0.6 s each', 0, { runMs: 50 }, 3, 12],
+    ['runs are of 75 ms: fewer of them', 0, { runMs: 75, threads: 2 }, 3, 8],
+  ])('both sides are looked at by turns; where %s', async (_, known, options, turns, runs) => {
+    const profile = looks()
+    const { cache, ranges } = await knowing([{ floatMs: 1, integerMs: 2 }].slice(0, known))
+    await kernelCosts(model, ranges, feeds, { cache, ...options })
+    expect(profile).toHaveBeenCalledTimes(2 * turns)
+    const sides = profile.mock.calls.map(([side]) => side.graph.nodes.some(({ opType }) => /^Q|Quant/.test(opType)))
+    expect(sides).toEqual(Array.from({ length: turns }, () => [false, true]).flat())
+    for (const [, , times, { threads } = {}] of profile.mock.calls)
+      expect([times, threads]).toEqual([runs, 'threads' in options ? options.threads : 1])
+  })
+
+  test('nobody looks once it was interrupted, or where nothing can become integer', async () => {
+    const profile = looks()
+    const { ranges } = await knowing([])
+    const signal = AbortSignal.abort(new Error('interrupted'))
+    await expect(kernelCosts(model, ranges, feeds, { signal })).rejects.toThrow('interrupted')
+    const plain = modelWith('g (float[1,16,8,8] x) => (float y) { y = Relu(x) }', {})
+    expect(await kernelCosts(plain, await rangesOf(plain, feeds), feeds, {})).toBeNull()
+    expect(profile).not.toHaveBeenCalled()
+  })
+
+  test('costs are kept by model, inputs, threads and form of gates, whatever the ranges are', async () => {
+    const { ranges } = await knowing([])
+    const keys = async (own: Model, limits: CalibrationReport, fed: Feeds, options: object = {}) => {
+      const asked: string[] = []
+      const get = async (key: object) => {
+        asked.push(canonicalJson(key))
+        return null as never
+      }
+      await kernelCosts(own, limits, fed, { ...options, cache: { ...noCache, get } })
+      return asked
+    }
+    const [first] = await keys(model, ranges, feeds)
+    const wider = Object.entries(ranges.ranges).map(([name, one]) => [name, { ...one, max: one.max + 1 }])
+    expect(await keys(model, { ...ranges, ranges: Object.fromEntries(wider) }, feeds)).toEqual([first])
+    const sigmoid = modelWith(text('Sigmoid'), weights)
+    const others = [
+      ...(await keys(sigmoid, await rangesOf(sigmoid, feeds), feeds)),
+      ...(await keys(model, ranges, { x: randomValue([2, 16, 8, 8], 3) })),
+      ...(await keys(model, ranges, feeds, { threads: 2 })),
+      ...(await keys(model, ranges, feeds, { curves: 'tables' })),
+    ]
+    expect(new Set([first, ...others]).size).toBe(5)
+  })
 })
