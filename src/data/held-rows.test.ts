@@ -24,13 +24,27 @@ async function counted() {
 test('held rows are the same in any order and are read once', async () => {
   const { whole, dataset, asked } = await counted()
   const held = await heldRows(dataset, [7, 3, 29, 0, 11], ['x', 'labels'])
-  expect(asked).toHaveLength(1)
+  expect(asked.map(({ indices }) => indices)).toEqual([[0, 3, 7, 11, 29]])
   for (const options of [
     { indices: [29, 0, 7, 7], batch: 3, fields: ['x', 'labels'] },
     { indices: [11, 3], fields: ['labels'] },
   ])
     expect(await all(held, options)).toEqual(await all(whole, options))
   expect(asked).toHaveLength(1)
+})
+
+test('more rows than are read at a time, given in batches of the size that is asked for', async () => {
+  const x = Float32Array.from({ length: 1000 }, (_, i) => i)
+  const whole = await memoryDataset({ x: { dtype: 'float32', dims: [500, 2], data: x } })
+  const indices = Array.from({ length: 500 }, (_, i) => i)
+  const held = await heldRows(whole, indices, ['x'])
+  const parts: number[][] = []
+  for await (const part of held.read({ indices: [499, 0, 300, 256], batch: 2, fields: ['x'] }))
+    parts.push([...(part.columns.x!.data as Float32Array)])
+  expect(parts).toEqual([
+    [998, 999, 0, 1],
+    [600, 601, 512, 513],
+  ])
 })
 
 test('other rows and fields come from the set itself', async () => {
@@ -55,6 +69,10 @@ test('text, and rows of different sizes, are not held, whatever else is asked fo
   expect(await heldRows(whole, [0], ['x', 'words'])).toBe(whole)
   const uneven = { ...whole, fields: whole.fields.map((field) => ({ ...field, rowShape: [null] })) }
   expect(await heldRows(uneven, [0], ['x'])).toBe(uneven)
+  // Two numbers a row, where the field says one.
+  const pairs = await memoryDataset({ x: { dtype: 'float32', dims: [2, 2], data: Float32Array.of(1, 2, 3, 4) } })
+  const wrong = { ...pairs, fields: whole.fields }
+  expect(await heldRows(wrong, [0, 1], ['x'])).toBe(wrong)
   expect(await heldRows(whole, [0], [])).toBe(whole)
 })
 

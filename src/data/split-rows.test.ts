@@ -55,6 +55,11 @@ describe('splitRows', () => {
     for (const count of counts) expect(Math.abs(count - 600)).toBeLessThan(103)
   })
 
+  test('of two rows either may come first', () => {
+    const first = Array.from({ length: 64 }, (_, seed) => splitRows(2, seed, { shares: [1, 1, 0] }).calibrate[0])
+    expect(new Set(first)).toEqual(new Set([0, 1]))
+  })
+
   test('a sample is whole rows in the order of the set, and no more than there are', () => {
     expect(sampleRows(10, 2.9, 0)).toHaveLength(2)
     expect(sampleRows(3, 9, 5)).toEqual([0, 1, 2])

@@ -3,7 +3,7 @@ import { Budget, quarteredWithin, TooLong } from './budget.ts'
 
 /** A budget on a clock that only `pass` moves. */
 function budgetOf(seconds: number) {
-  let ms = 0
+  let ms = 5e6
   const budget = new Budget(seconds * 1000, () => ms)
   const pass = (by: number) => {
     ms += by * 1000
@@ -26,7 +26,7 @@ test('what a unit costs is foretold from the units that were done, without what 
   work('judging', 11, 0.5, 7)
   expect(budget.rate('judging')).toBeCloseTo(0.5)
   expect(budget.affordableRows(10)).toBe(20)
-  expect(budget.affordableRows(-1)).toBe(0)
+  expect([0.9, 10.4, -1].map((seconds) => budget.affordableRows(seconds))).toEqual([1, 20, 0])
   // The mean of all that was done.
   work('judging', 11, 1.5)
   expect(budget.rate('judging')).toBeCloseTo(1)
@@ -101,9 +101,45 @@ test('work that exceeds its grant is given up after a small part of it, and tell
   expect(seconds).toBeCloseTo(64)
   expect(share).toBeCloseTo(1 / 8)
   expect(budget.elapsed).toBeLessThan(5)
+  expect((given as TooLong).words).toBe('64 s to measure the histograms')
   // Once the grant is over, and within it, work goes to its end.
-  work('histograms', 16, 0.5)
+  work('histograms', 128, 0.5)
   expect(await budget.granting(65, async () => work('histograms', 128, 0.5))).toBeUndefined()
+})
+
+test('what is done is not given up, nor what a few units alone would tell against; other errors go on their way', async () => {
+  const { budget, pass, work } = budgetOf(1000)
+  expect(await budget.granting(1, async () => work('histograms', 2, 5))).toBeUndefined()
+  const tick = budget.meter('histograms')
+  // The first five of 160 take long: by them alone it would be 320 seconds.
+  const begun = budget.granting(150, async () => {
+    for (let done = 1; done <= 160; done++) {
+      pass(done <= 5 ? 2 : 0.05)
+      tick(done, 160)
+    }
+  })
+  expect(await begun).toBeUndefined()
+  expect(await budget.granting(-1, async () => work('histograms', 128, 0.001))).toMatchObject({ share: 0 })
+  await expect(budget.granting(1, async () => Promise.reject(new Error('broken')))).rejects.toThrow('broken')
+})
+
+test('one refinement takes half of what is left, the last one three quarters, and keeps one proof instead of three', () => {
+  const { budget, pass, work } = budgetOf(120)
+  // A twelfth confirms.
+  expect([budget.left, budget.refining, budget.plenty]).toEqual([110, 55, true])
+  budget.keepForProof(100, { answering: 0, judging: 0.1 }, 0)
+  expect([budget.left, budget.refining]).toEqual([80, 40])
+  pass(21)
+  expect([budget.left, budget.plenty]).toEqual([59, false])
+  budget.spendOnLast()
+  expect([budget.left, budget.refining]).toEqual([79, 59.25])
+  expect([budget.leftToProve(), budget.leftToProve(0)]).toEqual([149, 149])
+  // A single unit is enough to go by.
+  const other = budgetOf(120)
+  other.work('judging', 2, 0.5)
+  expect(other.budget.rate('judging')).toBe(0.5)
+  work('judging', 1, 1)
+  expect(budget.rate('judging')).toBeCloseTo(0.1)
 })
 
 test('what was begun may become somewhat slower than it looked, and is given up where it becomes much slower', async () => {
@@ -143,6 +179,8 @@ test('what was left out is told once each, and nothing where nothing was', () =>
   for (const what of ['two', 'one']) budget.leaveOut(what)
   expect(budget.warning).toMatch(/; 2 things were left out, which the report lists$/)
   expect(budget.leftOut).toEqual(['one', 'two'])
+  for (const what of ['three', 'one']) budget.takeUp(what)
+  expect(budget.leftOut).toEqual(['two'])
 })
 
 test('what took far longer than it was given is told, and not what went beyond it for its proof', () => {
@@ -151,6 +189,11 @@ test('what took far longer than it was given is told, and not what went beyond i
   expect(budget.overrun).toBeNull()
   pass(10.52)
   expect(budget.overrun).toMatch(/^the search took 18 s where 5 s were given: /)
+})
+
+test('a timing takes a sixth of the time, 20 s at the most', () => {
+  expect([60, 120, 600].map((seconds) => budgetOf(seconds).budget.timing())).toEqual([10, 20, 20])
+  expect(budgetOf(60).budget.timing(3)).toBe(3)
 })
 
 test('new candidates that are timed one by one do not take as long each as all of them at once', () => {

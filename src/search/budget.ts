@@ -202,10 +202,10 @@ export class Budget {
     return this.timing(most, Math.min(SIDE_BY_SIDE, Math.max(1, candidates) * ONE_CANDIDATE))
   }
 
-  /** So many rows can be judged in `seconds`. */
+  /** So many rows can be judged in `seconds`; without end where nothing is known of them. */
   affordableRows(seconds: number): number {
     const rate = this.rate('judging')
-    return seconds <= 0 ? 0 : rate === 0 ? Number.POSITIVE_INFINITY : Math.floor(seconds / rate)
+    return seconds <= 0 ? 0 : Math.floor(seconds / rate)
   }
 
   /** What `work` gives with at most so many seconds for each piece of metered work in it, or which takes too long. */

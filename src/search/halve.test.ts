@@ -52,6 +52,16 @@ test('of one that is quiet on all rows and one that is quiet on most, the likeli
   expect(await between({ pass: 0.5, close: 0.2 }, { pass: 0.5, close: 0.9 })).toBe('whole')
 })
 
+test('with time for it the quieter half is judged on more rows, until one is left', async () => {
+  const shown = Object.fromEntries([10, 40, 20, 30].map((db) => [`of ${db}`, { all: db, most: db }]))
+  const out = (db: number, rows: number) =>
+    `of ${db} out: judged on ${rows} rows: others as fast stayed nearer to the original there`
+  expect(await left(shown)).toEqual([
+    'of 40',
+    [...[10, 40, 20, 30].map((db) => `of ${db} 16`), out(10, 16), out(20, 16), 'of 40 64', 'of 30 64', out(30, 64)],
+  ])
+})
+
 test('the first step is judged whatever it takes; without time for another, decibels decide', async () => {
   const why = 'judged on 16 rows: others as fast stayed nearer to the original there'
   const shown = { loud: { all: 10, most: 10 }, quiet: { all: 30, most: 30 }, middle: { all: 20, most: 20 } }
