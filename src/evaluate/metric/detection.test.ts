@@ -344,6 +344,25 @@ describe('decoders', () => {
     expect(() => detectionsOf(rowOf(odd), decoders.points!, { size: [8, 16] })).toThrow(/2 places are no square/)
     expect(() => detectionsOf(rowOf({ y: bbox_8 }), decoders.points!)).toThrow(/no outputs are named cls_8/)
   })
+  test('points: strides in any order; whole numbers are no scores', () => {
+    const head = (stride: number, score: number) => ({
+      [`cls_${stride}`]: floats([1, 1], [score]),
+      [`obj_${stride}`]: floats([1, 1], [1]),
+      [`bbox_${stride}`]: floats([1, 4], [0.5, 0.5, 0, 0]),
+    })
+    const outputs = { ...head(16, 0.49), ...head(8, 0.81), ...head(32, 0.25) }
+    expect(detectionsOf(rowOf(outputs), decoders.points!, { suppression: 1 })).toEqual([
+      { box: near([0, 0, 8, 8]), label: 0, score: expect.closeTo(0.9, 6) },
+      { box: near([0, 0, 16, 16]), label: 0, score: expect.closeTo(0.7, 6) },
+      { box: near([0, 0, 32, 32]), label: 0, score: expect.closeTo(0.5, 6) },
+    ])
+    for (const kind of ['cls', 'obj', 'bbox']) {
+      const whole = { dtype: 'int64', dims: outputs[`${kind}_8`]!.dims, data: new BigInt64Array(4) } as TensorValue
+      expect(() => detectionsOf(rowOf({ ...outputs, [`${kind}_8`]: whole }), decoders.points!)).toThrow(
+        /outputs of stride 8 do not belong together/,
+      )
+    }
+  })
   test('boxes: three outputs of a model that suppresses for itself', () => {
     const outputs = {
       boxes: floats([2, 4], [0, 0, 4, 4, 1, 1, 9, 9]),
@@ -405,6 +424,18 @@ test('settings say what is found', () => {
       ]),
     )
   expect([under(7), under(6)]).toEqual([half, 1])
+  // Scores below 0.01 are not looked at, and a hundred boxes of a class count.
+  const scored = (scores: readonly number[]) =>
+    detectionsOf(
+      rowOf({
+        found: floats(
+          [scores.length, 6],
+          scores.flatMap((score, i) => [20 * i, 0, 20 * i + 10, 10, score, 0]),
+        ),
+      }),
+      decoders.boxes!,
+    ).length
+  expect([scored([0.011, 0.009]), scored(Array(102).fill(0.5))]).toEqual([1, 100])
   // Height and width: the second of two places is the right one, in 8 × 16 pixels.
   const places = floats([2, 6], [0, 0, 0, 0, 0, 0, 0.5, 0.5, 0, 0, 1, 1])
   const wide = metricNamed('detection:yolox,size=8x16,strides=8')

@@ -42,13 +42,33 @@ describe('places joined with their scores', () => {
     expect(found('yolov8', { output0: floats([7, 6], rows.flat()) })).toEqual(expected)
   })
 
+  test('yolov5: the last place and a place without an object, across or down', () => {
+    const rows = Array.from({ length: 8 }, (_, place) =>
+      place === 7 ? [30, 40, 20, 10, 0.5, 0.8] : [5, 5, 4, 4, 0, 1],
+    )
+    const turned = rows[0]!.flatMap((_, column) => rows.map((row) => row[column]!))
+    const expected = [{ box: near(box), label: 0, score: expect.closeTo(0.4, 6) }]
+    expect(found('yolov5', { output0: floats([6, 8], turned) })).toEqual(expected)
+    expect(found('yolov5', { output0: floats([8, 6], rows.flat()) })).toEqual(expected)
+    // An objectness of no less than 0.5 is enough where 0.4 is asked for.
+    expect(found('yolov5', { output0: floats([8, 6], rows.flat()) }, { score: 0.3 })).toEqual(expected)
+  })
+
   test('yolov8: masks behind the classes are none, where their count is told', () => {
     const outputs = { proto: floats([2, 3, 3], Array(18).fill(9)), output0: floats([7, 6], places([0.9, 1.5]).flat()) }
     expect(found('yolov8', outputs, { classes: 1 })).toMatchObject([{ label: 0 }])
     expect(() => found('yolov8', outputs, { classes: 3 })).toThrow(/no output is \[places, 4 \+ 3\]/)
     const metric = metricNamed('detection:yolov8,classes=1')
     expect(metric.score({ outputs, label: Float32Array.from([0, ...box]), row: 0 })).toBe(1)
-    expect(() => metricNamed('detection:yolov8,classes=0')).toThrow(/no detection setting "classes=0"/)
+    for (const classes of ['0', '1.5', ''])
+      expect(() => metricNamed(`detection:yolov8,classes=${classes}`)).toThrow(
+        `no detection setting "classes=${classes}"`,
+      )
+    // The third column is no class, though it would rank first.
+    const second = { output0: floats([7, 7], places([0.1, 0.9, 1.5]).flat()) }
+    const named = metricNamed('detection:yolov8,classes=2,score=0.5')
+    expect(named.score({ outputs: second, label: Float32Array.from([1, ...box]), row: 0 })).toBe(1)
+    expect(found('yolov8', second, { classes: 2, score: 0.5 })).toMatchObject([{ label: 1 }])
   })
 })
 
@@ -64,6 +84,21 @@ describe('queries', () => {
     expect(found('detr', { logits, pred_boxes: boxes }, { size, score: 0.1 })).toEqual([
       { box, label: 0, score: expect.closeTo(0.6, 6) },
       { box, label: 1, score: expect.closeTo(0.2, 6) },
+    ])
+  })
+
+  test('every query counts, each with its own logits, in order of its score', () => {
+    const logits = floats([3, 2], [Math.log(3), -9, -9, Math.log(4), -9, 0])
+    const three = floats([3, 4], [0.5, 0.25, 0.2, 0.1, 0.5, 0.5, 0.4, 0.2, 0.25, 0.5, 0.5, 1])
+    expect(found('rtdetr', { logits, pred_boxes: three }, { size, score: 0.1 })).toEqual([
+      { box: near([30, 80, 70, 120]), label: 1, score: expect.closeTo(0.8, 6) },
+      { box, label: 0, score: expect.closeTo(0.75, 6) },
+      { box: near([0, 0, 50, 200]), label: 1, score: expect.closeTo(0.5, 6) },
+    ])
+    // One class alone has a column of its own; what has other rows, or none, is no logit.
+    const others = { masks: floats([2, 8], Array(16).fill(9)), logits: floats([3, 1], [Math.log(3), -9, -9]) }
+    expect(found('rtdetr', { ...others, pred_boxes: three }, { size, score: 0.1 })).toEqual([
+      { box, label: 0, score: expect.closeTo(0.75, 6) },
     ])
   })
 
