@@ -353,6 +353,38 @@ describe('the llama2.c vocabulary', () => {
     }
   }
 
+  test('is found in a folder where it is the only one, beside files of other kinds', async () => {
+    const own = mkdtempSync(join(folder, 'vocabularies-'))
+    const text = join(own, 'text.txt')
+    writeFileSync(text, 'abc')
+    writeFileSync(join(own, 'weights.bin'), new Uint8Array(64))
+    const first = async () => {
+      for await (const { columns } of (await openDataset(text)).read())
+        return Array.from(columns.input_ids!.data, Number)
+      return []
+    }
+    await expect(first()).rejects.toThrow(/needs the tokenizer/)
+    writeFileSync(join(own, 'tokens.bin'), bytes)
+    expect(await first()).toEqual([1, ...plainly('abc')])
+    writeFileSync(join(own, 'others.bin'), bytes)
+    await expect(first()).rejects.toMatchObject({
+      message: `there are several vocabularies: ${join(own, 'others.bin')}, ${join(own, 'tokens.bin')}`,
+      hint: 'say which: --tokenizer FILE',
+    })
+  })
+
+  test.each<[string, (bytes: Uint8Array) => Uint8Array]>([
+    ['cut off', (whole) => whole.slice(0, -1)],
+    ['cut off behind a length', (whole) => whole.slice(0, 4 + 8)],
+    ['with a token that is longer than the longest', (whole) => Uint8Array.from(whole).fill(5, 0, 1)],
+    ['of fewer tokens than there are bytes', (whole) => whole.slice(0, 2000)],
+    ['with a score that is no number', (whole) => Uint8Array.from(whole).fill(255, 4, 8)],
+    ['of no length', (whole) => Uint8Array.from(whole).fill(0, 0, 4)],
+  ])('%s is none', async (_, change) => {
+    const changed = at('changed.bin', change(bytes))
+    await expect(openDataset(textPath, { text: { tokenizer: changed } })).rejects.toThrow(/no llama2\.c vocabulary/)
+  })
+
   test('joins neighbours as the published encoder does', async () => {
     await fc.assert(
       fc.asyncProperty(fc.string({ unit: fc.constantFrom('a', 'b', 'c', ' ', 'é'), minLength: 1 }), async (text) => {

@@ -125,6 +125,33 @@ describe('a column of text for a model of tokens', () => {
     expect((await rowsOf(other, 'attention_mask'))[2]).toEqual([0, 1, 1, 1, 1])
   })
 
+  test('short rows are filled up with the token, and on the side, that the files of the tokenizer say', async () => {
+    const write = folder('filled')
+    const path = write('a.jsonl', lines([{ text: 'good' }]))
+    const inputs = wishes(1, 5)
+    const filled = async (settings: object | null, more: object = {}) => {
+      const files = folder(`filled-${Math.random()}`)
+      if (settings) files('tokenizer_config.json', JSON.stringify(settings))
+      const tokenizer = files('tokenizer.json', tokenizerJson(more))
+      const data = await openDataset(path, { inputs, text: { tokenizer } })
+      expect(data.notes).toContainEqual(expect.stringMatching(/^Rows of tokens are filled up to the model's 5 with/))
+      return (await rowsOf(data, 'input_ids'))[0]
+    }
+    const named = (...words: readonly string[]) => {
+      const vocabulary = ['zero', '[UNK]', '[CLS]', '[SEP]', 'good', ...words]
+      const vocab = Object.fromEntries(vocabulary.map((word, i) => [word, i]))
+      const { model } = JSON.parse(tokenizerJson())
+      return { model: { ...model, vocab } }
+    }
+    expect(await filled({ pad_token: 'film' })).toEqual([2, 4, 3, 6, 6])
+    expect(await filled({ pad_token: { content: 'film' }, padding_side: 'left' })).toEqual([6, 6, 2, 4, 3])
+    const rightly = { padding: { direction: 'Right', pad_id: 7 } }
+    expect(await filled({ pad_token: 'film', padding_side: 'left' }, rightly)).toEqual([2, 4, 3, 7, 7])
+    expect(await filled(null, named('<pad>'))).toEqual([2, 4, 3, 5, 5])
+    expect(await filled(null, named('<pad>', '[PAD]'))).toEqual([2, 4, 3, 6, 6])
+    expect(await filled(null, named())).toEqual([2, 4, 3, 0, 0])
+  })
+
   test('which column is the text: the only one, one of that name, or one that a dataset.json names so', async () => {
     const write = folder('which')
     write('tokenizer.json', tokenizerJson())
@@ -140,6 +167,22 @@ describe('a column of text for a model of tokens', () => {
     const named = await openDataset(renamed, { inputs: open, text: { window: 5 } })
     expect(await rowsOf(named, 'input_ids')).toEqual([[2, 8, 4, 6, 3], TOKENS[1], TOKENS[2]])
     expect(named.notes).toContain('Text in "source" is not fed to the model.')
+    expect(named.notes).toContainEqual(expect.stringMatching(/has 6 tokens, 1 was cut to 5\.$/))
+    expect(sliced.notes.join()).not.toContain('not fed')
+    // A list of texts in every row is no text.
+    const tagged = ROWS.map(({ text }) => ({ tags: ['a', 'b'], review: text }))
+    const lists = write('tagged.jsonl', lines(tagged))
+    expect(await rowsOf(await openDataset(lists, { inputs: open }), 'input_ids')).toEqual(TOKENS)
+    // The same file, read by another column, is other data.
+    write('two.jsonl', lines(ROWS.map(({ text }) => ({ a: text, b: 'film' }))))
+    const as = async (column: string) => {
+      const names = JSON.stringify({ files: 'two.jsonl', rename: { [column]: 'text' } })
+      const data = await openDataset(write('dataset.json', names), { inputs: open })
+      return [await rowsOf(data, 'input_ids'), await data.digest()] as const
+    }
+    const [[first, one], [second, other]] = [await as('a'), await as('b')]
+    expect([first, second[0]]).toEqual([TOKENS, [2, 6, 3]])
+    expect(one).not.toBe(other)
     const sentences = write('b.jsonl', lines(ROWS.map(({ text, source }) => ({ source, sentence: text }))))
     expect(await rowsOf(await openDataset(sentences, { inputs: open }), 'input_ids')).toEqual(TOKENS)
   })
@@ -160,7 +203,26 @@ describe('a column of text for a model of tokens', () => {
       [4, 5],
       [6, 7],
     ])
+    // Nor do columns of numbers take the place of a tokenizer where the model takes more than tokens.
+    await expect(openDataset(packed, { inputs: open })).rejects.toThrow(/needs the tokenizer/)
+    const numbers = write('e.csv', 'a,b\n4,5\n6,7\n')
     const bare = write('tokenizer.json', tokenizerJson({ post_processor: null }))
+    // A tokenizer beside them changes neither.
+    expect(await rowsOf(await openDataset(ready, { inputs: single }), 'input_ids')).toEqual([
+      [2, 8],
+      [2, 5],
+      [2, 5],
+    ])
+    expect(await rowsOf(await openDataset(numbers, { inputs: single }), 'input_ids')).toEqual([
+      [4, 5],
+      [6, 7],
+    ])
+    const short = await openDataset(path, { inputs: open, text: { window: 2 }, slices: ['source'] })
+    expect(await rowsOf(short, 'input_ids')).toEqual([
+      [8, 4],
+      [5, 6],
+      [5, 1],
+    ])
     const empty = write('d.jsonl', lines([{ text: 'good' }, { text: '' }]))
     const data = await openDataset(empty, { inputs: open, text: { tokenizer: bare } })
     await expect(rowsOf(data, 'input_ids')).rejects.toThrow(/its "text" has no tokens/)

@@ -38,6 +38,6 @@ export function joinTexts(frame: readonly PairPart[], most: number, { path }: To
 
 function shares(first: number, second: number, room: number): readonly [number, number] {
   const short = Math.min(first, second, room >> 1)
-  const kept = first + second <= room ? [first, second] : first > second ? [room - short, short] : [short, room - short]
+  const kept = first > second ? [room - short, short] : [short, room - short]
   return [Math.min(first, kept[0]!), Math.min(second, kept[1]!)]
 }
