@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { decibels, modelWith, randomValue, runHere } from '../../../../tests/quantize-kit.ts'
-import { checkModel, type Model, tensorValues } from '../../../ir/index.ts'
+import { checkModel, type Model, tensorOf, tensorValues } from '../../../ir/index.ts'
 import type { MomentsReport } from '../../../report/index.ts'
 import type { Evidence } from '../../../rewrite/index.ts'
 import { quantizeWeights } from './quantize-weights.ts'
@@ -197,6 +197,34 @@ describe('the scales', () => {
     expect(power).toBeLessThan(1.001)
     for (const [k, scale] of scales.entries())
       expect(scale).toBeCloseTo(Math.sqrt(LARGE) ** (k % 8 === 0 ? power : -power), 4)
+  })
+
+  test('are the same in whatever unit it was observed, and by magnitudes or by products that tell no more', async () => {
+    const scales = scalesOf((await run(model)).model)
+    const same = [observed((k) => outliers(k) / 1000), observed(outliers, (i, k) => (i === k ? outliers(k) ** 2 : 0))]
+    for (const evidence of same)
+      for (const [k, scale] of scalesOf((await run(model, {}, evidence)).model).entries())
+        expect(scale).toBeCloseTo(scales[k]!, 4)
+  })
+
+  test('are the magnitudes themselves where weights of large channels are small; channels never seen keep theirs', async () => {
+    const unseen = (k: number) => k % 8 === 1
+    const w = (tensorValues(model.graph.initializers.get('w')!) as Float32Array).map((value, i) =>
+      Math.floor(i / WIDTH) % 8 < 2 ? value / 100 : value,
+    )
+    const initializers = new Map(model.graph.initializers).set('w', tensorOf('float32', [WIDTH, WIDTH], w, 'w'))
+    const small = { ...model, graph: { ...model.graph, initializers } }
+    const scales = scalesOf(
+      (
+        await run(
+          small,
+          {},
+          observed((k) => (unseen(k) ? 0 : outliers(k))),
+        )
+      ).model,
+    )
+    for (const [k, scale] of scales.entries())
+      expect(scale).toBeCloseTo(unseen(k) ? 1 : outliers(k) / Math.sqrt(LARGE), 4)
   })
 
   test('are none where no channel is larger than another, or nothing was observed', async () => {

@@ -20,6 +20,11 @@ const TURNED = 't = Transpose<perm = [1, 0]>(table) y = MatMul(x, t)'
 describe('one set of codes serves both', () => {
   test.each([
     ['through a Transpose', `e = Gather(table, i) ${TURNED}`, 'e, y'],
+    [
+      'through a Transpose that turns as it is usual',
+      'e = Gather(table, i) t = Transpose(table) y = MatMul(x, t)',
+      'e, y',
+    ],
     ['turned by the product', 'e = Gather(table, i) y = Gemm<transB = 1>(x, table)', 'e, y'],
     ['the product first', `${TURNED} e = Gather<axis = 0>(table, i)`, 'e, y'],
     ['two lookups', `e = Gather(table, i) j = Neg(i) f = Gather(table, j) ${TURNED}`, 'e, f, y'],
@@ -75,6 +80,27 @@ test.each([
   )
   expect(model.graph.initializers.has('table')).toBe(true)
   expect(report.applied).toBe(0)
+})
+
+test('a Transpose that turns nothing leaves rows of the table the inputs of the product', async () => {
+  const body = 'e = Gather(table, i) t = Transpose<perm = [0, 1]>(table) h = MatMul(x, v) y = MatMul(h, t)'
+  const model = modelWith(`g (int64[5] i, float[4, ${WIDTH}] x) => (float e, float y) { ${body} }`, {
+    ...{ table: [WORDS, WIDTH], v: [WIDTH, WORDS] },
+  })
+  const { model: after, report } = await run(model)
+  expect(report.planned).not.toHaveProperty('GatherBlockQuantized')
+  const [before, coded] = [await runHere(model, feeds), await runHere(after, feeds)]
+  expect(decibels(before.y!, coded.y!)).toBeGreaterThan(40)
+})
+
+test('a table that holds what is no number stays as it is', async () => {
+  const model = tied(`e = Gather(table, i) ${TURNED}`)
+  const values = (tensorValues(model.graph.initializers.get('table')!) as Float32Array).slice()
+  values[3] = Number.NaN
+  const table = tensorOf('float32', [WORDS, WIDTH], values, 'table')
+  const { report } = await run({ ...model, graph: { ...model.graph, initializers: new Map([['table', table]]) } })
+  expect(report.applied).toBe(0)
+  expect(report.refused.map(({ node }) => node).toSorted()).toEqual(['e', 'y'])
 })
 
 describe('a table of lookups alone, where codes are 4 bits', () => {
