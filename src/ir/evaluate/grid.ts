@@ -32,6 +32,7 @@ function gridSample(call: Call): Nd[] {
   const out = new Float64Array(n * c * places)
   const bounds = spatial.map((dim) => (align ? [0, dim - 1] : [-0.5, dim - 0.5]) as [number, number])
 
+  // It is the neighbours that padding moves, not the place between them: a cubic curve bends beyond the border, too.
   const indexFor = (index: number, axis: number): number => {
     const last = spatial[axis]! - 1
     if (index >= 0 && index <= last) return index
@@ -45,12 +46,7 @@ function gridSample(call: Call): Nd[] {
       // The grid's last axis runs x, y, z: the reverse of the image's axes.
       const taps = spatial.map((dim, axis) => {
         const g = at[point + rank - 1 - axis]!
-        let v = align ? ((g + 1) / 2) * (dim - 1) : ((g + 1) * dim - 1) / 2
-        const [low, high] = bounds[axis]!
-        if (v < low || v > high) {
-          if (padding === 'border') v = Math.min(dim - 1, Math.max(0, v))
-          else if (padding === 'reflection') v = reflected(v, low, high)
-        }
+        const v = align ? ((g + 1) / 2) * (dim - 1) : ((g + 1) * dim - 1) / 2
         if (mode === 'nearest') return [{ index: indexFor(roundHalfEven(v), axis), weight: 1 }]
         const first = Math.floor(v)
         const t = v - first
