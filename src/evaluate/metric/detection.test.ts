@@ -234,14 +234,14 @@ describe('decoders', () => {
   })
   test('anchors: shares of the input, and offsets to anchors', () => {
     const scores = floats([1, 2, 2], [0.1, 0.9, 0.95, 0.05])
-    const boxes = floats([1, 2, 4], [0.25, 0.5, 0.5, 1, 0, 0, 1, 1])
+    const boxes = floats([1, 2, 4], [0.25, 0.125, 0.5, 1, 0, 0, 1, 1])
     const found = detectionsOf(rowOf({ scores, boxes }), decoders.anchors!, { size: [240, 320], score: 0.1 })
-    expect(found).toEqual([{ box: near([80, 120, 160, 240]), label: 0, score: expect.closeTo(0.9, 6) }])
+    expect(found).toEqual([{ box: near([80, 30, 160, 240]), label: 0, score: expect.closeTo(0.9, 6) }])
     expect(() => detectionsOf(rowOf({ scores, boxes }), decoders.anchors!)).toThrow(/size is not known/)
     // Probabilities of a Softmax in 8 bits need not add up to 1; they are probabilities all the same.
     const rounded = floats([1, 2, 2], [0.1, 0.89, 0.95, 0.05])
     const same = detectionsOf(rowOf({ scores: rounded, boxes }), decoders.anchors!, { size: [240, 320], score: 0.1 })
-    expect(same).toEqual([{ box: near([80, 120, 160, 240]), label: 0, score: expect.closeTo(0.89, 6) }])
+    expect(same).toEqual([{ box: near([80, 30, 160, 240]), label: 0, score: expect.closeTo(0.89, 6) }])
     const offsets = floats([2, 4], [1, 0, Math.log(2) / 0.2, 0, 0, 0, 0, 0])
     const shifted = detectionsOf(rowOf({ scores, boxes: offsets }), decoders.anchors!, {
       strides: [16],

@@ -68,6 +68,7 @@ describe('places joined with their scores', () => {
     const second = { output0: floats([7, 7], places([0.1, 0.9, 1.5]).flat()) }
     const named = metricNamed('detection:yolov8,classes=2,score=0.5')
     expect(named.score({ outputs: second, label: Float32Array.from([1, ...box]), row: 0 })).toBe(1)
+    expect(named.score({ outputs: second, label: Float32Array.from([2, ...box]), row: 0 })).toBe(0)
     expect(found('yolov8', second, { classes: 2, score: 0.5 })).toMatchObject([{ label: 1 }])
   })
 })
