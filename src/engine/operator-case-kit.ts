@@ -14,6 +14,8 @@ export interface Case {
   readonly results?: readonly DType[]
   readonly opset?: number
   readonly microsoft?: true
+  /** How much floats may be off, as a share of the largest; 2e-6 unless said. */
+  readonly near?: number
   /** Units in the last place that integer results may be off; 0 unless said. */
   readonly units?: number
 }

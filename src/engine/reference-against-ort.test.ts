@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { referenceHere } from '../../tests/products-here.ts'
 import { type DType, elementCount, isFloating, parseModel } from '../ir/index.ts'
 import { decodeModel } from '../onnx/index.ts'
+import { GRAPH_CASES } from './graph-cases-kit.ts'
 import type { Case, Fill, Spec } from './operator-case-kit.ts'
 import { ortNode } from './ort-node.ts'
 import { reference } from './reference.ts'
@@ -74,7 +75,7 @@ async function both(text: string, feeds: Feeds): Promise<[Fetched, Fetched]> {
   }
 }
 
-const CASES: readonly Case[] = [...USUAL_CASES, ...SELDOM_CASES, ...TABLE_CASES]
+const CASES: readonly Case[] = [...USUAL_CASES, ...SELDOM_CASES, ...TABLE_CASES, ...GRAPH_CASES]
 
 describe('operators compute as ONNX Runtime does', () => {
   test.each(CASES.map((item, i) => [`${item.microsoft ? 'com.microsoft.' : ''}${item.call}`, item, i + 1] as const))(
@@ -95,7 +96,7 @@ describe('operators compute as ONNX Runtime does', () => {
         }`
       const [got, want] = await both(text, feeds)
       for (const name of names) {
-        const limit = isFloating(want[name]!.dtype) ? 2e-6 : (item.units ?? 0)
+        const limit = isFloating(want[name]!.dtype) ? (item.near ?? 2e-6) : (item.units ?? 0)
         expect(distance(got[name]!, want[name]!)).toBeLessThanOrEqual(limit)
       }
     },

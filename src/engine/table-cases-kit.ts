@@ -81,4 +81,33 @@ export const TABLE_CASES: readonly Case[] = [
     inputs: { x: ['float32', [6, 2]] },
     results: ['int64', 'float32'],
   },
+  // Two classes by one score, in the forms in which the runtime does as the specification says.
+  {
+    call: 'ai.onnx.ml.LinearClassifier<classlabels_ints = [3, 9], coefficients = [-0.5, 1.25], intercepts = [0.1], post_transform = "LOGISTIC">(x)',
+    inputs: { x: ['float32', [6, 2]] },
+    results: ['int64', 'float32'],
+  },
+  ...['NONE', 'LOGISTIC'].flatMap((transform) =>
+    ['0.7, 0.25, 0.4, 0.3, 0.6', '0.7, -0.9, 0.4, -0.3, -0.6'].map((weights) => ({
+      call: `ai.onnx.ml.TreeEnsembleClassifier<${TREES}, nodes_modes = ["BRANCH_LEQ", "LEAF", "BRANCH_LEQ", "LEAF", "LEAF", "BRANCH_LEQ", "LEAF", "LEAF"],
+      classlabels_int64s = [4, 8], class_treeids = [0, 0, 0, 1, 1], class_nodeids = [1, 3, 4, 1, 2], class_ids = [0, 0, 0, 0, 0],
+      class_weights = [${weights}], post_transform = "${transform}">(x)`,
+      inputs: { x: FEATURES },
+      results: ['int64', 'float32'] as const,
+    })),
+  ),
+  ...[0, 1].map((yes) => ({
+    call: `ai.onnx.ml.TreeEnsembleRegressor<${TREES}, nodes_modes = ["BRANCH_LEQ", "LEAF", "BRANCH_LEQ", "LEAF", "LEAF", "BRANCH_LEQ", "LEAF", "LEAF"],
+      nodes_missing_value_tracks_true = [${Array(8).fill(yes)}], n_targets = 1, target_ids = [0, 0, 0, 0, 0],
+      target_treeids = [0, 0, 0, 1, 1], target_nodeids = [1, 3, 4, 1, 2], target_weights = [0.7, -0.2, 0.4, 0.3, 0.6]>(x)`,
+    inputs: { x: ['float32', [2, 2], [Number.NaN, 0.5, 0.25, Number.NaN]] as Spec },
+  })),
+  ...['MAX', 'L1', 'L2'].map((norm) => ({
+    call: `ai.onnx.ml.Normalizer<norm = "${norm}">(x)`,
+    inputs: { x: ['float32', [2, 2], [0, 0, 0.5, 2]] as Spec },
+  })),
+  {
+    call: 'ai.onnx.ml.LinearRegressor<targets = 2, coefficients = [0.5, 1.5, 1.0, -1.0], post_transform = "LOGISTIC">(x)',
+    inputs: { x: ['float32', [6, 2]] },
+  },
 ]

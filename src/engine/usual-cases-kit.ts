@@ -70,6 +70,28 @@ export const USUAL_CASES: readonly Case[] = [
   },
   {
     microsoft: true,
+    call: 'MatMulNBits<K: int = 32, N: int = 3, bits: int = 4, block_size: int = 16>(x, b, s, , , c)',
+    inputs: {
+      x: ['float32', [2, 32]],
+      b: ['uint8', [3, 2, 8], [0, 255]],
+      s: ['float32', [3, 2], [0.1, 0.3]],
+      c: ['float32', [3]],
+    },
+  },
+  ...[4, 8].flatMap((bits) =>
+    ['', ', z'].map((zeros) => ({
+      microsoft: true as const,
+      call: `GatherBlockQuantized<gather_axis = 0, quantize_axis = 1, block_size = 16, bits = ${bits}>(t, i, s${zeros})`,
+      inputs: {
+        t: ['uint8', [5, (32 * bits) / 8], [0, 255]],
+        i: ['int64', [2, 3], [4, 0, 1, 2, -1, 3]],
+        s: ['float32', [5, 2], [0.1, 0.3]],
+        ...(zeros ? { z: ['uint8', [5, (2 * bits) / 8], [0, 255]] } : {}),
+      } as Case['inputs'],
+    })),
+  ),
+  {
+    microsoft: true,
     call: 'MatMulIntegerToFloat(a, b, as, bs, az, bz, c)',
     inputs: {
       a: ['uint8', [3, 4], [0, 255]],
