@@ -8,7 +8,7 @@ export const GRAPH_CASES: readonly Case[] = [
     inputs: { i: ['float32', [2]] as Spec, x: ['float32', [2, 4]] as Spec },
     results: ['float32', 'float32'] as const,
   })),
-  ...[1, 3, 9].map((most) => ({
+  ...[0, 1, 3, 9].map((most) => ({
     call: `Loop<body: graph = b (int64 i, bool c, float[2] s) => (bool d, float[2] t, float[2] o) {
       t = Add(s, x)  o = Mul(t, s)  n = ReduceSum<keepdims = 0>(t)  d = Less(n, l) }>(m, , x)`,
     inputs: {

@@ -139,6 +139,11 @@ export const SELDOM_CASES: readonly Case[] = [
   { call: 'Mod<fmod = 1>(a, b)', inputs: { a: ['float32', [12], [-9, 9]], b: ['float32', [12], [-4, 4]] } },
   { call: 'Mod(a, b)', inputs: { a: ['int32', [12], [-9, 9]], b: ['int32', [1], [-4]] }, result: 'int32' },
   {
+    call: 'Pow(a, b)',
+    inputs: { a: ['int64', [6], [2, -2, 3, 1, -1, -1]], b: ['int64', [6], [3, 3, -2, -5, -1, -2]] },
+    result: 'int64',
+  },
+  {
     call: 'BitShift<direction = "LEFT">(a, b)',
     inputs: { a: ['uint8', [6], [0, 255]], b: ['uint8', [6], [0, 7]] },
     result: 'uint8',

@@ -122,6 +122,9 @@ const product32: Fn = (a, b) => (Math.abs(a * b) < 2 ** 53 ? a * b : Math.imul(a
 const maximum: Fn = (a, b) => Math.max(a, b)
 const minimum: Fn = (a, b) => Math.min(a, b)
 
+/** 1 / xʸ without its fraction; 0 for 0, of which there is none. */
+const inverse = (x: bigint, y: bigint) => (x * x === 1n ? x ** y : 0n)
+
 /** The runtime takes powers of integers as doubles, which hold no more than 53 bits. */
 function requireExactPowers(call: Call, a: Nd, b: Nd): void {
   if (!call.anyProcessor) return
@@ -163,8 +166,7 @@ export const binary: Kernels = {
   Pow: (call) => {
     const [a, b] = [input(call, 0), input(call, 1)]
     if (isInteger(a.dtype)) requireExactPowers(call, a, b)
-    if (isWide(a.dtype) && isWide(b.dtype))
-      return [combineWide(a, b, (x, y) => (y < 0n ? (x === 1n ? 1n : 0n) : x ** y))]
+    if (isWide(a.dtype) && isWide(b.dtype)) return [combineWide(a, b, (x, y) => (y < 0n ? inverse(x, -y) : x ** y))]
     return [combine(call, a, b, a.dtype, (x, y) => x ** y)]
   },
   Max: variadic(maximum, larger),

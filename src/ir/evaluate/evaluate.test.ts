@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { float, int, ints, makeNode, type NodeOptions } from '../attribute.ts'
+import { float, int, ints, makeNode, type NodeOptions, string } from '../attribute.ts'
 import type { DType } from '../dtype.ts'
 import { fromNumbers, toFloat32, toNumbers } from '../numbers.ts'
 import { type Tensor, tensorOf, tensorValues } from '../tensor.ts'
@@ -207,6 +207,48 @@ describe('hand-computed results', () => {
   ])('%s with its attributes left out', (opType, inputs, expected) => {
     const outputs = opType === 'TopK' ? 2 : 1
     expect(numbers(one(opType, inputs, { outputs }))).toEqual(expected.map((value) => expect.closeTo(value, 6)))
+  })
+
+  test.each([
+    ['Equal', [0, 1, 0]],
+    ['Greater', [0, 0, 1]],
+    ['GreaterOrEqual', [0, 1, 1]],
+    ['Less', [1, 0, 0]],
+    ['LessOrEqual', [1, 1, 0]],
+  ])('%s of what is less, the same and more, also beyond 53 bits', (op, expected) => {
+    expect(numbers(one(op, [f32([3], [1, 2, 2.5]), f32([3], [2, 2, 2])]))).toEqual(expected)
+    const large = 2n ** 60n
+    const whole = tensorOf('int64', [3], BigInt64Array.of(large - 1n, large, large + 1n))
+    expect(numbers(one(op, [whole, tensorOf('int64', [1], BigInt64Array.of(large))]))).toEqual(expected)
+  })
+
+  test('whole numbers of 64 bits below zero', () => {
+    const of = (op: string, values: readonly number[], ...more: (readonly number[])[]) =>
+      bigInts(one(op, [i64(values), ...more.map((list) => i64(list))])).map(Number)
+    expect(of('Abs', [-5, 0, 7])).toEqual([5, 0, 7])
+    expect(of('Sign', [-5, 0, 7])).toEqual([-1, 0, 1])
+    expect(of('Neg', [-5, 0, 7])).toEqual([5, -0, -7].map((value) => value + 0))
+    // The rest has the sign of the divisor, quotients lose their fraction.
+    expect(of('Mod', [-7, 7, -7, 7, 6], [3, -3, -3, 3, 3])).toEqual([2, -2, -1, 1, 0])
+    expect(of('Div', [-7, 7, -7, 7], [3, -3, -3, 3])).toEqual([-2, -2, 2, 2])
+    // 1 and −1 have inverses that are whole, others none.
+    expect(of('Pow', [2, -2, 3, 1, -1, -1], [3, 3, -2, -5, -1, -2])).toEqual([8, -8, 0, 1, -1, 1])
+    expect(of('Max', [1, 5], [3, 3], [-9, 9])).toEqual([3, 9])
+    expect(of('Min', [1, 5], [3, 3], [-9, 9])).toEqual([-9, 3])
+  })
+
+  test('bits beyond those that there are', () => {
+    const shift = (dtype: 'uint8' | 'uint64', direction: string, by: number) => {
+      const x = dtype === 'uint8' ? typed('uint8', [200]) : tensorOf('uint64', [1], BigUint64Array.of(2n ** 63n + 1n))
+      const y = dtype === 'uint8' ? typed('uint8', [by]) : tensorOf('uint64', [1], BigUint64Array.of(BigInt(by)))
+      return BigInt(
+        tensorValues(one('BitShift', [x, y], { attributes: { direction: string(direction) } }))[0] as bigint,
+      )
+    }
+    expect([1, 7, 8, 9].map((by) => shift('uint8', 'LEFT', by))).toEqual([144n, 0n, 0n, 0n])
+    expect([1, 7, 8, 9].map((by) => shift('uint8', 'RIGHT', by))).toEqual([100n, 1n, 0n, 0n])
+    expect([1, 63, 64].map((by) => shift('uint64', 'LEFT', by))).toEqual([2n, 2n ** 63n, 0n])
+    expect([1, 63, 64].map((by) => shift('uint64', 'RIGHT', by))).toEqual([2n ** 62n, 1n, 0n])
   })
 
   test('a slice takes its last step too, forwards and backwards', () => {
