@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, symlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { Ajv } from 'ajv'
 import { describe, expect, test } from 'vitest'
-import { type Model, tensorOf } from '../src/ir/index.ts'
+import { type Attribute, type Model, type Tensor, tensorOf } from '../src/ir/index.ts'
 import { modelDigest, readModel, writeModel } from '../src/onnx/index.ts'
 import { simplify } from '../src/recipe/index.ts'
 import type { Recipe } from '../src/report/index.ts'
@@ -83,6 +83,76 @@ describe('scan', () => {
     expect(found(with9)).toEqual(['danger size-bomb the weights'])
     const with1 = { ...model, graph: { ...model.graph, initializers: new Map([['w0', tensors[0]!]]) } }
     expect(found(with1)).toEqual([])
+  })
+
+  const plain = textModel('g (float[2] x) => (float[2] y) { y = Neg(x) }')
+  const nine = (offset: (i: number) => number) =>
+    Array.from({ length: 9 }, (_, i) => ({
+      name: `w${i}`,
+      dtype: 'float32' as const,
+      dims: [1 << 26],
+      data: {
+        form: 'external' as const,
+        bytes: { byteLength: 1 << 28, read: () => new Uint8Array(0) },
+        entries: [['location', 'w.bin'] as const, ['offset', String(offset(i))] as const],
+      },
+    }))
+  const holding = (attributes: Readonly<Record<string, Attribute>>): Model => ({
+    ...plain,
+    graph: { ...plain.graph, nodes: [{ ...plain.graph.nodes[0]!, attributes: new Map(Object.entries(attributes)) }] },
+  })
+  const sparse = (values: readonly Tensor[], size = 1 << 26) =>
+    values.map((item) => ({ values: item, indices: tensorOf('int64', [1], BigInt64Array.of(0n)), dims: [size] }))
+  const places: readonly (readonly [string, (tensors: readonly Tensor[]) => Model])[] = [
+    [
+      'attributes',
+      (tensors) => holding(Object.fromEntries(tensors.map((value) => [value.name, { type: 'tensor', value }]))),
+    ],
+    ['a list of tensors', (value) => holding({ a: { type: 'tensors', value } })],
+    ['sparse attributes', (tensors) => holding({ a: { type: 'sparseTensors', value: sparse(tensors) } })],
+    ['sparse weights', (tensors) => ({ ...plain, graph: { ...plain.graph, sparseInitializers: sparse(tensors) } })],
+    ...(['graph', 'graphs'] as const).map((type) => {
+      const nested = (tensors: readonly Tensor[]) => ({
+        ...plain.graph,
+        initializers: new Map(tensors.map((tensor) => [tensor.name, tensor])),
+      })
+      return [
+        `a nested ${type}`,
+        (tensors: readonly Tensor[]) =>
+          holding({ a: type === 'graph' ? { type, value: nested(tensors) } : { type, value: [nested(tensors)] } }),
+      ] as const
+    }),
+    [
+      'a function',
+      (value) => {
+        const { nodes } = holding({ a: { type: 'tensors', value } }).graph
+        const own = { domain: 'own', name: 'F', overload: '', nodes, defaults: new Map() }
+        return { ...plain, functions: [own as unknown as Model['functions'][number]] }
+      },
+    ],
+  ]
+  test.each(places)('the same bytes again and again in %s, and other bytes of the same file', (_, make) => {
+    expect(found(make(nine(() => 0)))).toEqual(['danger size-bomb the weights'])
+    expect(found(make(nine((i) => i << 28)))).toEqual([])
+  })
+
+  test('a sparse tensor that unpacks to more than a machine holds', () => {
+    const one = (name: string, size: number) =>
+      holding({
+        a: { type: 'sparseTensor', value: sparse([tensorOf('float32', [1], Float32Array.of(1), name)], size)[0]! },
+      })
+    expect(found(one('s', 1e11))).toEqual(['danger size-bomb s'])
+    expect(found(one('', 1e11))).toEqual(['danger size-bomb a sparse tensor'])
+    expect(found(one('s', 1e6))).toEqual([])
+  })
+
+  test('a link in the place of the model is told, and its content is kept', async () => {
+    const target = modelFile(folder, 'target.onnx')
+    const path = join(newFolder(), 'link.onnx')
+    symlinkSync(target, path)
+    const { findings, version } = await openStore(newFolder()).put('linked', { model: path })
+    expect(findings).toMatchObject([{ level: 'note', kind: 'link', where: path }])
+    expect(readFileSync(await version.modelPath())).toEqual(readFileSync(target))
   })
 
   test('operators that nobody brings are counted, and keep nothing out of a store', async () => {
@@ -294,6 +364,25 @@ describe('the bill of materials and the card', () => {
     const bare = (await put({ reports: [], intendedUse: undefined })).card!
     expect(bare).toContain('Not stated: whoever pushed this model did not say what it is for.')
     expect(bare).toContain('Nobody has shown that it is right: no report judges it.')
+  })
+
+  test('what a comparison leaves open is among the limits', async () => {
+    const digest = modelDigest(await readModel(modelFile(folder, 'bom.onnx', 4)))
+    const { card } = await put({
+      reports: [
+        comparisonOf(digest, {
+          ...{ verdict: 'inconclusive', requiredN: 12_000, measurablyWorse: true, slices: [] },
+          warnings: ['Seven rows were left out.'],
+        }),
+      ],
+    })
+    expect(card).toContain('- The rows do not settle whether it is as good as its original: about 12,000 would.')
+    expect(card).toContain('- It is measurably worse than its original, within the margin.')
+    expect(card).toContain('- Seven rows were left out.')
+    const passed = (await put({ reports: [comparisonOf(digest, { slices: [] })] })).card
+    expect(passed).not.toMatch(/do not settle|measurably worse|left out|Slice/)
+    const open = (await put({ reports: [comparisonOf(digest, { verdict: 'inconclusive', requiredN: null })] })).card
+    expect(open).toContain('- The rows do not settle whether it is as good as its original.')
   })
 
   test('evidence that is given twice is kept once', async () => {
