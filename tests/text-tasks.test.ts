@@ -76,6 +76,12 @@ describe('hidden tokens', () => {
     expect(table.notes).toContainEqual(expect.stringMatching(/15 % .* hidden|hidden: 15 %/))
     const classes = await openDataset(at('text.txt'), { inputs, outputs: [port('logits', 'float32', 'b', 2)] })
     expect(await rowsOf(classes, 'input_ids')).toEqual(whole)
+    // Features may be as many as a small vocabulary has tokens.
+    const features = await openDataset(at('text.txt'), {
+      inputs,
+      outputs: [port('last_hidden_state', 'float32', 'b', 's', 64)],
+    })
+    expect(await rowsOf(features, 'input_ids')).toEqual(whole)
     expect(await classes.digest()).not.toBe(
       await (await openDataset(at('text.txt'), { inputs, outputs: scores })).digest(),
     )

@@ -42,10 +42,13 @@ export function textTask(
   return !fixed && scores.length > 0 && !scores.some(scoresPlaces) ? 'last' : 'next'
 }
 
+/** Names of features: of a small vocabulary (bytes, amino acids) they may be as many as there are tokens. */
+const FEATURES = /hidden_state|embedding|pooler|encoder_output/i
+
 /** Whether an output has a number for every token. Vocabularies are rounded up, by less than a vector of features may be longer. */
 function isAsWide({ name, dtype, shape }: InputWish, size: number): boolean {
   const wide = shape?.at(-1)
-  if (!isFloating(dtype) || typeof wide !== 'number' || wide < size) return false
+  if (!isFloating(dtype) || typeof wide !== 'number' || wide < size || FEATURES.test(name)) return false
   return name === 'logits' || wide <= size * 1.05 + 128
 }
 
