@@ -19,6 +19,35 @@ test('what the proof warns of is told with the search, once', () => {
   expect(lines.filter((line) => line.includes('two rows were left out'))).toHaveLength(1)
 })
 
+test('without labels the table tells how near each candidate stayed', () => {
+  const figures = { bytes: 10, p50Ms: 1, speedup: 2, metric: null, sqnrDb: 28, verdict: 'inconclusive', grade: null }
+  const table = (candidates: readonly object[], metric: number | null = null) =>
+    optimization(
+      {
+        sentence: 'Nothing.',
+        chosen: { id: 'original', reason: 'it is' },
+        baseline: { p50Ms: 2, bytes: 10, metric, metricName: 'top1' },
+        goal: 'latency',
+        candidates,
+        rows: { calibrate: 1, select: 1, prove: 2 },
+        warnings: [],
+      } as unknown as OptimizationReport,
+      { color: false, width: 100 },
+    )
+  const near = table([
+    { ...figures, id: 'a' },
+    { ...figures, id: 'b', sqnrDb: null, verdict: null },
+  ])
+  expect(near).toMatch(/SQNR/)
+  expect(near).toMatch(/^a .* 28\.0 dB/m)
+  expect(near).toMatch(/^b .* – /m)
+  // No share of boxes is rounded up to all of them.
+  const boxes = table([{ ...figures, id: 'a', boxes: { compared: 1000, changed: 1 } }])
+  expect(boxes).toMatch(/same boxes/)
+  expect(boxes).toMatch(/^a .* 99 %/m)
+  expect(table([{ ...figures, id: 'a', metric: 0.5 }], 0.5)).not.toMatch(/SQNR/)
+})
+
 test('where another shows more speed, it is told what the chosen one had at the moment of the choice', () => {
   const linesOf = (others: number, ratioBefore?: object) => {
     const figures = { bytes: 10, p50Ms: 1, metric: null, ratio: null, verdict: 'pass', grade: 'proven' }

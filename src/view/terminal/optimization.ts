@@ -1,5 +1,5 @@
 import { type CandidateResult, type OptimizationReport, wrap } from '../../report/index.ts'
-import { bytes, count, metricValue, ms, percent, times } from '../words.ts'
+import { bytes, count, metricValue, ms, noiseHeard, percent, times } from '../words.ts'
 import { candidateVerdict } from './candidate.ts'
 import { section } from './section.ts'
 import { headline, type Style, type TextColumn, textTable } from './table.ts'
@@ -68,6 +68,7 @@ function timedAgain({ candidates, chosen }: OptimizationReport): readonly string
 /** What the goal and the limits are about has a column, whichever they are. */
 function columnsOf({ baseline, candidates, chosen, goal, limits }: OptimizationReport): readonly Column[] {
   const right = true
+  const scored = [baseline, ...candidates].some(({ metric }) => metric !== null)
   const only = (wanted: boolean, column: Column) => (wanted ? [column] : [])
   return [
     { head: 'candidate', original: 'original', cell: ({ id }) => `${id === chosen.id ? '▸ ' : ''}${id}` },
@@ -87,13 +88,15 @@ function columnsOf({ baseline, candidates, chosen, goal, limits }: OptimizationR
       ...{ head: 'memory', right, original: bytes(baseline.peakRssBytes) },
       cell: ({ peakRssBytes }) => bytes(peakRssBytes),
     }),
-    ...only(
-      [baseline, ...candidates].some(({ metric }) => metric !== null),
-      {
-        ...{ head: baseline.metricName, right, original: metricValue(baseline.metric), spare: true },
-        cell: ({ metric }) => metricValue(metric),
-      },
-    ),
+    ...only(scored, {
+      ...{ head: baseline.metricName, right, original: metricValue(baseline.metric), spare: true },
+      cell: ({ metric }) => metricValue(metric),
+    }),
+    // Without labels it tells those apart that these rows cannot settle.
+    ...only(!scored && candidates.some(isHeard), {
+      ...{ head: candidates.some(({ boxes }) => boxes) ? 'same boxes' : 'SQNR', right, original: '', spare: true },
+      cell: (candidate) => (isHeard(candidate) ? nearness(candidate) : '–'),
+    }),
     // Scores of few rows and of many do not compare.
     {
       ...{ head: 'rows', right, original: rows(baseline.judgedRows), spare: true },
@@ -108,6 +111,13 @@ function columnsOf({ baseline, candidates, chosen, goal, limits }: OptimizationR
     },
   ]
 }
+
+const isHeard = ({ sqnrDb, identical, boxes }: CandidateResult) =>
+  identical === true || typeof sqnrDb === 'number' || boxes !== undefined
+
+/** `51 %` of the boxes, or decibels. */
+const nearness = ({ boxes, ...heard }: CandidateResult) =>
+  boxes ? percent(Math.floor((100 * (boxes.compared - boxes.changed)) / boxes.compared) / 100, 0) : noiseHeard(heard)
 
 const rows = (judged: number | undefined) => (judged === undefined ? '–' : count(judged))
 
