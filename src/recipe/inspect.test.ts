@@ -78,6 +78,20 @@ test('a file that rounds in each run is told what can be done about it', () => {
   )
 })
 
+test('trees and linear models are not promised integers; sizes without a name have none', () => {
+  const pipeline = (body: string) =>
+    inspect(
+      parseModel(`<ir_version: 8, opset_import: ["" : 17, "ai.onnx.ml" : 1]> g (float[N,2] x) => (int64 y)
+        <float[2,2] w = {1,2,3,4}> { ${body} s = ai.onnx.ml.Scaler<offset = [0.0, 0.0], scale = [1.0, 1.0]>(${body ? 'h' : 'x'})
+        l, p = ai.onnx.ml.LinearClassifier<coefficients = [1.0, 2.0, 3.0, 4.0], intercepts = [0.0, 0.0], classlabels_ints = [0, 1]>(s)
+        y = Identity(l) }`),
+    )
+  const trees = pipeline('')
+  expect(trees.possibilities![0]).toMatch(/^nothing here becomes integer: trees/)
+  expect(trees.outputs[0]!.shape?.some((size) => String(size).startsWith('?'))).not.toBe(true)
+  expect(pipeline('h = MatMul(x, w)').possibilities!.join()).not.toMatch(/nothing here becomes integer/)
+})
+
 test('what functions compute counts like what stands outside', () => {
   const model = parseModel(`<ir_version: 10, opset_import: ["" : 20, "local" : 1]>
     g (float[3,2] x) => (float[3,2] y) <float[2,2] w = {1,2,3,4}> { h = local.Block(x, w)

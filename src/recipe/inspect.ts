@@ -154,10 +154,13 @@ function inputsWithValues({ graph, irVersion }: Model): readonly string[] {
 function summary(value: ValueInfo, shapes?: InspectOptions['shapes']): InspectedValue {
   const { type, name } = value
   if (type.kind === 'tensor' || type.kind === 'sparse')
-    return { name, dtype: type.dtype, shape: shapes?.[name] ?? type.shape }
+    return { name, dtype: type.dtype, shape: shapes?.[name] ?? type.shape?.map(nameless) ?? null }
   // A kind of value stands where the element type of a tensor would; no data set feeds such an input.
   return { name, dtype: type.kind as DType, shape: null }
 }
+
+/** Sizes that inference had to make a name up for (`?0`) have none in the file. */
+const nameless = (size: Shape[number]) => (typeof size === 'string' && size.startsWith('?') ? null : size)
 
 function countOperatorNames(model: Model): Record<string, number> {
   const counts = new Map<string, number>()
@@ -167,6 +170,10 @@ function countOperatorNames(model: Model): Record<string, number> {
   }
   return Object.fromEntries([...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)))
 }
+
+/** Convolutions, products and recurrent layers: without one, no scheme finds anything to do. */
+const mayBecomeInteger = (operators: Readonly<Record<string, number>>) =>
+  Object.keys(operators).some((name) => /Conv|MatMul|Gemm|LSTM|GRU|RNN|Einsum|Attention|Gather$/.test(name))
 
 /** Plain words on what Whetstone has to offer for these operators. */
 function possibilities(model: Model, weights: readonly Tensor[]): readonly string[] {
@@ -192,5 +199,10 @@ function possibilities(model: Model, weights: readonly Tensor[]): readonly strin
   if (has('BatchNormalization', 'Dropout', 'Identity', 'Constant'))
     words.push('lossless simplification will remove nodes: whet simplify MODEL -o OUT')
   if (words.length === 0) return ['nothing here becomes integer; whet simplify may still remove nodes']
+  if (model.graph.nodes.some(({ domain }) => domain === 'ai.onnx.ml') && !mayBecomeInteger(operators))
+    return [
+      'nothing here becomes integer: trees, linear models and their like run as they are. What can still be had is fewer nodes, proven on your rows: whet optimize MODEL --data D -o DIR',
+      ...words,
+    ]
   return ['all of it, measured and proven on your rows: whet optimize MODEL --data D -o DIR', ...words]
 }

@@ -85,8 +85,10 @@ export function renderTerminal(report: Report, style: Style): string {
 
 function inspection(report: InspectionReport, style: Style): string {
   const { model, memory } = report
-  const shape = (value: InspectionReport['inputs'][number]) =>
-    `${value.name}  ${value.dtype}${value.shape === null ? '[…]' : `[${value.shape.map((dim) => dim ?? '?').join(', ')}]`}`
+  const shape = (value: InspectionReport['inputs'][number]) => {
+    const sizes = value.shape === null ? '…' : value.shape.map((dim) => dim ?? '?').join(', ')
+    return `${value.name}  ${value.dtype}${NO_TENSORS.includes(value.dtype) ? '' : `[${sizes}]`}`
+  }
   const operators = Object.entries(report.operators).sort((a, b) => b[1] - a[1])
   return [
     paint('bold', `${fileName(model.path)}  ${bytes(model.bytes)}, ${count(report.parameters)} parameters`, style),
@@ -118,13 +120,24 @@ function inspection(report: InspectionReport, style: Style): string {
   ].join('\n')
 }
 
+/** What stands where the element type of a tensor would, of values that have no shape. */
+const NO_TENSORS = ['sequence', 'map', 'optional', 'unknown']
+
 type Port = InspectionReport['inputs'][number]
 
 const isOpen = ({ shape }: Port) => shape?.some((size) => typeof size !== 'number') ?? false
 
-/** A shape that could be given: one row, and 1 for whatever else is open. */
+/** A text of a usual length, since the arithmetic of a single token says little of a model. */
+const USUAL_TOKENS = 128
+
+/** A shape that could be given: one row, a text of a usual length, and 1 for whatever else is open. */
 const closed = ({ name, shape }: Port) =>
-  `--shape ${name}=${shape!.map((size) => (typeof size === 'number' ? size : 1)).join()}`
+  `--shape ${name}=${shape!
+    .map((size, axis) => {
+      if (typeof size === 'number') return size
+      return axis > 0 && typeof size === 'string' && /^seq(uence)?(_?len(gth)?)?$/i.test(size) ? USUAL_TOKENS : 1
+    })
+    .join()}`
 
 function answersKept({ equivalence, passes, replayed }: RewriteReport): string {
   if (replayed && passes.length === 0) return 'the recipe has no steps: the model is as it came'
