@@ -91,7 +91,7 @@ export function inferPreprocessing(input: InputWish | undefined): { spec: Prepro
   const note =
     `Preprocessing was inferred from the input "${input.name}": ${spec.channels === 'gray' ? 'gray' : 'RGB'}, ` +
     `${layout === 'nchw' ? 'channels first' : 'channels last'}, ${size}, pixels ${raw ? 'as they are' : 'scaled to 0–1'}. ` +
-    'If the model was trained otherwise, say so in a dataset.json.'
+    'If the model was trained otherwise (YOLO models on letterboxed images, for example), say so in a dataset.json in this folder: docs/datasets.md has examples.'
   return { spec, note }
 }
 

@@ -82,6 +82,6 @@ function omission(model: Model, info: ValueInfo): string {
   const maker = model.graph.nodes.find((node) => node.outputs.includes(info.name))
   const what = `it is ${info.type.kind === 'optional' ? 'an' : 'a'} ${info.type.kind}, which the runtime cannot hand over from Node`
   return maker?.opType === 'ZipMap'
-    ? `${what}; ZipMap only packs "${maker.inputs[0]}", which can be fetched by that name`
+    ? `${what}; ZipMap packs the scores "${maker.inputs[0]}" into it, and exported without (skl2onnx: options={"zipmap": False}) the model hands them over`
     : what
 }

@@ -2,6 +2,7 @@ import type { Dataset } from '../../data/index.ts'
 import type { Feeds, PortValue } from '../../engine/index.ts'
 import { elementCount, isFloating } from '../../ir/index.ts'
 import { UserError } from '../../platform/index.ts'
+import { listed } from '../../report/index.ts'
 import { feedsOf, rowsPerRun } from '../feeds/feeds.ts'
 import { requireOpenRows } from '../feeds/fixed-rows.ts'
 import { numbersOf } from '../outputs/row-outputs.ts'
@@ -98,7 +99,7 @@ function attackedInput(inputs: readonly PortValue[], data: Dataset): PortValue {
   if (varying.length > 1)
     throw new UserError(
       'unsupported',
-      `the model takes ${varying.map(({ name }) => `"${name}"`).join(' and ')} for every row`,
+      `the model takes ${listed(varying.map(({ name }) => `"${name}"`))} for every row`,
       {
         where: varying[1]!.name,
         hint: 'attacks change one input; the others must be constants of the data set',

@@ -129,7 +129,7 @@ export function classScoresOf(row: MetricRow, options: ClassOptions): ArrayLike<
   const chosen = classOutput(row, options)
   throw new UserError('bad-argument', `the output [${chosen.dims.join(',')}] of ${chosen.dtype} scores no classes`, {
     where: output ?? named ?? 'outputs',
-    hint: 'this metric needs probabilities or logits; name the output, or use top1 for bare answers',
+    hint: 'this metric needs probabilities or logits: export the model with them (skl2onnx: options={"zipmap": False}), or use top1 for bare answers',
   })
 }
 
