@@ -373,6 +373,42 @@ describe('without labels', () => {
     // Whoever reads of changed answers is told what an answer is: of an embedding there is none.
     expect(far.warnings.join()).toMatch(/greatest element of logits was taken as the answer/)
   })
+  test('without labels the columns that no input takes are named, where the right answers may be', async () => {
+    const { labels, ...x } = rowsOf(40)
+    const numbers = BigInt64Array.from({ length: 40 }, (_, i) => BigInt(500 + i))
+    const named = { customer_id: { dtype: 'int64', dims: [40], data: numbers }, churned: { ...labels } } as const
+    const flipped = session((row) => [row[1]!, row[0]!, row[2]!])
+    const told = async (data: Record<string, Column>, slices?: readonly string[]) => {
+      const { warnings, slices: judged } = await compare(identity, flipped, await of(data), slices ? { slices } : {})
+      return { all: warnings.join('\n'), groups: judged.map(({ name }) => name) }
+    }
+    const table = await told({ ...x, ...named })
+    expect(table.all).toMatch(/no input takes holds the right answers, name it with --label: "churned"\./)
+    expect(table.all).toMatch(/"customer_id" names the rows: no groups are made of it/)
+    expect(table.groups).toEqual(['churned=0', 'churned=1'])
+    expect((await told({ ...x, ...named }, ['customer_id'])).groups).toContain('customer_id≤509')
+    expect((await told(x)).all).toMatch(/docs\/datasets\.md says how rows are given their right answers/)
+  })
+
+  test('bare answers that are alike say nothing of the numbers behind them; those that differ least of all', async () => {
+    const names = (answer: (row: number) => string): Session => ({
+      ...identity,
+      outputs: [{ name: 'label', dtype: 'string', shape: ['n'] }],
+      run: async (feeds) => ({
+        label: { dtype: 'string', dims: [1], data: [answer((feeds.x!.data as Float32Array)[1]!)] },
+      }),
+    })
+    const { labels, ...x } = rowsOf(30)
+    const truth = strings(Array.from(labels.data, (label) => (label === 1n ? 'yes' : 'no')))
+    const data = await of({ ...x, labels: truth })
+    const right = names((one) => (one === 1 ? 'yes' : 'no'))
+    const story = async (other: Session) => (await compare(right, other, data)).story!.join(' ')
+    expect(await story(names(() => 'no'))).not.toMatch(/compute the same/)
+    expect(await story(right)).not.toMatch(/compute the same/)
+    const numbers = await of(rowsOf(30))
+    expect((await compare(identity, identity, numbers)).story!.join(' ')).toMatch(/compute the same/)
+  })
+
   test('a class number is the answer as it stands: nothing is taken for it', async () => {
     const label = (own: Session): Session => ({
       ...own,

@@ -10,7 +10,7 @@ import type { Metric } from './metric/metric.ts'
 import type { MetricOptions } from './metric/metrics.ts'
 import { type ScoredRows, scoreRows } from './score-rows.ts'
 import type { SliceRule } from './slices/slice-verdicts.ts'
-import { fieldOfSlice } from './slices/slices.ts'
+import { fieldOfSlice, namesRows } from './slices/slices.ts'
 import { storyOf } from './story.ts'
 import { verdictOnAgreement } from './verdict-on-agreement.ts'
 import { verdictOnLabels } from './verdict-on-labels.ts'
@@ -77,7 +77,7 @@ export async function compare(
     .filter(({ role, name }) => role === 'slice' && !spoken.has(name))
     .map(({ name }) => name)
   const total = options.indices?.length ?? data.rows
-  const scored = await scoreRows(base, candidate, data, {
+  const all = await scoreRows(base, candidate, data, {
     metric: options.metric,
     metricOptions: { ...(data.classNames ? { classNames: data.classNames } : {}), ...options.metricOptions },
     labelField,
@@ -88,7 +88,9 @@ export async function compare(
     onProgress: (done) => options.onProgress?.(done, total),
     signal: options.signal,
   })
-  if (scored.rows.length === 0) throw noRows(data)
+  if (all.rows.length === 0) throw noRows(data)
+  const naming = undeclared.filter((field) => namesRows(field, all.slices.get(field)!))
+  const scored = { ...all, slices: new Map([...all.slices].filter(([field]) => !naming.includes(field))) }
   const { classNames } = data
   const rule: SliceRule = {
     alpha,
@@ -104,7 +106,16 @@ export async function compare(
         { margin, alpha, seed, clusterField: cluster ?? null, deep: options.deep ?? false },
         rule,
       )
-    : verdictOnAgreement(scored, { margin, alpha, clusterField: cluster ?? null }, rule)
+    : verdictOnAgreement(
+        scored,
+        {
+          margin,
+          alpha,
+          clusterField: cluster ?? null,
+          fields: [...scored.slices.keys()].filter((name) => !spoken.has(name)),
+        },
+        rule,
+      )
   const report = scored.spread ? { ...judged, labelSpread: scored.spread } : judged
   const tokens = scored.differences.tokens()
   const skipped = [...(report.skipped ?? []), ...data.skipped]
@@ -113,6 +124,7 @@ export async function compare(
     warnings: [
       ...report.warnings,
       ...comparisonDoubts(report, scored, { margin, classNames, labelField, cluster }),
+      ...naming.map((field) => `"${field}" names the rows: no groups are made of it, unless --slice asks for them.`),
       ...leftUnseen(base.omitted),
       ...castNotes(base.inputs, data),
       ...data.notes,

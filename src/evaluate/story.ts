@@ -47,9 +47,15 @@ function whatWasDone(report: StoryInput, unit: Metric['unit']): readonly string[
 
 const spaced = (sentence: string | null) => (sentence === null ? '' : ` ${sentence}`)
 
-/** Answers that do not change may still stand on other numbers; where not one differs, that is the news. */
-const sameNumbers = ({ outputs, n }: StoryInput): string =>
-  n > 0 && outputs.length > 0 && outputs.every(({ maxAbs }) => maxAbs === 0)
+/**
+ * Answers that do not change may still stand on other numbers; where not one differs, that is the news. Bare answers
+ * (a class number, a name) are no such numbers: what they stand on was not seen.
+ */
+const sameNumbers = ({ outputs, n, agreement }: StoryInput): string =>
+  n > 0 &&
+  (agreement?.changed ?? 0) === 0 &&
+  outputs.some(({ answer }) => !answer) &&
+  outputs.every(({ maxAbs }) => maxAbs === 0)
     ? ' Nor does any number that they give differ: on these rows the two compute the same.'
     : ''
 

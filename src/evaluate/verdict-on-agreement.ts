@@ -1,4 +1,4 @@
-import { type ComparisonReport, grouped, type Verdict } from '../report/index.ts'
+import { type ComparisonReport, grouped, listed, type Verdict } from '../report/index.ts'
 import { type AgreeingClusters, type AgreementCounts, judgeAgreement } from './agreement.ts'
 import { allSlices, commonFields } from './comparison-fields.ts'
 import { CLOSE_DB } from './noise/close.ts'
@@ -10,7 +10,7 @@ import { judgeAgreementSlices, type SliceRule } from './slices/slice-verdicts.ts
 /** The report on rows without labels: what `judgeAgreement` says of all rows and of every slice. */
 export function verdictOnAgreement(
   scored: ScoredRows,
-  options: { margin: number; alpha: number; clusterField: string | null },
+  options: { margin: number; alpha: number; clusterField: string | null; fields: readonly string[] },
   rule: SliceRule,
 ): ComparisonReport {
   const { margin, alpha } = options
@@ -51,7 +51,7 @@ export function verdictOnAgreement(
     measurablyWorse: false,
     slices: judgeAgreementSlices(allSlices(scored), countsOf, rule),
     warnings: [
-      ...warningsOf(judgement.verdict, counts, scores),
+      ...warningsOf(judgement.verdict, counts, scores, options.fields),
       ...(judgement.verdict === 'inconclusive' && counts.clusters
         ? [
             `Rows with the same ${options.clusterField} count as one: bounds are those of ${grouped(counts.clusters.n)}, and more rows of the same ones do not help.`,
@@ -77,13 +77,23 @@ function clustersAmong(rows: readonly number[], scored: ScoredRows): AgreeingClu
   }
 }
 
-function warningsOf(verdict: Verdict, { changed, different }: AgreementCounts, scores: readonly string[]): string[] {
+/** Columns that no input takes are where the right answers may be; of many the first are named. */
+const MOST_NAMED = 6
+
+function warningsOf(
+  verdict: Verdict,
+  { changed, different }: AgreementCounts,
+  scores: readonly string[],
+  fields: readonly string[],
+): string[] {
+  const some = fields.slice(0, MOST_NAMED).map((name) => `"${name}"`)
+  const named = fields.length > MOST_NAMED ? [...some, `${fields.length - MOST_NAMED} more`] : some
+  const where =
+    fields.length > 0
+      ? `If one of the columns that no input takes holds the right answers, name it with --label: ${listed(named)}.`
+      : 'docs/datasets.md says how rows are given their right answers (a column, a folder a class, a dataset.json).'
   const undirected =
-    verdict === 'pass'
-      ? []
-      : [
-          'Without labels a changed answer has no direction: it may be better or worse. A column of right answers, if there is one, is named with --label NAME.',
-        ]
+    verdict === 'pass' ? [] : [`Without labels a changed answer has no direction: it may be better or worse. ${where}`]
   if (changed === null || different === 0 || scores.length === 0) return undirected
   return [
     ...undirected,

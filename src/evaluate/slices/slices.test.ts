@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { judgeSlices } from './slice-verdicts.ts'
-import { fieldOfSlice, slicesOf, sliceValues } from './slices.ts'
+import { fieldOfSlice, namesRows, slicesOf, sliceValues } from './slices.ts'
 
 test('one slice a value, in a natural order', () => {
   expect(slicesOf('size', [10, 2, 10, 2, 2])).toEqual([
@@ -43,6 +43,23 @@ test('the field that a slice is of, whatever signs its name holds', () => {
   }
   // Where no field is so called, what a reader would take for its name.
   for (const name of ['lihgt=day', 'lihgt≤3', '2<lihgt≤3', 'lihgt']) expect(fieldOfSlice(name, fields)).toBe('lihgt')
+})
+
+test('a field that names its rows is told from one that tells groups', () => {
+  const many = Array.from({ length: 30 }, (_, i) => 10_000 + i)
+  for (const name of ['customer_id', 'customerId', 'Customer ID', 'uuid', 'ID'])
+    expect(namesRows(name, many)).toBe(true)
+  expect(namesRows('mail', many.map(String))).toBe(true)
+  // A time, a word that ends alike, a fraction, a group of several rows, and too few rows to say.
+  for (const name of ['seconds', 'humid', 'valid']) expect(namesRows(name, many)).toBe(false)
+  expect(
+    namesRows(
+      'ph_id',
+      many.map((value) => value + 0.5),
+    ),
+  ).toBe(false)
+  expect(namesRows('store_id', [...many, 10_000])).toBe(false)
+  expect(namesRows('customer_id', many.slice(0, 20))).toBe(false)
 })
 
 test('values of a column, arrays joined', () => {

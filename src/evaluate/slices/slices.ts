@@ -29,6 +29,19 @@ export function sliceValues(column: Column, rows: number): readonly (string | nu
   })
 }
 
+/** As whole words, or with a capital: `customer_id`, `customerId`, `uuid`. */
+const NAMES_ROWS = /(^|[^a-z])(id|uuid|guid)$|[a-z]I[dD]$/
+
+/**
+ * Whether a field does nothing but name its rows, so that its groups would mean nothing: another text in every row, or another
+ * whole number under such a name. Other numbers may differ in every row and still tell groups (a time, an income).
+ */
+export function namesRows(field: string, values: readonly (string | number)[]): boolean {
+  if (values.length <= MOST_VALUES || new Set(values).size < values.length) return false
+  if (values.every((value) => typeof value === 'string')) return true
+  return values.every(Number.isInteger) && (NAMES_ROWS.test(field) || NAMES_ROWS.test(field.toLowerCase()))
+}
+
 /**
  * The slices of a field: one a value; a numeric field with more than 20 distinct values is cut at its quartiles (equal
  * values stay together); of more than 20 distinct texts, the 20 most frequent have a slice and the rest share one.

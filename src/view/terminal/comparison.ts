@@ -17,14 +17,14 @@ const MOST_FLIPS = 8
 /** The verdict first, why, the figures behind it, and the groups and rows that changed. */
 export function comparison(report: ComparisonReport, style: Style): string {
   const { mined, classes = [], gaps = [], gate, story = [] } = report
+  const found = figures(report)
   return [
     ...(gate ? headline(gateSentence(gate), style, { verdict: verdictOfAll(report) }) : []),
     ...headline(report.sentence, style, report),
     ...(gate ? ['', gateTable(gate.checks, style)] : []),
     '',
     ...story.map((paragraph) => wrap(paragraph, style.width).join('\n')),
-    '',
-    ...figures(report),
+    ...(found.length > 0 ? ['', ...found] : []),
     ...(report.slices.length > 0 ? ['', sliceTable('slice', report.slices, style)] : []),
     ...(classes.length > 0 && classes.length <= 20 && !repeats(classes, report.slices)
       ? ['', sliceTable('class', classes, style)]
