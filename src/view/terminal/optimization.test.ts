@@ -38,12 +38,12 @@ test('without labels the table tells how near each candidate stayed', () => {
     { ...figures, id: 'a' },
     { ...figures, id: 'b', sqnrDb: null, verdict: null },
   ])
-  expect(near).toMatch(/SQNR/)
+  expect(near).toMatch(/^SQNR: how large/m)
   expect(near).toMatch(/^a .* 28\.0 dB/m)
   expect(near).toMatch(/^b .* – /m)
   // No share of boxes is rounded up to all of them.
   const boxes = table([{ ...figures, id: 'a', boxes: { compared: 1000, changed: 1 } }])
-  expect(boxes).toMatch(/same boxes/)
+  expect(boxes).toMatch(/^boxes: the share that is the same/m)
   expect(boxes).toMatch(/^a .* 99 %/m)
   expect(table([{ ...figures, id: 'a', metric: 0.5 }], 0.5)).not.toMatch(/SQNR/)
 })

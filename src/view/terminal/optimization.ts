@@ -26,6 +26,7 @@ export function optimization(report: OptimizationReport, style: Style): string {
       ],
       style,
     ),
+    ...nearnessInWords(columns).flatMap((line) => wrap(line, style.width)),
     ...otherRows(report).flatMap((line) => wrap(line, style.width)),
     ...timedAgain(report).flatMap((line) => wrap(line, style.width)),
     '',
@@ -94,7 +95,7 @@ function columnsOf({ baseline, candidates, chosen, goal, limits }: OptimizationR
     }),
     // Without labels it tells those apart that these rows cannot settle.
     ...only(!scored && candidates.some(isHeard), {
-      ...{ head: candidates.some(({ boxes }) => boxes) ? 'same boxes' : 'SQNR', right, original: '', spare: true },
+      ...{ head: nearnessHead(candidates), right, original: '', spare: true },
       cell: (candidate) => (isHeard(candidate) ? nearness(candidate) : '–'),
     }),
     // Scores of few rows and of many do not compare.
@@ -114,6 +115,18 @@ function columnsOf({ baseline, candidates, chosen, goal, limits }: OptimizationR
 
 const isHeard = ({ sqnrDb, identical, boxes }: CandidateResult) =>
   identical === true || typeof sqnrDb === 'number' || boxes !== undefined
+
+const nearnessHead = (candidates: OptimizationReport['candidates']) =>
+  candidates.some(({ boxes }) => boxes) ? 'boxes' : 'SQNR'
+
+/** What the figures of that column mean, which its short head does not say. */
+function nearnessInWords(columns: readonly Column[]): readonly string[] {
+  const heads = columns.map(({ head }) => head)
+  if (heads.includes('boxes')) return ['boxes: the share that is the same as with the original']
+  return heads.includes('SQNR')
+    ? ['SQNR: how large the outputs are beside what changed in them; 20 dB is ten times']
+    : []
+}
 
 /** `51 %` of the boxes, or decibels. */
 const nearness = ({ boxes, ...heard }: CandidateResult) =>
