@@ -181,6 +181,13 @@ export function runError(error: unknown, name: string, where: string | undefined
       ...detail,
       hint: 'Use fewer rows at a time.',
     })
+  // A Slice that no file has: the runtime makes one of Range and Gather, and takes lists of one for the scalars of a Range
+  // until it runs (onnxruntime issue 26788).
+  if (/running Slice node\b.* must be a 1-D array/s.test(text))
+    return new UserError('bad-model', `${name} could not run the model: ${text}`, {
+      ...detail,
+      hint: 'Where the model has no such Slice, the runtime made it of a Range and a Gather: start, limit and step of a Range must be scalars (shape []), and here one is a list. Mend that where the model is made, and export it again; the rows are not to blame.',
+    })
   // As dilations beside auto_pad: the runtime takes the graph, and fails at it in every run.
   if (/not supported|not implemented/i.test(text))
     return new UserError('bad-data', `${name} could not run the model: ${text}`, {

@@ -106,6 +106,21 @@ describe('feedsOf', () => {
     })
   })
 
+  test('a Slice that the runtime made of a Range of lists is the fault of the graph, not of the rows', async () => {
+    const session = await ortNode.open(
+      parseModel(`<ir_version: 8, opset_import: ["" : 17]> g (int64[N,M] x) => (float[K,2] y)
+        <int64[1] zero = {0}, int64[1] one = {1}, float[3,2] table = {1, 2, 3, 4, 5, 6}>
+        { s = Shape(x) last = Gather(s, one) r = Range(zero, last, one) y = Gather(table, r) }`),
+    )
+    const read: Rows = rows({ x: { dtype: 'int64', dims: [1, 2], data: new BigInt64Array(2) } }, 1)
+    const run = session.run(feedsOf(read, session.inputs, dataset()))
+    await expect(run).rejects.toMatchObject({
+      code: 'bad-model',
+      hint: expect.stringMatching(/of a Range and a Gather/),
+    })
+    await session.close()
+  })
+
   test('runs of a fixed number of rows are filled up with the last one; a row may be a whole run', () => {
     const run = (size: number) =>
       feedsOf(
