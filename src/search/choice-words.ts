@@ -15,14 +15,16 @@ export interface ProofRows {
   readonly apart?: boolean | undefined
   /** Where the time was not enough for all of them: for how many it was. */
   readonly fewer?: { readonly rows: number; readonly of: number } | undefined
+  /** How many candidates gain and were not judged, because the time was up before. */
+  readonly unjudged?: number | undefined
 }
 
 /** Why the original is handed out, which the sentence of the report says, where there is no finalist. `unsafe` is what the selection rows did not allow. */
-export function nobodyToProve(untried: string | undefined, unsafe: string | undefined): string {
+export function nobodyToProve(untried: string | undefined, unsafe: string | undefined, unjudged = 0): string {
   if (untried !== undefined) return `${untried}. Give it more time (--time).`
-  return unsafe === undefined
-    ? 'No candidate was measured to be better without being slower.'
-    : `${unsafe} gains, but on the selection rows neither it nor any other such candidate stayed close enough to the original.`
+  if (unsafe === undefined) return 'No candidate was measured to be better without being slower.'
+  const others = unjudged > 0 ? 'any other that was judged' : 'any other such candidate'
+  return `${unsafe} gains, but on the selection rows neither it nor ${others} stayed close enough to the original.${notJudged(unjudged)}`
 }
 
 /** Why a proven finalist is handed out. `stopped` is the one better in the goal that ended the sequence. */
@@ -49,7 +51,9 @@ export function onlyProvenAsked(proofs: readonly Proven[], rows: ProofRows): str
 
 /** Why the original is handed out where no finalist is close either. */
 export function nothingClose(proofs: readonly Proven[], rows: ProofRows): string {
-  const lost = foundWorse(proofs) || wanted(proofs[0]?.proof, rows)
+  const lost = foundWorse(proofs)
+    ? `${foundWorse(proofs)}${notJudged(rows.unjudged ?? 0)}`
+    : wanted(proofs[0]?.proof, rows)
   return `Nothing could be proven with ${given(rows)}, and none of the candidates that were tried on the proof rows stayed close enough.${lost}`
 }
 
@@ -85,7 +89,14 @@ function farthest(proof: ComparisonReport): string | null {
 const given = ({ fewer }: ProofRows): string =>
   fewer ? `the ${grouped(fewer.rows)} of ${grouped(fewer.of)} proof rows that there was time for` : 'the rows given'
 
-function wanted(proof: ComparisonReport | undefined, { apart = false, fewer }: ProofRows): string {
+/** Rows are not what is missing while there are candidates that nobody looked at. */
+const notJudged = (count: number): string =>
+  count === 0
+    ? ''
+    : ` ${grouped(count)} ${count === 1 ? 'candidate that gains was' : 'candidates that gain were'} not judged before the time was up: give it more (--time).`
+
+function wanted(proof: ComparisonReport | undefined, { apart = false, fewer, unjudged = 0 }: ProofRows): string {
+  if (unjudged > 0) return notJudged(unjudged)
   if (fewer) return ' More time (--time) proves on more of them.'
   const rows = proof ? rowsToProve(proof, apart) : null
   return rows === null ? '' : ` ${capital(rows)} would settle it.`

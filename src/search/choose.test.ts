@@ -284,6 +284,7 @@ test('what may be handed out: nobody of none, the reserve where nobody else is, 
   const proofs = {
     pass: { verdict: 'pass', grade: 'proven', requiredN: null, alpha: 0.05, nonInferiority: { p: 0.01 } },
     close: { verdict: 'inconclusive', grade: 'close', requiredN: 300 },
+    far: { verdict: 'inconclusive', grade: null, requiredN: 300 },
     lost: { verdict: 'regressed', grade: 'close', requiredN: null },
   } as const
   const chosen = async (
@@ -308,6 +309,18 @@ test('what may be handed out: nobody of none, the reserve where nobody else is, 
     'There was no time. Give it more time (--time).',
   )
   expect((await chosen({}, {}, { unsafe: 'int8' })).reason).toMatch(/^int8 gains, but/)
+  // Candidates that nobody looked at may be what is wanted: that asks for time, and not for rows.
+  const late = { unjudged: 5 }
+  expect((await chosen({}, {}, { unsafe: 'int8', unjudged: 1 })).reason).toBe(
+    'int8 gains, but on the selection rows neither it nor any other that was judged stayed close enough to the original. 1 candidate that gains was not judged before the time was up: give it more (--time).',
+  )
+  const fits = / 5 candidates that gain were not judged before the time was up: give it more \(--time\)\.$/
+  expect((await chosen({ sequence: [fast] }, { fast: 'lost' }, late)).reason).toMatch(fits)
+  const [open, only] = [await chosen({ sequence: [fast] }, { fast: 'far' }, late), { ...late, provenOnly: true }]
+  expect(open.reason).toMatch(fits)
+  expect(open.reason).not.toContain('would settle it')
+  expect((await chosen({ sequence: [fast] }, { fast: 'close' }, only)).reason).toMatch(fits)
+  expect((await chosen({ sequence: [fast] }, { fast: 'far' })).reason).toMatch(/ 300 rows .*would settle it\.$/)
   expect(await chosen({ reserve: [slow] }, { slow: 'close' })).toMatchObject({ id: 'slow', tried: ['slow'] })
   expect((await chosen({ sequence: [fast] }, { fast: 'lost' })).id).toBe('original')
   // The last one passed: nothing stopped the sequence.

@@ -50,7 +50,8 @@ export async function chooseByProof(
   options: ChoiceOptions,
 ): Promise<Choice> {
   const { sequence, shared, standby, reserve } = finalists
-  if (sequence.length === 0 && reserve.length === 0) return original(nobodyToProve(options.untried, options.unsafe))
+  if (sequence.length === 0 && reserve.length === 0)
+    return original(nobodyToProve(options.untried, options.unsafe, options.unjudged))
   const { proofs, passed } = await provenInOrder(sequence, shared, prove)
   const byGoal = bestFirst([...sequence, ...standby, ...reserve])
   const close = () => (options.provenOnly ? [] : closeAmong(proofs, passed, byGoal))

@@ -11,6 +11,7 @@ import {
   mostFinalists,
   passedInVain,
   proofOf,
+  unjudged,
   untried,
 } from './prove.ts'
 import { staged } from './staged-kit.ts'
@@ -83,6 +84,24 @@ test('where nothing was judged for want of time, that is what is told', () => {
   expect(of([int8(null, false)], false)).toMatch(/no time to try every kind/)
   expect(of([int8(null, false)], true)).toBeUndefined()
   expect(of([int8({})], false)).toBeUndefined()
+})
+
+test('what gains and found no time to be judged is counted, and not what nothing could be gained by', () => {
+  const trial = (more: object = {}) =>
+    staged<Trial>({ comparison: null, dropped: false, result: { p50Ms: 1 }, ...more })
+  const [lossless, open, beaten, slower] = [trial(), trial(), trial(), trial()] as const
+  const others = [trial({ comparison: {} }), trial({ dropped: true }), trial({ result: { p50Ms: null } })]
+  const of = (rows: number) =>
+    unjudged(
+      staged<Pool>({
+        ...{ trials: [lossless, open, beaten, slower, ...others], lossless },
+        bench: { rows: { select: { indices: Array.from({ length: rows }, (_, i) => i) } } },
+        hopeless: (one) => one === slower,
+        betterAndSafe: (one) => (one === beaten ? lossless : null) as Trial,
+      }),
+    )
+  // Where there are no rows to judge on, whoever gains is a finalist as it is.
+  expect([of(3), of(0)]).toEqual([1, 0])
 })
 
 test('a finalist that did not stay close on the proof rows is told of, also where another that did is handed out', () => {

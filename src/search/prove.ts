@@ -65,6 +65,7 @@ export async function prove(
       idle: lossless && !gainsShown(pool, lossless) ? lossless.built.spec.id : undefined,
       unsafe: unsafe(pool)?.built.spec.id,
       untried: untried(pool, allTried),
+      unjudged: unjudged(pool),
       timeForMore: (id) => affordsProof(pool, budget, pool.get(id)),
       fewer,
     },
@@ -116,6 +117,21 @@ export function untried(pool: Pool, allTried: boolean): string | undefined {
   const [best] = pool.inOrder(others.filter((trial) => !pool.hopeless(trial)))
   if (best) return `${best.built.spec.id} was measured to be better in the goal, but there was no time to judge it`
   return allTried ? undefined : 'There was no time to try every kind of candidate, and none of those tried is better'
+}
+
+/** How many candidates gain, as far as was measured, and found no time for any row to judge them. */
+export function unjudged(pool: Pool): number {
+  if (pool.bench.rows.select.indices.length === 0) return 0
+  const left = pool.trials.filter(
+    (trial) =>
+      trial !== pool.lossless &&
+      trial.comparison === null &&
+      trial.result.p50Ms !== null &&
+      !trial.dropped &&
+      !pool.hopeless(trial) &&
+      !pool.betterAndSafe(trial),
+  )
+  return left.length
 }
 
 /** The best in the goal of those that the selection rows did not allow. */
