@@ -55,6 +55,8 @@ describe('files of other kinds are refused with what they are and what to do', (
       /PyTorch/,
       /^load it in Python, then: torch\.onnx\.export\(.*\)$/,
     ],
+    ['a pickle with a class of PyTorch', '\x80\x02}q\0X\x01\0\0\0wctorch._utils\n', /PyTorch/, /torch\.onnx\.export/],
+    ['a pickle of arrays', '\x80\x04\x95\xa1\0\0\0\0\0\0\0\x8c\x16numpy._core.multiarray', /Python pickle/, /savez/],
     ['scikit-learn', '\x80\x04\x95\x1d\0\0\0\0\0\0\0\x8c\x14sklearn.linear_model', /scikit-learn/, /skl2onnx/],
     ['TensorFlow Lite', '\x1c\0\0\0TFL3\x14\0', /TensorFlow Lite/, /tf2onnx\.convert --tflite/],
     ['safetensors', '\x40\0\0\0\0\0\0\0{"weight":{"dtype":"F32"', /safetensors/, /optimum-cli export onnx/],

@@ -46,7 +46,16 @@ const FORMATS: readonly Foreign[] = [
     hint: 'pip install skl2onnx, then in Python: open("model.onnx", "wb").write(skl2onnx.to_onnx(model, X[:1]).SerializeToString())',
     matches: (b) => isPickle(b) && ascii2(b.subarray(0, SEARCHED)).includes('sklearn.'),
   },
-  { name: 'a pickled PyTorch file (.pt, .pth)', hint: TORCH, matches: isPickle },
+  {
+    name: 'a pickled PyTorch file (.pt, .pth)',
+    hint: TORCH,
+    matches: (b) => isPickle(b) && (startsWith(OF_TORCH, 2)(b) || ascii2(b.subarray(0, SEARCHED)).includes('torch')),
+  },
+  {
+    name: 'a Python pickle (.pkl)',
+    hint: 'name a model: what wrote it must export it to .onnx (of PyTorch: torch.onnx.export); arrays are data, which stand behind --data as numpy.savez writes them',
+    matches: isPickle,
+  },
   {
     name: 'a Keras archive (.keras)',
     hint: `load it and save it as a folder (model.export("saved_model")), then: ${TENSORFLOW.slice(TENSORFLOW.indexOf('python'))} --saved-model saved_model --output model.onnx`,
@@ -169,7 +178,10 @@ const FORMATS: readonly Foreign[] = [
   },
 ]
 
-/** Pickle protocol 2 to 5, as torch.save wrote before 1.6: a magic long, or a global of torch. */
+/** What torch.save wrote first before 1.6, behind the protocol: its magic number, a long of ten bytes. */
+const OF_TORCH = '\x8a\n\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19'
+
+/** Pickle protocol 2 to 5. */
 function isPickle(bytes: Uint8Array): boolean {
   if (bytes[0] !== 0x80 || bytes[1]! < 2 || bytes[1]! > 5) return false
   // 0x80 starts no valid ONNX file: as a tag it would need a second byte of at least 1 and field 16 or more.
