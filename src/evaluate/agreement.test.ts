@@ -108,12 +108,14 @@ describe('differences', () => {
       changed: false,
       identical: true,
       broken: false,
+      silent: false,
     })
     expect(seen.outputs()).toEqual([{ name: 'y', sqnrDb: null, maxAbs: 0 }])
     expect(seen.add({ y: floats([3], [1, 2, 3]) }, { y: floats([3], [1, 4, 3]) })).toEqual({
       changed: true,
       identical: false,
       broken: false,
+      silent: false,
     })
     // Signal 14 + 14, noise 4.
     expect(seen.outputs()[0]!.sqnrDb).toBeCloseTo(10 * Math.log10(28 / 4), 9)
@@ -131,6 +133,7 @@ describe('differences', () => {
       changed: false,
       identical: true,
       broken: false,
+      silent: true,
     })
     expect(seen.add({ y: floats([2], [2, 2]) }, { y: floats([2], [2, 1]) })).toMatchObject({ changed: false })
   })

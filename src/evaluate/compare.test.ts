@@ -171,6 +171,19 @@ test('answers that are no numbers are said, also where so few of them pass', asy
   expect((await compare(identity, identity, data, { label: 'y' })).warnings.join()).not.toMatch(/NaN/)
 })
 
+test('without labels, rows that the base gives no answer to are told of, and prove nothing by themselves', async () => {
+  const data = await of({ x: rowsOf(600).x })
+  const none = [Number.NaN, Number.NaN, Number.NaN]
+  const partly = session((x) => (x[0]! > 0 ? none : [...x]))
+  const report = await compare(partly, partly, data)
+  expect(report).toMatchObject({ verdict: 'pass', n: 600, agreement: { changed: 0 } })
+  expect(report.warnings.join()).toMatch(/^On 300 of 600 rows the base model gives no answer \(NaN among its scores\)/)
+  expect((await compare(identity, identity, data)).warnings.join()).not.toMatch(/no answer/)
+  // No data is never a pass.
+  const silent = session(() => none)
+  await expect(compare(silent, silent, data)).rejects.toThrow('the base model gives no answer on any row')
+})
+
 describe('with labels', () => {
   test('pass: counts, sentence, data, nothing skipped', async () => {
     const data = await of(rowsOf(1000, (i) => i === 7 || i === 500))

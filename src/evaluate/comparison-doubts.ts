@@ -30,6 +30,7 @@ export function comparisonDoubts(
     ...allAlike(scored),
     ...copies(scored),
     ...noNumbers(scored),
+    ...noAnswers(report, scored),
     ...(scored.metric === null && given.labelField !== null ? [NO_TOKEN_SCORES] : []),
     ...farOffOnLargeRows(report),
     ...farOffBesidesLargePlaces(report),
@@ -155,6 +156,16 @@ function noNumbers({ broken, rows }: ScoredRows): readonly string[] {
     ? []
     : [
         `On ${grouped(count)} of ${grouped(rows.length)} rows the candidate gives NaN or infinity where the base model gives numbers: look at these rows before it is used.`,
+      ]
+}
+
+/** With labels such rows have no score, and are left out and listed. */
+function noAnswers({ labelled, n }: ComparisonReport, { silent }: ScoredRows): readonly string[] {
+  const count = silent.filter(Boolean).length
+  return labelled || count === 0
+    ? []
+    : [
+        `On ${grouped(count)} of ${grouped(n)} rows the base model gives no answer (NaN among its scores). Where the candidate gives none either they count as unchanged, and prove nothing about answers: look at these rows, and at the base model, first.`,
       ]
 }
 

@@ -13,7 +13,7 @@ import { decibelsOfChanged } from './noise/close.ts'
 import { PlaceTally } from './noise/places.ts'
 import { toDecibels } from './noise/sqnr.ts'
 import { isClassLike } from './outputs/class-like.ts'
-import { numbersOf, type RowOutputs } from './outputs/row-outputs.ts'
+import { numbersOf, type RowOutputs, topAnswer } from './outputs/row-outputs.ts'
 import { sameAnswer } from './outputs/same-answer.ts'
 
 /** How the outputs of one row differ. */
@@ -24,6 +24,8 @@ interface RowDifference {
   readonly identical: boolean
   /** The candidate holds NaN or infinity where the baseline holds a number. */
   readonly broken: boolean
+  /** There are class-like outputs, and the baseline answers nothing (NaN) in any of them: no answer to lose. */
+  readonly silent: boolean
 }
 
 /** Adds up differences of outputs over rows; keeps a few numbers per output and two for each row, never the outputs. */
@@ -85,6 +87,7 @@ export function differences(sequences: ReadonlySet<string> = new Set()): Differe
       let identical = true
       let broken = false
       let hasClasses = false
+      let silent = true
       for (const [name, value] of Object.entries(base)) {
         const other = candidate[name]!
         const of = sums.get(name) ?? noRowsYet()
@@ -104,6 +107,7 @@ export function differences(sequences: ReadonlySet<string> = new Set()): Differe
         if (classLike) of.found.add(value)
         hasClasses ||= classLike
         if (classLike && !sameAnswer(value, other)) changed = true
+        if (classLike && topAnswer(value) !== null) silent = false
       }
       rows++
       found.add(base, candidate)
@@ -111,7 +115,7 @@ export function differences(sequences: ReadonlySet<string> = new Set()): Differe
       tokens.places += next?.places ?? 0
       tokens.agreeing += next?.agreeing ?? 0
       if (hasClasses) classLikeRows++
-      return { changed, identical, broken }
+      return { changed, identical, broken, silent: hasClasses && silent }
     },
     outputs() {
       const { outputs: lists, rows: boxes } = found

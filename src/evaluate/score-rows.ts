@@ -42,6 +42,7 @@ export interface ScoredRows extends ScoredPairs {
   readonly changed: readonly boolean[]
   readonly different: readonly boolean[]
   readonly broken: readonly boolean[]
+  readonly silent: readonly boolean[]
   readonly slices: ReadonlyMap<string, readonly (string | number)[]>
   readonly clusters: readonly (string | number)[] | null
   readonly differences: Differences
@@ -145,7 +146,7 @@ function rowKeeper(
   const asNumbers = classesAsNumbers()
   let fitting: readonly string[] = []
   const [rows, indices, labels]: [number[], number[], string[]] = [[], [], []]
-  const [changed, different, broken]: [boolean[], boolean[], boolean[]] = [[], [], []]
+  const [changed, different, broken, silent]: [boolean[], boolean[], boolean[], boolean[]] = [[], [], [], []]
   const scores = pairScores()
   return {
     count: () => rows.length,
@@ -157,6 +158,7 @@ function rowKeeper(
       changed.push(difference.changed)
       different.push(!difference.identical)
       broken.push(difference.broken)
+      silent.push(difference.silent)
       const scoredBy = metric.of(pair.base)
       ranges.add(outputs, pair.candidate.outputs)
       if (rows.length === 0 && metricOptions.output === undefined) fitting = fittingOutputs(pair, scoredBy)
@@ -182,6 +184,7 @@ function rowKeeper(
       changed,
       different,
       broken,
+      silent,
       ...scores.result(metric.made),
       differences: seen,
       flips: flips.result(),

@@ -1,3 +1,4 @@
+import { UserError } from '../platform/index.ts'
 import { type ComparisonReport, grouped, listed, type Verdict } from '../report/index.ts'
 import { type AgreeingClusters, type AgreementCounts, judgeAgreement } from './agreement.ts'
 import { allSlices, commonFields } from './comparison-fields.ts'
@@ -7,13 +8,22 @@ import type { ScoredRows } from './score-rows.ts'
 import { agreementSentence } from './sentence.ts'
 import { judgeAgreementSlices, type SliceRule } from './slices/slice-verdicts.ts'
 
-/** The report on rows without labels: what `judgeAgreement` says of all rows and of every slice. */
+/**
+ * The report on rows without labels: what `judgeAgreement` says of all rows and of every slice.
+ *
+ * @throws UserError `bad-data` where the baseline answers nothing on any row: no data is never a pass.
+ */
 export function verdictOnAgreement(
   scored: ScoredRows,
   options: { margin: number; alpha: number; clusterField: string | null; fields: readonly string[] },
   rule: SliceRule,
 ): ComparisonReport {
   const { margin, alpha } = options
+  if (scored.silent.every(Boolean) && scored.differences.dense().length === 0)
+    throw new UserError('bad-data', 'the base model gives no answer on any row: there is NaN among its scores', {
+      where: scored.differences.answers().join(', '),
+      hint: 'look for NaN in the rows, and in what the model answers (whet predict writes that)',
+    })
   const common = commonFields(scored, 'agreement', options)
   const dense = new Set(scored.differences.dense())
   // A class number or name is an answer as it stands.
