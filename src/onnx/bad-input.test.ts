@@ -1,4 +1,4 @@
-import { linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { closeSync, linkSync, mkdirSync, mkdtempSync, openSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
@@ -258,4 +258,20 @@ describe('external data', () => {
       'cannot read /dev/null: it is a pipe or a device, not a file',
     ])
   })
+
+  test.skipIf(process.platform === 'win32')(
+    'what comes from standard input is no file of another process',
+    async () => {
+      const file = openSync(join(folder, 'given.onnx'), 'w+')
+      // A file that is opened under a number, as a shell does with `< model.onnx`: it can be read here, and not by a runner.
+      const given = await readModel(`/dev/fd/${file}`).catch((caught) => caught)
+      closeSync(file)
+      expect(given.message).toMatch(/is a pipe or a device, not a file$/)
+      const dash = await readModel('-').catch((caught) => caught)
+      expect([dash.message, dash.hint]).toEqual([
+        'cannot read -: it does not exist',
+        'standard input is not read: write what comes out of it to a file, and name that',
+      ])
+    },
+  )
 })

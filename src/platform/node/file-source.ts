@@ -91,12 +91,15 @@ class FileRange {
   }
 }
 
+/** Names that mean another file in each process: the one that runs a model would not find what was read here. */
+const OF_THIS_PROCESS = /^\/(dev\/(stdin|fd\/\d+)|proc\/self\/fd\/\d+)$/
+
 /** A whole file in one buffer, aligned for any typed array. UserError `missing-file` where it cannot be read. */
 export async function readFileBytes(path: string): Promise<Uint8Array> {
   try {
     // Asked before it is opened: that would wait until somebody writes into a pipe.
     const there = await stat(path)
-    if (!there.isFile() && !there.isDirectory())
+    if ((!there.isFile() && !there.isDirectory()) || OF_THIS_PROCESS.test(path))
       throw new UserError('missing-file', `cannot read ${path}: it is a pipe or a device, not a file`, {
         where: path,
         hint: 'write what comes out of it to a file, and name that',

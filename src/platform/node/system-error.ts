@@ -29,6 +29,8 @@ const MEANINGS: Readonly<Record<string, { code: UserErrorCode; what: string; hin
   ENOTEMPTY: { code: 'unwritable', what: 'is a folder that is not empty', hint: 'choose another name' },
 }
 
+const FROM_STDIN = 'standard input is not read: write what comes out of it to a file, and name that'
+
 /** What the operating system refused, as a UserError about `path`; other errors come back as they are. */
 export function explainSystemError(error: unknown, path: string, doing: 'read' | 'write'): unknown {
   const code = (error as NodeJS.ErrnoException | null)?.code
@@ -36,9 +38,10 @@ export function explainSystemError(error: unknown, path: string, doing: 'read' |
   if (!meaning) return error
   const unreadable = doing === 'read' && meaning.code === 'unwritable'
   const folderMissing = doing === 'write' && meaning.code === 'missing-file'
+  const hint = path === '-' && doing === 'read' ? FROM_STDIN : meaning.hint
   return new UserError(
     unreadable ? 'missing-file' : folderMissing ? 'unwritable' : meaning.code,
     folderMissing ? `cannot write ${path}: its folder does not exist` : `cannot ${doing} ${path}: it ${meaning.what}`,
-    { where: path, hint: folderMissing ? 'make the folder first, or choose another' : meaning.hint, cause: error },
+    { where: path, hint: folderMissing ? 'make the folder first, or choose another' : hint, cause: error },
   )
 }
