@@ -455,6 +455,12 @@ describe('without labels', () => {
   })
   test('a metric by name needs labels', async () => {
     await expect(compare(identity, identity, await unlabelled(5), { metric: 'top1' })).rejects.toThrow(/needs labels/)
+    // … and a name that is none is told first: whoever added labels would only then hear of it.
+    for (const [metric, told] of [
+      ['topp1', 'there is no metric "topp1"'],
+      ['detection:yolx', 'there is no detection decoder "yolx"'],
+    ] as const)
+      await expect(compare(identity, identity, await unlabelled(5), { metric })).rejects.toThrow(told)
   })
 })
 

@@ -7,7 +7,7 @@ import { short } from './amounts.ts'
 import { comparisonDoubts } from './comparison-doubts.ts'
 import { castNotes } from './feeds/feeds.ts'
 import type { Metric } from './metric/metric.ts'
-import type { MetricOptions } from './metric/metrics.ts'
+import { type MetricOptions, metricNamed } from './metric/metrics.ts'
 import { type ScoredRows, scoreRows } from './score-rows.ts'
 import type { SliceRule } from './slices/slice-verdicts.ts'
 import { fieldOfSlice, namesRows } from './slices/slices.ts'
@@ -182,7 +182,9 @@ function withSlices(report: ComparisonReport): ComparisonReport {
   return { ...report, verdict: 'regressed', overall: report.verdict, grade: null, requiredN: null, sentence }
 }
 
-function labelFieldOf(data: Dataset, { label, metric }: CompareOptions): string | null {
+function labelFieldOf(data: Dataset, { label, metric, metricOptions }: CompareOptions): string | null {
+  // A name that is none is told before labels that it would need.
+  if (typeof metric === 'string') metricNamed(metric, metricOptions)
   if (label !== undefined) return fieldNamed(data, label, 'label')
   const found = data.fields.find(({ role }) => role === 'label')?.name ?? null
   if (found === null && typeof metric === 'string')
