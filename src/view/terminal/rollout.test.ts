@@ -76,6 +76,22 @@ test('shares that were asked for have no digits that nobody gave', () => {
   expect(text).toContain('at most 0.5 % failed requests')
 })
 
+test('who holds a proven candidate back is told what lets it answer', () => {
+  const rules = (promote: boolean) => {
+    const report = {
+      ...seen,
+      kind: 'rollout',
+      state: 'running',
+      verdict: 'pass',
+      reason: '',
+      started: '2026-05-01T12:30',
+    }
+    return rollout({ ...report, settings: { ...seen.settings, promote } } as unknown as RolloutReport, style)
+  }
+  expect(rules(false)).toContain('a proof changes nothing by itself: load v2 by its version to let it answer')
+  expect(rules(true)).toContain('a proof lets the candidate answer')
+})
+
 test('who has acknowledged an incident is not told to, on the terminal and in the document', () => {
   const runbook = ['look at it', 'whet incident ack i-1 --note "what was found"']
   const report = (acknowledged: IncidentReport['acknowledged']) =>

@@ -40,7 +40,9 @@ export function rollout(report: RolloutReport, style: Style): string {
       [
         `margin ${settings.margin}, α ${settings.alpha}; ${settings.labels ? 'labels decide' : `without labels at most ${namedShare(settings.maxDisagreement)} changed answers`}`,
         `at most ${namedShare(settings.maxErrors)} failed requests; ${settings.maxSlowdown === null ? 'time is not watched' : `at most ${settings.maxSlowdown} times as long as 95 of 100 answers of the baseline take`}`,
-        settings.promote ? 'a proof lets the candidate answer' : 'a proof changes nothing: whoever started it decides',
+        settings.promote
+          ? 'a proof lets the candidate answer'
+          : `a proof changes nothing by itself: load ${candidate.version} by its version to let it answer`,
       ],
       style,
     ),
