@@ -125,7 +125,7 @@ describe('tuning for static int8, on a depthwise network that is trained here', 
     for (let row = 0; row < ROWS; row++)
       for (let bit = 0; bit < 8; bit++) if ((row >> bit) & 1) values[row * 36 + bit] = Number.POSITIVE_INFINITY
     const none = await memoryDataset({ x: { ...shown, data: values } }, { inputs })
-    await expect(tune(model, none, { ...shared, epochs: 1, pass })).rejects.toMatchObject({
+    await expect(tune(model, none, { ...shared, epochs: 1, pass, proof: data })).rejects.toMatchObject({
       code: 'bad-data',
       message: expect.stringContaining('the rows give no ranges'),
       where: expect.stringContaining('x: '),

@@ -69,7 +69,7 @@ const joined =
     for (const value of Object.values(outputs)) {
       const places = placesOf(value)
       const found = places && boxesAt(places, form, score)
-      if (found) return found
+      if (found) return found.map(({ box, label, score }) => ({ box, label, score }))
     }
     throw cannot(`no output is [places, ${objectness ? 5 : 4} + ${classes ?? 'classes'}]`)
   }
