@@ -306,6 +306,16 @@ export class Workbench {
     return this.#judge.isKept(built, phase, most)
   }
 
+  /** The proofs by which earlier searches went that asked the same question of the same proof rows. */
+  earlierProofs(): Promise<readonly ComparisonReport[]> {
+    return this.#judge.earlierProofs()
+  }
+
+  /** Keeps a proof for the searches that ask the same after this one. */
+  keepProof(proof: ComparisonReport): Promise<void> {
+    return this.#judge.keepProof(proof)
+  }
+
   /** Why a candidate's answers depend on the rows beside them; null where they do not, or the original's do as well. */
   dependence(built: Built): Promise<string | null> {
     const { data, indices } = this.rows.select.indices.length > 1 ? this.rows.select : this.rows.prove

@@ -3,6 +3,7 @@ import { isSecure, whatCounts } from './assurance.ts'
 import { ALWAYS_JUDGED, type Budget, FEWEST_FINALISTS, LATE } from './budget.ts'
 import { whyNotProven } from './choice-words.ts'
 import { type Choice, chooseByProof, outOfTurn } from './choose.ts'
+import { heedEarlierProofs } from './earlier-proofs.ts'
 import { type Contender, type Finalists, finalists } from './finalists.ts'
 import { gainsShown, whyNotWorthIt } from './lossless-worth.ts'
 import type { Pool } from './pool.ts'
@@ -78,6 +79,12 @@ export async function prove(
   }
   for (const [id, proof] of proofs)
     if (decidedAgainst(proof, choice)) pool.note(pool.get(id), whyNotProven(proof, apart))
+  const inSequence = chosen.sequence.flatMap(({ id }) => {
+    const proof = proofs.get(id)
+    return proof ? [{ id, proof }] : []
+  })
+  const told = await heedEarlierProofs(pool, inSequence, choice)
+  if (told) pool.warnings.push(told)
   return choice
 }
 

@@ -8,6 +8,7 @@ import type { EvidenceCache } from '../evidence/evidence-cache.ts'
 import { type Metered, noMeter } from '../meter.ts'
 import type { RunsOn } from '../runs-on.ts'
 import type { Phase, RowsOf } from '../share-rows.ts'
+import { earlierProofs, keepProof } from './earlier-proofs.ts'
 import { AnswerMemory, memoSession } from './memo-session.ts'
 import { nameModels } from './name-models.ts'
 import { inTwoProcesses } from './two-processes.ts'
@@ -149,6 +150,29 @@ export class CandidateJudge {
     if (typeof metric === 'object') return false
     const key = await this.#keyOf(built, phase, this.#rowsOf(phase, most))
     return (await cache.find(key)) !== undefined
+  }
+
+  /** The proofs by which earlier searches went that asked the same question of the same proof rows. */
+  async earlierProofs(): Promise<readonly ComparisonReport[]> {
+    return earlierProofs(this.#options.cache, await this.#question())
+  }
+
+  /** Keeps a proof for the searches that ask the same after this one. */
+  async keepProof(proof: ComparisonReport): Promise<void> {
+    await keepProof(this.#options.cache, await this.#question(), proof)
+  }
+
+  /** What is asked of the proof rows: other margins and levels are the same question, asked again. */
+  async #question() {
+    const { metric, label } = this.#options
+    const { data, indices } = this.#rows.prove
+    return {
+      base: this.#original.digest,
+      data: await data.digest(),
+      indices,
+      metric: (typeof metric === 'object' ? metric.name : metric) ?? null,
+      label: label ?? null,
+    }
   }
 
   #rowsOf(phase: Phase, most = Number.POSITIVE_INFINITY): readonly number[] {
