@@ -68,6 +68,16 @@ test('objectness times the class: each counts with the other', async () => {
   expect(noise[0]).toBeLessThanOrEqual((0.9 * 0.5 + 0.5 * 0.5) ** 2 / (5 * boxes))
 })
 
+test('a box without a side is heard as one of a pixel', async () => {
+  const value = output(classes)
+  const numbers = value.data as Float32Array
+  numbers[2 * PLACES + 3] = 0
+  const moved = (column: number) => (place: number, c: number) => (place === 3 && c === column ? 0.125 : 0)
+  const noise = await noiseOf(value, [moved(0), moved(4)])
+  expect(noise[0]).toBeCloseTo(1 / QUANTITIES, 6)
+  expect(noise[1]).toBeCloseTo(1.25 ** 2 / QUANTITIES, 6)
+})
+
 test('next to no boxes: what the output changes by as a whole', async () => {
   const value = output(() => [0.01, 0.02])
   const numbers = value.data as Float32Array

@@ -22,8 +22,8 @@ interface Reading {
 }
 
 /**
- * Which numbers of an output of joined boxes and scores (`joinedLayouts`) decide whether its boxes stay: those of the
- * boxes that suppression leaves. They are a thousandth of it: noise of the whole is that of the pixels of places at which
+ * Which numbers of an output of joined boxes and scores (`joinedLayouts`) decide whether its boxes stay: those of
+ * the boxes that suppression leaves. They are a thousandth of it: noise of the whole is that of the pixels of places at which
  * nothing is found, and by that a mixture keeps in float what changes no box.
  */
 export class BoxProbes {
@@ -73,7 +73,8 @@ const readingOf = (objectness: boolean): Reading => ({ objectness, rows: [] })
 
 /**
  * The score is the probability of the class, times that of there being anything. Of two boxes of a side s that are a
- * little apart by d, both cover 1 − 2d/s of their union, of sides s and s + d it is 1 − d/s.
+ * little apart by d, both cover 1 − 2d/s of their union, of sides s and s + d it is 1 − d/s. A side of less than a pixel
+ * counts as one: of a box without any nothing could be told.
  */
 function probesOf({ place, label }: PlacedBox, places: Places, objectness: boolean): readonly Probe[] {
   const { data, placeStride, columnStride } = places
@@ -87,7 +88,7 @@ function probesOf({ place, label }: PlacedBox, places: Places, objectness: boole
     : [[ofClass, 1 / SAME_SCORE]]
   const along = [0, 1].flatMap((axis): Probe[] => {
     const [centre, side] = [at(axis), at(axis + 2)]
-    const slope = 1 / (data[side]! * (1 - SAME_PLACE))
+    const slope = 1 / (Math.max(1, data[side]!) * (1 - SAME_PLACE))
     return [[[centre, 2 * slope]], [[side, slope]]]
   })
   return [score, ...along]
