@@ -22,9 +22,9 @@ interface Reading {
 }
 
 /**
- * Which numbers of an output of joined boxes and scores (`joinedLayouts`) decide whether its boxes stay: those of
- * the boxes that suppression leaves. They are a thousandth of it: noise of the whole is that of the pixels of places at which
- * nothing is found, and by that a mixture keeps in float what changes no box.
+ * Which numbers of an output of joined boxes and scores (`joinedLayouts`) decide whether its boxes stay: those of the boxes
+ * that suppression leaves. They are a thousandth of it: noise of the whole is that of the pixels of places at which nothing
+ * is found, and by that a mixture keeps in float what changes no box.
  */
 export class BoxProbes {
   /** Null for an output that is something else. */

@@ -30,8 +30,9 @@ export interface FoundBoxes {
 /**
  * Holds lists of boxes against each other, row by row. Where one entry of a sorted list moves up, all behind it stand beside
  * others than before: element by element nothing seems to be left of lists that hold the same boxes. (Of joined places all
- * seems to be left, see `joinedLayouts`.) These are answers, and so they are counted: a box is the same where the other list has one of its class, in its place (three quarters of what
- * both cover together), and with its score (within 0.1). Those below a score of 0.25 in both count for nothing.
+ * seems to be left, see `joinedLayouts`.) These are answers, and so they are counted: a box is the same where the other list
+ * has one of its class, in its place (three quarters of what both cover together), and with its score (within 0.1). Those
+ * below a score of 0.25 in both count for nothing.
  */
 export function foundBoxes(): FoundBoxes {
   let open: Reading[] | null = null

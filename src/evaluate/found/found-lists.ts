@@ -22,9 +22,9 @@ export interface FoundLayout {
 }
 
 /**
- * The ways in which these outputs may be a list of boxes in the order of their scores: one [found, 6 or 7] (corners, a score, a class, and with seven the
- * number of the image), or boxes [found, 4] beside scores [found] and, where there are any, classes [found]. Boxes are
- * corners, left, top, right, bottom, in whatever unit.
+ * The ways in which these outputs may be a list of boxes in the order of their scores: one [found, 6 or 7] (corners, a
+ * score, a class, and with seven the number of the image), or boxes [found, 4] beside scores [found] and, where there are
+ * any, classes [found]. Boxes are corners, left, top, right, bottom, in whatever unit.
  */
 export function foundLayouts(outputs: RowOutputs): readonly FoundLayout[] {
   const names = Object.keys(outputs)
