@@ -179,6 +179,14 @@ describe('forms of older operator sets', () => {
 })
 
 describe('hand-computed results', () => {
+  test('sizes that scales give are those of float32, in which 10 · 1.3 is 13', () => {
+    const grown = one('Resize', [f32([1, 1, 10, 1], new Array(10).fill(0)), undefined, f32([4], [1, 1, 1.3, 1])])
+    expect(grown.dims).toEqual([1, 1, 13, 1])
+  })
+  test('the places in a scalar', () => {
+    expect(one('NonZero', [f32([], [2])])).toMatchObject({ dims: [1, 1] })
+    expect(one('NonZero', [f32([], [0])])).toMatchObject({ dims: [1, 0] })
+  })
   test('quantize: ties to even, both ends, per axis, and back', () => {
     const scale = f32([], [2])
     const codes = one('QuantizeLinear', [f32([6], [1, 3, -1, -3, 400, -400]), scale, tensorOf('int8', [], [1])])

@@ -234,7 +234,7 @@ export const gathering: Kernels = {
     )
     const rows =
       x.dims.length === 0 ? [hits] : x.dims.map((dim, axis) => hits.map((i) => Math.floor(i / strides[axis]!) % dim))
-    return [int64(rows.flat(), [x.dims.length, hits.length])]
+    return [int64(rows.flat(), [rows.length, hits.length])]
   },
   /** Writes rows of a cache in place of older ones (opset 24). */
   TensorScatter: (call) => {

@@ -36,15 +36,20 @@ const branch: Rule = (call) => {
   })
 }
 
-/** What stands behind count and condition is carried; shapes that an iteration changes are unknown: the body is read again with what both readings share. */
+/**
+ * What a body gives in every iteration. What stands behind count and condition is carried: a size that an iteration
+ * changes is unknown, and the body is read again with that, until a reading changes nothing more. One size may hang on
+ * another, and change an iteration later.
+ */
 function settled(call: Call, body: Graph, inputs: readonly (Known | undefined)[], carried: number) {
-  const outputs = call.graph(body, inputs)
-  const first = inputs.slice(2, 2 + carried)
-  const states = first.map((state, i) => known(commonType(state?.type, outputs[i + 1]?.type)))
-  const same = states.every((state, i) => JSON.stringify(state?.type) === JSON.stringify(first[i]?.type))
-  const plain = first.every((state) => state?.elements === undefined)
-  if (same && plain) return outputs
-  return call.graph(body, [...inputs.slice(0, 2), ...states, ...inputs.slice(2 + carried)])
+  const around = [inputs.slice(0, 2), inputs.slice(2 + carried)] as const
+  let states = inputs.slice(2, 2 + carried)
+  for (;;) {
+    const outputs = call.graph(body, [...around[0], ...states, ...around[1]])
+    const shared = states.map((state, i) => known(commonType(state?.type, outputs[i + 1]?.type)))
+    if (JSON.stringify(shared) === JSON.stringify(states)) return outputs
+    states = shared
+  }
 }
 
 const loop: Rule = (call) => {

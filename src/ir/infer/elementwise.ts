@@ -1,6 +1,7 @@
 import { floatAttribute, intAttribute } from '../attribute.ts'
 import { type DType, dtypeFromCode } from '../dtype.ts'
 import type { Dim } from '../model.ts'
+import { INTEGER_RANGES, isInteger } from '../numbers.ts'
 import { broadcast, type Call, dtypeOf, elementsOf, type Rule, type Rules, shapeOf, tensor } from './call.ts'
 import type { Symbols } from './symbols.ts'
 
@@ -97,10 +98,13 @@ const rounding = (round: (value: number) => number): Rule =>
 
 const cast: Rule = (call) => {
   const dtype = dtypeFromCode(intAttribute(call.node, 'to', 0))
-  const whole = dtype?.startsWith('int') || dtype?.startsWith('uint')
+  const range = dtype && isInteger(dtype) ? INTEGER_RANGES[dtype] : undefined
   const elements = elementsOf(call, 0)?.map((element) => {
     if (typeof element !== 'number') return element
-    return dtype === 'bool' ? Number(element !== 0) : whole ? Math.trunc(element) : element
+    if (!range) return dtype === 'bool' ? Number(element !== 0) : element
+    const whole = Math.trunc(element)
+    // What does not fit wraps around, or is whatever the processor makes of it.
+    return whole >= range[0] && whole <= range[1] ? whole : null
   })
   return [tensor(dtype, shapeOf(call, 0), dtype === 'string' ? undefined : elements)]
 }

@@ -74,7 +74,11 @@ const unique: Rule = (call) => {
   return [tensor(dtypeOf(call, 0), values), tensor('int64', [null]), tensor('int64', [null]), tensor('int64', [null])]
 }
 
-const nonZero: Rule = (call) => [tensor('int64', [shapeOf(call, 0)?.length ?? null, null])]
+/** A row of places for each axis; a scalar counts as a row of one. */
+const nonZero: Rule = (call) => {
+  const shape = shapeOf(call, 0)
+  return [tensor('int64', [shape && Math.max(1, shape.length), null])]
+}
 
 const constantOfShape: Rule = (call) => {
   const value = tensorAttribute(call.node, 'value')

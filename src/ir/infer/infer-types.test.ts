@@ -116,6 +116,45 @@ test('branches, loops and scans', () => {
   expect(grown.v).toMatch(/^float\["\?\d+"\]$/)
 })
 
+test('a size that changes one iteration after another has changed is unknown in the body', () => {
+  const types = typed(`g (float[2] x) => (float[] y) <float[1] one = {1}, int64 n = {3}> {
+    y, z = Loop (n, , x, x) <body = loop (int64 i, bool c, float[] a, float[] b) => (bool d, float[] a2, float[] b2) {
+      d = Identity (c)  b2 = Concat <axis = 0> (b, one)  a2 = Identity (b)  s = Relu (a) }> }`)
+  expect(types.s).toMatch(/^float\["\?\d+"\]$/)
+  expect(types.b).toMatch(/^float\["\?\d+"\]$/)
+})
+
+test('sizes that come of floats are those that float32 gives', () => {
+  // 10 · 1.3 in float32 is 13, though the float32 nearest to 1.3 is below it.
+  const types = made(
+    'float[1,3,10,10] x',
+    `a = Resize (x, , scales)  s = Shape <start = 2> (x)  f = Cast <to = 1> (s)  m = Mul (f, factor)
+     i = Cast <to = 7> (m)  target = Concat <axis = 0> (front, i)  b = Resize (x, , , target)`,
+    'float[4] scales = {1, 1, 1.3, 1.3}, float factor = {1.3}, int64[2] front = {1, 3}',
+  )
+  expect(types.a).toBe('float[1,3,13,13]')
+  expect(types.b).toBe('float[1,3,13,13]')
+})
+
+test('what a cast cannot hold is not followed', () => {
+  const nodes = 's = Cast <to = 3> (n)  t = Cast <to = 7> (s)  u = ConstantOfShape (t)'
+  expect(made('', nodes, 'int64[1] n = {300}').u).toMatch(/^float\["\?\d+"\]$/)
+  expect(made('', nodes, 'int64[1] n = {3}').u).toBe('float[3]')
+})
+
+test('the places in a scalar count as a row', () => {
+  expect(made('float x', 'y = NonZero (x)').y).toMatch(/^int64\[1,"\?\d+"\]$/)
+})
+
+test('a last window that may start beyond an open size leaves it open', () => {
+  const pool = (attributes: string) =>
+    made('float[1,1,H,4] x', `y = MaxPool <strides = [2,2], ceil_mode = 1, ${attributes}> (x)`).y
+  // Of four places a window of one reads the first and third; of ⌈(4 − 1) / 2⌉ + 1 = 3 windows the last is dropped.
+  expect(pool('kernel_shape = [1,1]')).toMatch(/^float\[1,1,"\?\d+",2\]$/)
+  expect(pool('kernel_shape = [2,2], pads = [0,0,1,1]')).toMatch(/^float\[1,1,"\?\d+",2\]$/)
+  expect(pool('kernel_shape = [3,3], pads = [0,0,1,1]')).toBe('float[1,1,"floor((H+1)/2)",2]')
+})
+
 test('model-local functions are inferred by their bodies, with the attributes of the call', () => {
   const types =
     typed(`<ir_version: 10, opset_import: ["" : 20, "my" : 1]> g (float[N,4] x) => () { y = my.Pool <axis = 1> (x)  z = my.Pool (x) }

@@ -1,5 +1,5 @@
 import { constantValue } from '../attribute.ts'
-import type { DType } from '../dtype.ts'
+import { type DType, isFloating } from '../dtype.ts'
 import { functionKey, functionsByKey, nodesOfCall } from '../functions.ts'
 import { graphNames } from '../graph-index.ts'
 import {
@@ -13,7 +13,9 @@ import {
   type ValueInfo,
   type ValueType,
 } from '../model.ts'
+import { roundTo } from '../numbers.ts'
 import type { Tensor } from '../tensor.ts'
+import { tensorDtype } from '../value-type.ts'
 import type { Known, Outputs } from './call.ts'
 import { elementsOfConstant, MAX_FOLLOWED } from './gather.ts'
 import { mergeTypes, readType } from './merge.ts'
@@ -142,7 +144,7 @@ function inferGraph(
     if (merged.type.kind === 'unknown') return
     const type = withNames(run, named, merged.type)
     const follow = value?.elements !== undefined && value.elements.length <= MAX_FOLLOWED
-    scope.known.set(name, follow ? { type, elements: value.elements } : { type })
+    scope.known.set(name, follow ? { type, elements: heldBy(type, value.elements) } : { type })
     if (!recorded) return
     run.types.set(name, type)
     if (conflict !== undefined && check && run.trusted) run.conflicts.set(name, conflict)
@@ -179,6 +181,13 @@ function withNames(run: Run, named: Map<Shape, Shape>, type: ValueType): ValueTy
 }
 
 const isSize = (dim: Dim): boolean => typeof dim === 'string' || (dim !== null && Number.isSafeInteger(dim) && dim >= 0)
+
+/** The elements as a value of this type holds them: 10 · 1.3 is 13 in float32, and a little less before it is rounded. */
+function heldBy(type: ValueType, elements: readonly Dim[]): readonly Dim[] {
+  const dtype = tensorDtype(type)
+  if (dtype === undefined || !isFloating(dtype)) return elements
+  return elements.map((element) => (typeof element === 'number' ? roundTo(dtype, element) : element))
+}
 
 function knownConstant(constant: Tensor): Known {
   const type = { kind: 'tensor', dtype: constant.dtype, shape: constant.dims } as const

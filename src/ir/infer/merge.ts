@@ -67,7 +67,7 @@ function withoutSizes(type: ValueType): ValueType {
 /** A declared type with its dimensions in canonical writing, bound symbols replaced. */
 export function readType(symbols: Symbols, type: ValueType): ValueType {
   if (type.kind === 'tensor' || type.kind === 'sparse') {
-    // Old exporters write 0 or -1 where they mean "any".
+    // Old exporters write -1 where they mean "any".
     const shape = type.shape?.map((dim) => (typeof dim === 'number' && dim < 0 ? null : symbols.read(dim))) ?? null
     return { kind: type.kind, dtype: type.dtype, shape }
   }

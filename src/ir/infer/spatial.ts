@@ -57,11 +57,12 @@ export function slid({ symbols }: Call, spatial: Shape, window: Window): Shape {
     const room = symbols.subtract(symbols.add(dim, begin + end), extent)
     // A window that does not fit: ONNX has no answer, and the runtime one place or none.
     if (typeof room === 'number' && room < 0) return null
-    const steps = window.ceil ? symbols.divideUp(room, stride) : symbols.divide(room, stride)
-    // A last window that would start in the end padding is dropped.
-    const starts = typeof steps === 'number' && typeof dim === 'number' && window.ceil
-    const last = starts && steps * stride >= dim + begin ? steps - 1 : steps
-    return symbols.add(last, 1)
+    if (!window.ceil) return symbols.add(symbols.divide(room, stride), 1)
+    // A last window that would start in the end padding is dropped: of an open size nobody knows where it starts.
+    const steps = symbols.divideUp(room, stride)
+    if (typeof steps === 'number' && typeof dim === 'number')
+      return steps * stride >= dim + begin ? steps : symbols.add(steps, 1)
+    return typeof extent === 'number' && end + stride <= extent ? symbols.add(steps, 1) : null
   })
 }
 
@@ -138,10 +139,10 @@ const maxUnpool: Rule = (call) => {
   return [tensor(dtype, [x[0]!, x[1]!, ...spatial])]
 }
 
-/** Sizes times scales, rounded down: exact for whole scales on symbols, else only on numbers. */
+/** Sizes times scales in float32, rounded down, as runtimes do: exact for whole scales on symbols, else only on numbers. */
 function scaled({ symbols }: Call, dim: Dim, scale: number | undefined): Dim {
   if (scale === undefined) return null
-  if (typeof dim === 'number') return Math.floor(dim * scale)
+  if (typeof dim === 'number') return Math.floor(Math.fround(dim * scale))
   if (Number.isInteger(scale)) return symbols.multiply(dim, scale)
   return Number.isInteger(1 / scale) ? symbols.divide(dim, 1 / scale) : null
 }
