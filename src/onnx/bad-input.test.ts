@@ -66,6 +66,7 @@ describe('files of other kinds are refused with what they are and what to do', (
     ['a web page', '<!DOCTYPE html><html>', /web page/, /download/],
     ['a TensorFlow graph', '\n\x20\n\x05Const\x12\x05Const\x22\0', /TensorFlow graph/, /tf2onnx\.convert --graphdef/],
     ['a table', 'area,rooms,price\n30.5,2,199\n', /text, such as a table/, /rows are data/],
+    ['a table with letters of every land', 'Größe;É;\xe2\x82\xac\n1;2;3\n', /text, such as a table/, /rows are data/],
     ['a sound', 'RIFF\x24\0\0\0WAVEfmt ', /sound/, /name a model/],
     ['Core ML', '\x08\x04\x12\x9c\x03\n\x7a\n\x05image', /Core ML/, /coremltools/],
     ['Paddle', `\n\xa6\x96\x07\x08\0\x10${'\xff'.repeat(9)}\x01\x1a\x24`, /Paddle model/, /paddle2onnx/],

@@ -7,25 +7,25 @@ interface Foreign {
   matches(bytes: Uint8Array): boolean
 }
 
-const ascii = (bytes: Uint8Array, from: number, length: number) =>
-  String.fromCharCode(...bytes.subarray(from, from + length))
+/** One character a byte, with the byte's number. A `latin1` decoder of browsers does otherwise: 0x80 is a euro sign to it. */
+const characters = (bytes: Uint8Array, from: number, length: number) =>
+  Array.from(bytes.subarray(from, from + length), (byte) => String.fromCharCode(byte)).join('')
 /** The first bytes, two digits each. */
 const hex = (bytes: Uint8Array) =>
   Array.from(bytes.subarray(0, 32), (byte) => byte.toString(16).padStart(2, '0')).join('')
 const startsWith = (text: string, at = 0) => {
-  return (bytes: Uint8Array) => ascii(bytes, at, text.length) === text
+  return (bytes: Uint8Array) => characters(bytes, at, text.length) === text
 }
 
 /** How much of a file is searched for names: of the entries of a zip archive, of the classes of a pickle. */
 const SEARCHED = 1 << 16
+const head = (bytes: Uint8Array) => characters(bytes, 0, SEARCHED)
 
 function zipHolds(bytes: Uint8Array, ...names: readonly string[]): boolean {
   if (!startsWith('PK')(bytes)) return false
-  const text = ascii2(bytes.subarray(0, SEARCHED)) + ascii2(bytes.subarray(Math.max(0, bytes.byteLength - SEARCHED)))
+  const text = head(bytes) + characters(bytes, Math.max(0, bytes.byteLength - SEARCHED), SEARCHED)
   return names.some((name) => text.includes(name))
 }
-const latin1 = new TextDecoder('latin1')
-const ascii2 = (bytes: Uint8Array) => latin1.decode(bytes)
 
 const TORCH = 'load it in Python, then: torch.onnx.export(model.eval(), (example_input,), "model.onnx", dynamo=True)'
 const TENSORFLOW = 'pip install tf2onnx, then: python -m tf2onnx.convert'
@@ -44,12 +44,12 @@ const FORMATS: readonly Foreign[] = [
   {
     name: 'a pickled scikit-learn model (.pkl, .joblib)',
     hint: 'pip install skl2onnx, then in Python: open("model.onnx", "wb").write(skl2onnx.to_onnx(model, X[:1]).SerializeToString())',
-    matches: (b) => isPickle(b) && ascii2(b.subarray(0, SEARCHED)).includes('sklearn.'),
+    matches: (b) => isPickle(b) && head(b).includes('sklearn.'),
   },
   {
     name: 'a pickled PyTorch file (.pt, .pth)',
     hint: TORCH,
-    matches: (b) => isPickle(b) && (startsWith(OF_TORCH, 2)(b) || ascii2(b.subarray(0, SEARCHED)).includes('torch')),
+    matches: (b) => isPickle(b) && (startsWith(OF_TORCH, 2)(b) || head(b).includes('torch')),
   },
   {
     name: 'a Python pickle (.pkl)',
@@ -86,7 +86,7 @@ const FORMATS: readonly Foreign[] = [
   {
     name: 'a Paddle model (.json)',
     hint: paddle('.', 'inference.json'),
-    matches: (b) => /^\s*\{\s*"base_code"\s*:\s*\{[^}]*"pir"/.test(ascii(b, 0, 256)),
+    matches: (b) => /^\s*\{\s*"base_code"\s*:\s*\{[^}]*"pir"/.test(characters(b, 0, 256)),
   },
   {
     name: "a file of Paddle's weights (.pdiparams), without the graph",
@@ -104,7 +104,7 @@ const FORMATS: readonly Foreign[] = [
     name: 'a TensorFlow graph (.pb)',
     hint: `${TENSORFLOW} --graphdef model.pb --inputs NAME:0 --outputs NAME:0 --output model.onnx`,
     // A node, and in it its name and operator; ONNX begins with a number.
-    matches: (b) => /^\n[\s\S]{1,5}?\n[\s\S][\w./-]+[^ -\xff\s][\s\S]\w/.test(ascii(b, 0, 256)),
+    matches: (b) => /^\n[\s\S]{1,5}?\n[\s\S][\w./-]+[^ -\xff\s][\s\S]\w/.test(characters(b, 0, 256)),
   },
   {
     name: 'a safetensors file, which holds weights without the graph',
@@ -119,7 +119,7 @@ const FORMATS: readonly Foreign[] = [
   {
     name: 'a TensorFlow.js or JSON file',
     hint: 'name the .onnx file; a TensorFlow.js model is converted with: pip install tf2onnx, then: python -m tf2onnx.convert --tfjs model.json --output model.onnx',
-    matches: (b) => /^\s*\{\s*"/.test(ascii(b, 0, 64)) && !isSafetensors(b),
+    matches: (b) => /^\s*\{\s*"/.test(characters(b, 0, 64)) && !isSafetensors(b),
   },
   {
     name: 'an ORT-format file (.ort)',
@@ -129,7 +129,7 @@ const FORMATS: readonly Foreign[] = [
   {
     name: 'a NumPy archive (.npz)',
     hint: 'name a model; arrays are data, which stand behind --data',
-    matches: (b) => startsWith('PK\x03\x04')(b) && /^[^/]+?\.npy/.test(ascii(b, 30, 128)),
+    matches: (b) => startsWith('PK\x03\x04')(b) && /^[^/]+?\.npy/.test(characters(b, 30, 128)),
   },
   {
     name: 'an archive (zip)',
@@ -163,29 +163,32 @@ const FORMATS: readonly Foreign[] = [
   {
     name: 'an OpenVINO model (.xml)',
     hint: 'it cannot be turned back: export the model that it was made from to .onnx',
-    matches: (b) => /^\s*(<\?xml[^>]*>\s*)?<net\s+name=/.test(ascii(b, 0, 256)),
+    matches: (b) => /^\s*(<\?xml[^>]*>\s*)?<net\s+name=/.test(characters(b, 0, 256)),
   },
   {
     name: 'a web page',
     hint: 'the download gave a page instead of the file: download the raw file',
-    matches: (b) => /^\s*<(!doctype|html|\?xml)/i.test(ascii(b, 0, 64)),
+    matches: (b) => /^\s*<(!doctype|html|\?xml)/i.test(characters(b, 0, 64)),
   },
   {
     name: 'text, such as a table or a program',
     hint: 'name the .onnx file as the model; rows are data',
     // ONNX has a byte below those of text within its first fields.
-    matches: (b) => b.byteLength > 3 && /^[\t\r\n -~\x80-\xff]*$/.test(ascii2(b.subarray(0, SEARCHED))),
+    matches: (b) => b.byteLength > 3 && b.subarray(0, SEARCHED).every(isOfText),
   },
 ]
 
 /** What torch.save wrote first before 1.6, behind the protocol: its magic number, a long of ten bytes. */
 const OF_TORCH = '\x8a\n\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19'
 
+/** Whether a byte may stand in a text: letters, blanks, tabs, ends of lines, and what letters beyond ASCII consist of. */
+const isOfText = (byte: number): boolean =>
+  byte === 0x09 || byte === 0x0a || byte === 0x0d || (byte >= 0x20 && byte !== 0x7f)
+
 /** Pickle protocol 2 to 5. */
 function isPickle(bytes: Uint8Array): boolean {
-  if (bytes[0] !== 0x80 || bytes[1]! < 2 || bytes[1]! > 5) return false
   // 0x80 starts no valid ONNX file: as a tag it would need a second byte of at least 1 and field 16 or more.
-  return true
+  return bytes[0] === 0x80 && bytes[1]! >= 2 && bytes[1]! <= 5
 }
 
 /** An 8-byte little-endian header length, then a JSON object. */
