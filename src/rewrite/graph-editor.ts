@@ -7,6 +7,7 @@ import {
   NameSupply,
   type Node,
   operatorName,
+  outerReads,
   readsOf,
   type Tensor,
   type ValueInfo,
@@ -264,11 +265,7 @@ export function renameReads(node: Node, from: string, to: string): Node {
 }
 
 function renameInGraph(graph: Graph, from: string, to: string): Graph {
-  const shadowed =
-    graph.inputs.some((value) => value.name === from) ||
-    graph.initializers.has(from) ||
-    graph.nodes.some((node) => node.outputs.includes(from))
-  if (shadowed) return graph
+  if (!outerReads(graph).has(from)) return graph
   const rename = (value: ValueInfo) => (value.name === from ? { ...value, name: to } : value)
   return { ...graph, nodes: graph.nodes.map((node) => renameReads(node, from, to)), outputs: graph.outputs.map(rename) }
 }

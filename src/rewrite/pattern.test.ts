@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { makeNode, parseModel, tensorOf } from '../ir/index.ts'
 import { GraphEditor } from './graph-editor.ts'
-import { any, constant, either, match, op, replaceMatch, scalar, scalarNamed, sharedInside } from './pattern.ts'
+import { any, constant, either, match, op, replaceMatch, scalar, scalarNamed, scalarValue, sharedInside } from './pattern.ts'
 import { runRules } from './rule.ts'
 
 const head = '<ir_version: 10, opset_import: ["" : 20]>'
@@ -21,6 +21,12 @@ test('commutative operators match in either order, and a name is one value', () 
     expect(found?.nodes.map(({ opType }) => opType)).toEqual(['Add', 'Mul'])
   }
   expect(match(editorOf('a = Mul(z, two) y = Add(a, x)'), 'y', doubled)).toBeUndefined()
+})
+
+test('a constant that is no real number is not taken for one', () => {
+  const complex = tensorOf('complex64', [], [1, 2])
+  const text = { ...complex, dtype: 'string', data: { form: 'strings', values: [new Uint8Array(0)] } } as const
+  expect([complex, text].map(scalarValue)).toEqual([undefined, undefined])
 })
 
 test('what an order bound is forgotten when it does not fit', () => {

@@ -1,4 +1,4 @@
-import { type Node, nodeLabel, operatorName, type Tensor, tensorShape, toNumbers } from '../ir/index.ts'
+import { isNumeric, type Node, nodeLabel, operatorName, type Tensor, tensorShape, toNumbers } from '../ir/index.ts'
 import type { GraphEditor } from './graph-editor.ts'
 import type { RuleContext, RuleOutcome } from './rule.ts'
 
@@ -164,6 +164,6 @@ export function replaceFound(
 
 /** The value of a one-element numeric constant. */
 export function scalarValue(tensor: Tensor | undefined): number | undefined {
-  if (!tensor || tensor.data.form === 'strings' || tensor.dims.some((dim) => dim !== 1)) return undefined
+  if (!tensor || !isNumeric(tensor.dtype) || tensor.dims.some((dim) => dim !== 1)) return undefined
   return toNumbers(tensor)[0]
 }
