@@ -1,7 +1,7 @@
 import { nestedGraphs } from '../attribute.ts'
 import { type Graph, type Node, nodeLabel } from '../model.ts'
 import { checkNode } from './check-node.ts'
-import { checkAttributeTensors, checkTensor } from './check-tensor.ts'
+import { checkAttributeTensors, checkSparse, checkTensor } from './check-tensor.ts'
 import type { GraphContext, Report } from './problem.ts'
 
 /** The names that a graph has made so far, and those of the graphs around it. */
@@ -65,11 +65,11 @@ function checkConstants(graph: Graph, { report, irVersion, parameters }: GraphCo
     checkTensor(name, tensor, report)
     names.add(name)
   }
-  for (const { values, indices } of graph.sparseInitializers ?? []) {
-    if (names.hasOwn(values.name)) report(values.name, 'is a sparse constant and has been made before')
-    checkTensor(values.name, values, report)
-    checkTensor(values.name, indices, report)
-    names.add(values.name)
+  for (const sparse of graph.sparseInitializers ?? []) {
+    const { name } = sparse.values
+    if (names.hasOwn(name)) report(name, 'is a sparse constant and has been made before')
+    checkSparse(name, sparse, report)
+    names.add(name)
   }
 }
 

@@ -54,10 +54,8 @@ function checkCount(
   const expected =
     least === most ? String(least) : most === Number.POSITIVE_INFINITY ? `${least} or more` : `${least} to ${most}`
   const count = given > most ? given : names.length
-  report(
-    nodeLabel(node),
-    `${operatorName(node)} takes ${expected} ${what}s and has ${count}`.replace(/takes (.*outputs)/, 'makes $1'),
-  )
+  const verb = what === 'input' ? 'takes' : 'makes'
+  report(nodeLabel(node), `${operatorName(node)} ${verb} ${expected} ${what}s and has ${count}`)
 }
 
 function checkOmitted(node: Node, schema: OperatorSchema, { report }: GraphContext): void {
