@@ -80,7 +80,7 @@ export async function modelAt(path: string, options: Arguments): Promise<Model> 
   const model = await readModel(path)
   const folder = dirname(path)
   folders.set(model, folder)
-  const beside = [...externalLocations(model.graph)].map((location) => join(folder, location))
+  const beside = [...externalLocations(model)].map((location) => join(folder, location))
   refuseReplacing(options, beside, path)
   return model
 }

@@ -45,7 +45,7 @@ export async function openIsolated(
   const ports = portsOf(known, isCarried, kind === 'web' ? WEB_PACKAGE.name : runtimeName)
   // The browser's runtime takes bytes: weights in other files must be in them.
   const path = typeof model === 'string' ? model : file
-  const asItIs = path !== undefined && (kind === 'node' || !hasExternal(known.graph))
+  const asItIs = path !== undefined && (kind === 'node' || !hasExternal(known))
   const placed = asItIs ? { source: path, remove: () => {} } : await placeFile(known)
   await after?.catch((error) => {
     placed.remove()

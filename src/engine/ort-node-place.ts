@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { externalLocations, type Graph, type Model } from '../ir/index.ts'
+import { externalLocations, type Model } from '../ir/index.ts'
 
 /** A folder under the system's temporary folder that goes away by `remove`, or with the process. */
 interface TemporaryFolder {
@@ -52,7 +52,7 @@ const LARGEST_MESSAGE = 2 ** 31 - 2 ** 24
 /** The model as bytes where it fits into one message and keeps its weights inside, else as a file with its data. */
 export async function placeModel(model: Model): Promise<Placed> {
   const { encodeModel, modelBytes } = await import('./model-files.ts')
-  if (modelBytes(model) < LARGEST_MESSAGE && !hasExternal(model.graph))
+  if (modelBytes(model) < LARGEST_MESSAGE && !hasExternal(model))
     return { source: encodeModel(model), remove: () => {} }
   return placeFile(model)
 }
@@ -72,5 +72,5 @@ export async function placeFile(model: Model): Promise<Placed & { readonly sourc
   return { source, remove: () => folder.remove() }
 }
 
-/** Whether weights of the graph live in other files. */
-export const hasExternal = (graph: Graph): boolean => externalLocations(graph).size > 0
+/** Whether weights of the model live in other files. */
+export const hasExternal = (model: Model): boolean => externalLocations(model).size > 0

@@ -1,18 +1,10 @@
-import { nestedGraphs } from './attribute.ts'
-import type { Graph } from './model.ts'
-import type { Tensor } from './tensor.ts'
+import { allTensors } from './all-constants.ts'
+import type { Model } from './model.ts'
 
-/** The other files, as the model names them, that weights of the graph and the graphs inside it live in. */
-export function externalLocations(graph: Graph): ReadonlySet<string> {
+/** The other files, as the model names them, that its weights live in, in the order of their first use. */
+export function externalLocations(model: Model): ReadonlySet<string> {
   const found = new Set<string>()
-  const look = ({ data }: Tensor) => {
-    if (data.form !== 'external') return
-    for (const [key, value] of data.entries) if (key === 'location') found.add(value)
-  }
-  for (const tensor of graph.initializers.values()) look(tensor)
-  for (const node of graph.nodes) {
-    for (const attribute of node.attributes.values()) if (attribute.type === 'tensor') look(attribute.value)
-    for (const [, nested] of nestedGraphs(node)) for (const location of externalLocations(nested)) found.add(location)
-  }
+  for (const { data } of allTensors(model))
+    if (data.form === 'external') for (const [key, value] of data.entries) if (key === 'location') found.add(value)
   return found
 }

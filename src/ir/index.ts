@@ -1,3 +1,4 @@
+export { allConstants, allTensors } from './all-constants.ts'
 export * from './attribute.ts'
 export { averagesPicture, namedAxes, reducedPlaces } from './averages-picture.ts'
 export * from './check/index.ts'

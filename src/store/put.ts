@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path'
-import type { Model, NumericArray } from '../ir/index.ts'
+import { externalLocations, type Model, type NumericArray } from '../ir/index.ts'
 import { modelDigest, readModel } from '../onnx/index.ts'
 import { UserError } from '../platform/index.ts'
 import { blobFolder, inspect } from '../recipe/index.ts'
@@ -11,7 +11,7 @@ import { bytesBlob, fileBlob } from './layout.ts'
 import { explain, type Lineage, NO_LINEAGE } from './lineage.ts'
 import { type Descriptor, hexOf, MEDIA, NOTE } from './oci.ts'
 import { type Blob, type Repository, writeAll, writeTagged } from './repository.ts'
-import { externalLocations, type Finding, scanFiles, scanModel } from './scan.ts'
+import { type Finding, scanFiles, scanModel } from './scan.ts'
 import { type PrivateKey, signStatement } from './sign.ts'
 import { evaluationStatement, modelStatement } from './statements.ts'
 import { isSafePath, type Version } from './version.ts'
@@ -65,7 +65,7 @@ const RECIPE_FILE = 'recipe.json'
  */
 export async function assemble(name: string, input: PutInput, sign?: PrivateKey): Promise<Artefact> {
   const model = await readModel(input.model)
-  const locations = externalLocations(model)
+  const locations = [...externalLocations(model)]
   const findings = [...scanFiles(input.model, locations), ...scanModel(model)]
   refuseDanger(findings, input)
   const digest = modelDigest(model)

@@ -1,13 +1,15 @@
 import { lstatSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import {
-  type Attribute,
+  allConstants,
+  allTensors,
   elementCount,
   type Graph,
   inferTypes,
   KNOWN_DOMAINS,
   type Model,
   type Node,
+  nestedGraphs,
   nodeLabel,
   operatorName,
   type SparseTensor,
@@ -40,7 +42,7 @@ const RUNTIME_DOMAINS = new Set(['com.microsoft', 'com.microsoft.nchwc', 'com.ms
  * a well-formed file can still do to whoever loads it.
  */
 export function scanModel(model: Model): readonly Finding[] {
-  const contents = walk(model)
+  const contents = contentsOf(model)
   return [...sizeBombs(model, contents), ...loops(contents), ...customOperators(model, contents)]
 }
 
@@ -53,14 +55,6 @@ export function scanFiles(modelPath: string, locations: readonly string[]): read
   )
 }
 
-/** Names of the files that hold weights outside the model file, in the order of their first use. */
-export function externalLocations(model: Model): readonly string[] {
-  const found = new Set<string>()
-  for (const { data } of walk(model).tensors)
-    if (data.form === 'external') for (const [key, value] of data.entries) if (key === 'location') found.add(value)
-  return [...found]
-}
-
 interface Contents {
   readonly nodes: readonly { readonly node: Node; readonly graph: Graph | null }[]
   readonly tensors: readonly Tensor[]
@@ -68,37 +62,18 @@ interface Contents {
 }
 
 /** Everything in the graph, its nested graphs and its functions. */
-function walk(model: Model): Contents {
+function contentsOf(model: Model): Contents {
   const nodes: { node: Node; graph: Graph | null }[] = []
-  const tensors: Tensor[] = []
-  const sparse: SparseTensor[] = []
-  const ofSparse = (item: SparseTensor) => {
-    sparse.push(item)
-    tensors.push(item.values, item.indices)
+  const visit = (inside: readonly Node[], graph: Graph | null) => {
+    for (const node of inside) {
+      nodes.push({ node, graph })
+      for (const [, nested] of nestedGraphs(node)) visit(nested.nodes, nested)
+    }
   }
-  const ofAttribute = (attribute: Attribute) => {
-    if (attribute.type === 'tensor') tensors.push(attribute.value)
-    else if (attribute.type === 'tensors') tensors.push(...attribute.value)
-    else if (attribute.type === 'sparseTensor') ofSparse(attribute.value)
-    else if (attribute.type === 'sparseTensors') attribute.value.forEach(ofSparse)
-    else if (attribute.type === 'graph') ofGraph(attribute.value)
-    else if (attribute.type === 'graphs') attribute.value.forEach(ofGraph)
-  }
-  const ofNode = (node: Node, graph: Graph | null) => {
-    nodes.push({ node, graph })
-    for (const attribute of node.attributes.values()) ofAttribute(attribute)
-  }
-  const ofGraph = (graph: Graph) => {
-    for (const tensor of graph.initializers.values()) tensors.push(tensor)
-    for (const item of graph.sparseInitializers ?? []) ofSparse(item)
-    for (const node of graph.nodes) ofNode(node, graph)
-  }
-  ofGraph(model.graph)
-  for (const item of model.functions) {
-    for (const attribute of item.defaults.values()) ofAttribute(attribute)
-    for (const node of item.nodes) ofNode(node, null)
-  }
-  return { nodes, tensors, sparse }
+  visit(model.graph.nodes, model.graph)
+  for (const item of model.functions) visit(item.nodes, null)
+  const sparse = [...allConstants(model)].filter((constant) => 'values' in constant)
+  return { nodes, tensors: [...allTensors(model)], sparse }
 }
 
 function* sizeBombs(model: Model, { tensors, sparse }: Contents): Generator<Finding> {

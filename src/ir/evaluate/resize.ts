@@ -152,7 +152,11 @@ function plansOf(call: Call, x: Nd): AxisPlan[] {
       : undefined
   for (const [i, axis] of axes.entries()) {
     const from = x.dims[axis]!
-    const to = sizes ? (common ? Math.floor(common * from + 0.5) : sizes[i]!) : Math.floor(Math.fround(from * (scales?.[i] ?? 1)))
+    const to = sizes
+      ? common
+        ? Math.floor(common * from + 0.5)
+        : sizes[i]!
+      : Math.floor(Math.fround(from * (scales?.[i] ?? 1)))
     const scale = sizes ? (common ?? to / from) : (scales?.[i] ?? 1)
     plans[axis] = { from, to, scale, roi: [roi?.[i] ?? 0, roi?.[i + axes.length] ?? 1] }
   }
