@@ -86,6 +86,21 @@ describe.each(stores)('%s', (_, open) => {
     expect(await store.names()).toEqual(['digits'])
   })
 
+  test('a report that is given twice is kept once, and every signed verdict is that of its own report', async ({
+    skip: leave,
+  }) => {
+    if (skip) leave()
+    const model = modelFile(folder, 'twice.onnx', 21)
+    const digest = modelDigest(await readModel(model))
+    const [good, bad] = [comparisonOf(digest), comparisonOf(digest, { verdict: 'regressed', grade: null })]
+    const sign = await readPrivateKey(keys.secret)
+    const { version } = await store.put('twice', { model, reports: [good, good, bad] }, { sign })
+    expect(version.reports.map((report) => 'verdict' in report && report.verdict)).toEqual(['pass', 'regressed'])
+    const { statement } = version.signatures.find(({ what }) => what === 'evaluation')!
+    const [passed, failed] = version.files.filter(({ role }) => role === 'report').map(({ path }) => path)
+    expect(statement.predicate).toMatchObject({ result: 'FAILED', passedTests: [passed], failedTests: [failed] })
+  })
+
   test('of several who sign one version at once, no signature is lost', async ({ skip: leave }) => {
     if (skip) leave()
     const signers = await Promise.all(

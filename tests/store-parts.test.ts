@@ -253,6 +253,20 @@ describe('lineage', () => {
     expect(diffModels(before, before)).toEqual([])
   })
 
+  test('outputs in another order and sparse weights are edits that mean something', () => {
+    const model = (outputs: string) => textModel(`g (float[2] x) => (${outputs}) { y = Neg(x)  z = Abs(x) }`)
+    const before = model('float[2] y, float[2] z')
+    expect(diffModels(before, model('float[2] z, float[2] y'))).toEqual(['the order of the outputs was changed'])
+    const sparse = (value: number): Model => {
+      const values = tensorOf('float32', [1], [value], 's')
+      return {
+        ...before,
+        graph: { ...before.graph, sparseInitializers: [{ values, indices: tensorOf('int64', [1], [0]), dims: [2] }] },
+      }
+    }
+    expect(diffModels(sparse(1), sparse(2))).toEqual(['sparse initializer s was changed'])
+  })
+
   test('twenty edits are named, further ones counted', () => {
     const chain = (operator: string, count: number) =>
       textModel(

@@ -34,12 +34,21 @@ function* graphEdits(before: Graph, after: Graph, place: string): Generator<stri
       ({ name }) => name,
       ({ text }) => text,
     )
+  for (const side of ['inputs', 'outputs'] as const)
+    if (isReordered(before[side], after[side])) yield `${place}the order of the ${side} was changed`
   yield* keyed(
     `${place}initializer`,
     [...before.initializers.values()],
     [...after.initializers.values()],
     ({ name }) => name,
     tensorDigest,
+  )
+  yield* keyed(
+    `${place}sparse initializer`,
+    before.sparseInitializers ?? [],
+    after.sparseInitializers ?? [],
+    ({ values }) => values.name,
+    sparseDigest,
   )
   const old = new Map(before.nodes.map((node) => [keyOf(node), node]))
   const kept = new Set<string>()
@@ -51,6 +60,12 @@ function* graphEdits(before: Graph, after: Graph, place: string): Generator<stri
   }
   for (const [key, node] of old)
     if (!kept.has(key)) yield `${place}node ${nodeLabel(node)} (${operatorName(node)}) was removed`
+}
+
+/** Whether the same names stand in another order: who takes them by place gets something else. */
+function isReordered(before: Graph['inputs'], after: Graph['inputs']): boolean {
+  const [from, to] = [before, after].map((values) => values.map(({ name }) => name)) as [string[], string[]]
+  return from.join('\0') !== to.join('\0') && from.toSorted().join('\0') === to.toSorted().join('\0')
 }
 
 /** Values are assigned once, so the first output names a node. */
@@ -133,6 +148,7 @@ const graphParts = (graph: Graph): unknown => [
   graph.inputs.map((value) => [value.name, plain(value.type)]),
   graph.outputs.map((value) => [value.name, plain(value.type)]),
   [...graph.initializers.values()].map((tensor) => [tensor.name, tensorDigest(tensor)]),
+  (graph.sparseInitializers ?? []).map((sparse) => [sparse.values.name, sparseDigest(sparse)]),
   graph.nodes.map(nodeParts),
 ]
 const nodeParts = (node: Node): unknown => [

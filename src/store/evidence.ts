@@ -27,7 +27,7 @@ export interface DataUsed {
   readonly rows: number
 }
 
-/** The verdict on the version: of its comparison, or of the proof inside its optimization. */
+/** A report in short: its verdict is that of the comparison that it is, or that proves what an optimization chose. */
 export function summarize(report: Report): Summary {
   const compared = comparisonIn(report)
   const stated = 'verdict' in report ? report.verdict : null

@@ -69,17 +69,18 @@ export async function assemble(name: string, input: PutInput, sign?: PrivateKey)
   const findings = [...scanFiles(input.model, locations), ...scanModel(model)]
   refuseDanger(findings, input)
   const digest = modelDigest(model)
-  for (const report of input.reports ?? []) checkEvidence(report, digest, input.model)
+  const reports = eachOnce(input.reports ?? [])
+  for (const report of reports) checkEvidence(report, digest, input.model)
   const lineage = await lineageOf(model, digest, input)
   const modelBlobs = await blobsOfModel(input.model, locations)
-  const evidence = evidenceBlobs(input.reports ?? [])
+  const evidence = reports.map(evidenceBlob)
   const files = modelBlobs.map(coveredOf)
   const facts = {
     name,
     inspection: inspect(model, { path: MODEL_FILE }),
     files,
     recipe: input.recipe ?? null,
-    reports: input.reports ?? [],
+    reports,
     lineage,
     findings,
     intendedUse: input.intendedUse,
@@ -106,7 +107,7 @@ export async function assemble(name: string, input: PutInput, sign?: PrivateKey)
     MEDIA.manifest,
     { artifactType: MEDIA.model },
   )
-  const judged = evidence.map((blob, i) => ({ ...coveredOf(blob), verdict: summarize(input.reports![i]!).verdict }))
+  const judged = evidence.map((blob, i) => ({ ...coveredOf(blob), verdict: summarize(reports[i]!).verdict }))
   const statements = sign
     ? [modelStatement(name, files), ...(judged.length > 0 ? [evaluationStatement(name, files, judged)] : [])]
     : []
@@ -232,15 +233,16 @@ function tensorBlob([digest, array]: readonly [string, NumericArray]): Blob {
   return bytesBlob(bytes, MEDIA.tensor, { annotations: { [NOTE.title]: path, [NOTE.filePath]: path } })
 }
 
-const evidenceBlobs = (reports: readonly Report[]): readonly Blob[] => {
-  const blobs = reports.map((report) => {
-    const text = json(report)
-    const digest = hexOf(bytesBlob(text, MEDIA.report).descriptor.digest)
-    return document(`evidence/${report.kind}-${digest.slice(0, 12)}.json`, MEDIA.report, text)
-  })
-  const known = new Set<string>()
-  return blobs.filter(({ descriptor }) => !known.has(descriptor.digest) && known.add(descriptor.digest))
+function evidenceBlob(report: Report): Blob {
+  const text = json(report)
+  const digest = hexOf(bytesBlob(text, MEDIA.report).descriptor.digest)
+  return document(`evidence/${report.kind}-${digest.slice(0, 12)}.json`, MEDIA.report, text)
 }
+
+/** The reports without those that say the very same as one before. */
+const eachOnce = (reports: readonly Report[]): readonly Report[] => [
+  ...new Map(reports.map((report) => [json(report), report])).values(),
+]
 
 const coveredOf = ({ descriptor }: Blob) => ({
   path: descriptor.annotations![NOTE.title]!,
