@@ -1,7 +1,18 @@
 import { expect, test } from 'vitest'
 import { makeNode, parseModel, tensorOf } from '../ir/index.ts'
 import { GraphEditor } from './graph-editor.ts'
-import { any, constant, either, match, op, replaceMatch, scalar, scalarNamed, scalarValue, sharedInside } from './pattern.ts'
+import {
+  any,
+  constant,
+  either,
+  match,
+  op,
+  replaceMatch,
+  scalar,
+  scalarNamed,
+  scalarValue,
+  sharedInside,
+} from './pattern.ts'
 import { runRules } from './rule.ts'
 
 const head = '<ir_version: 10, opset_import: ["" : 20]>'
