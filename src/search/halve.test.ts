@@ -9,6 +9,7 @@ interface Shown {
   readonly all: number
   readonly most: number
   readonly odds?: Partial<Odds>
+  readonly out?: boolean
 }
 
 /** Halves these; `steps` is how many steps there is time for. */
@@ -30,6 +31,7 @@ async function left(shown: Readonly<Record<string, Shown>>, steps = 9) {
       } as unknown as Trial['comparison']
     },
     odds: (trial) => ({ pass: 0, close: 0, ...shown[idOf(trial)]!.odds }) as Odds,
+    isOut: (trial) => shown[idOf(trial)]!.out ?? false,
     drop: (trial, why) => told.push(`${idOf(trial)} out: ${why}`),
   }
   const rows = {
@@ -69,4 +71,13 @@ test('the first step is judged whatever it takes; without time for another, deci
     'quiet',
     ['loud 16', 'quiet 16', 'middle 16', `loud out: ${why}`, 'ends at 1: quiet,middle', `middle out: ${why}`],
   ])
+})
+
+test('of the last one more rows are judged only while they may save it', async () => {
+  const judged = async (out: boolean) =>
+    (await left({ loud: { all: 10, most: 10 }, quiet: { all: 20, most: 20, out } }))[1].filter((told) =>
+      /\d$/.test(told),
+    )
+  expect(await judged(true)).toEqual(['loud 16', 'quiet 16'])
+  expect(await judged(false)).toEqual(['loud 16', 'quiet 16', 'quiet 64'])
 })

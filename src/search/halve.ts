@@ -13,14 +13,17 @@ interface Judging {
   judge(trial: Trial, rows: number): Promise<void>
   /** What these foretell of the proof. */
   odds(trial: Trial): Odds
+  /** Whether more rows would only tell how bad it is. */
+  isOut(trial: Trial): boolean
   /** Leaves one out of the race. */
   drop(trial: Trial, why: string): void
 }
 
 /**
  * Judges candidates that run the same kernels side by side: on a few rows, the quieter half on more, and so on, for as
- * long as there is time. One is left in any case: which one is a matter of decibels on the same rows, and more rows
- * seldom turn their order, so that it hardly depends on where the time ends this. Where rows of unusually large numbers
+ * long as there is time and more than one is left, or one that may still be handed out as it is. One is left in any case:
+ * which one is a matter of decibels on the same rows, and more rows seldom turn their order, so that it hardly depends on
+ * where the time ends this. Where rows of unusually large numbers
  * have another order than the most, both are followed, and the one that is likelier to pass is left, or to stay close
  * where none can pass.
  */
@@ -30,6 +33,7 @@ export async function halve(pool: Judging, steps: JudgingSteps, trials: readonly
   let left = trials
   await steps.goOnFrom(trials)
   for (const [step, rows] of steps.rungs.entries()) {
+    if (left.length === 1 && step > 0 && pool.isOut(left[0]!)) break
     if (step > 0 && !(await steps.affordsJudging(left, step))) {
       steps.endsAt(step, left)
       break

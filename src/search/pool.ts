@@ -231,15 +231,16 @@ export class Pool {
     for (const [step, rows] of this.#steps.rungs.entries()) {
       if (step > 0 && !(await this.affordsJudging([trial], step))) return this.#steps.endsAt(step, [trial])
       await this.judge(trial, rows)
-      if (isWorse(trial) || this.#tooLoud(trial)) return
+      if (this.isOut(trial)) return
     }
   }
 
   /**
-   * Whether more rows would only tell how loud it is: where they are quick, noise that is near enough may still turn out
-   * to be of a few rows.
+   * Whether it is shown to be worse, or more rows would only tell how loud it is: where they are quick, noise that is
+   * near enough may still turn out to be of a few rows.
    */
-  #tooLoud(trial: Trial): boolean {
+  isOut(trial: Trial): boolean {
+    if (isWorse(trial)) return true
     if (usable(trial.result) || mayPass(this.odds(trial))) return false
     return this.#steps.rowsAreSlow || decibelsMissing(trial) >= FAR_DECIBELS
   }
