@@ -1,4 +1,4 @@
-import { explainSystemError } from '../platform/index.ts'
+import { explainSystemError, shellWord } from '../platform/index.ts'
 import { EXIT } from './exit-codes.ts'
 import type { Context } from './verb.ts'
 
@@ -58,7 +58,7 @@ export function openTerminal(words: readonly string[]): Terminal {
     context: {
       json,
       signal,
-      command: ['whet', ...words.map(quoted)].join(' '),
+      command: ['whet', ...words.map(shellWord)].join(' '),
       say: (line) => {
         if (quiet) return
         clear()
@@ -101,5 +101,3 @@ function interruption(): { signal: AbortSignal } & Pick<Terminal, 'interrupted' 
 
 /** Whoever read the pipe has read enough. */
 const isUnread = (error: NodeJS.ErrnoException) => error.code === 'EPIPE'
-
-const quoted = (word: string) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)

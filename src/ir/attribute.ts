@@ -31,6 +31,12 @@ export function stringAttribute(node: Node, name: string, fallback: string): str
   return attribute?.type === 'string' ? text(attribute.value) : fallback
 }
 
+/** The strings attribute as texts, or `fallback` where it is absent. */
+export function stringsAttribute<F>(node: Node, name: string, fallback: F): readonly string[] | F {
+  const attribute = node.attributes.get(name)
+  return attribute?.type === 'strings' ? attribute.value.map(text) : fallback
+}
+
 /** The tensor attribute; undefined where it is absent. */
 export function tensorAttribute(node: Node, name: string): Tensor | undefined {
   const attribute = node.attributes.get(name)

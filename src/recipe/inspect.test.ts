@@ -88,8 +88,29 @@ test('trees and linear models are not promised integers; sizes without a name ha
     )
   const trees = pipeline('')
   expect(trees.possibilities![0]).toMatch(/^nothing here becomes integer: trees/)
+  expect(trees).not.toHaveProperty('trees')
   expect(trees.outputs[0]!.shape?.some((size) => String(size).startsWith('?'))).not.toBe(true)
   expect(pipeline('h = MatMul(x, w)').possibilities!.join()).not.toMatch(/nothing here becomes integer/)
+})
+
+test('trees and their splits are counted, with leaves as nodes or in lists of their own', () => {
+  const treesOf = (attributes: string) =>
+    inspect(
+      parseModel(`<ir_version: 10, opset_import: ["" : 21, "ai.onnx.ml" : 5]> g (float[N,2] x) => (float[N,1] y)
+        { y = ai.onnx.ml.${attributes}(x) }`),
+    ).trees
+  expect(
+    treesOf(`TreeEnsembleRegressor<nodes_treeids = [0, 0, 0, 7], nodes_nodeids = [0, 1, 2, 0],
+      nodes_modes = ["BRANCH_LEQ", "LEAF", "LEAF", "LEAF"]>`),
+  ).toEqual({ trees: 2, splits: 1 })
+  expect(treesOf('TreeEnsemble<tree_roots = [0, 2], nodes_featureids = [0, 1, 1]>')).toEqual({ trees: 2, splits: 3 })
+})
+
+test('commands that are offered name the file as a shell takes it', () => {
+  const model = parseModel('g (float[N,2] x) => (float[N,2] y) <float[2,2] w = {1,2,3,4}> { y = MatMul(x, w) }')
+  const offered = inspect(model, { path: "it's/my model.onnx" }).possibilities!.join()
+  expect(offered).toContain(`whet optimize 'it'\\''s/my model.onnx' --data YOUR_ROWS -o out`)
+  expect(offered).not.toMatch(/\b(MODEL|OUT|DIR)\b/)
 })
 
 test('what functions compute counts like what stands outside', () => {

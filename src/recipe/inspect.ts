@@ -21,7 +21,9 @@ import {
   type ValueInfo,
 } from '../ir/index.ts'
 import { modelBytes, modelDigest } from '../onnx/index.ts'
+import { shellWord } from '../platform/index.ts'
 import type { InspectionReport } from '../report/index.ts'
+import { countTrees } from './count-trees.ts'
 
 export interface InspectOptions {
   readonly path?: string
@@ -56,6 +58,7 @@ export function inspect(model: Model, options: InspectOptions = {}): Inspection 
   const weights = [...dense, ...sparse.map(({ values }) => values)]
   const stored = [...weights, ...sparse.map(({ indices }) => indices)]
   const learned = inAttributes(graph.nodes)
+  const trees = countTrees(allNodes(inlined.graph))
   const problems = checkModel(model).map(({ where, what }) => `${where}: ${what}`)
   return {
     kind: 'inspection',
@@ -77,7 +80,8 @@ export function inspect(model: Model, options: InspectOptions = {}): Inspection 
       activationPeakBytes: activationPeakBytes(inlined, types),
     },
     operators: countOperatorNames(model),
-    possibilities: possibilities(inlined, weights),
+    ...(trees ? { trees } : {}),
+    possibilities: possibilities(inlined, weights, options.path === undefined ? 'MODEL' : shellWord(options.path)),
     warnings: [...problems, ...sharedNames(graph.nodes), ...inputsWithValues(model)],
     elapsedMs: Math.round(performance.now() - started),
   }
@@ -175,10 +179,11 @@ function countOperatorNames(model: Model): Record<string, number> {
 const mayBecomeInteger = (operators: Readonly<Record<string, number>>) =>
   Object.keys(operators).some((name) => /Conv|MatMul|Gemm|LSTM|GRU|RNN|Einsum|Attention|Gather$/.test(name))
 
-/** Plain words on what Whetstone has to offer for these operators. */
-function possibilities(model: Model, weights: readonly Tensor[]): readonly string[] {
+/** Plain words on what Whetstone has to offer for these operators; `file` is how a command names the model. */
+function possibilities(model: Model, weights: readonly Tensor[], file: string): readonly string[] {
   const operators = countOperatorNames(model)
   const has = (...names: readonly string[]) => names.some((name) => operators[name])
+  const optimize = `whet optimize ${file} --data YOUR_ROWS -o out`
   const words: string[] = []
   if (has('DynamicQuantizeLinear', 'com.microsoft.DynamicQuantizeMatMul', 'com.microsoft.DynamicQuantizeLSTM'))
     words.push('products that round what they read in each run: whet optimize undoes that and chooses anew')
@@ -187,22 +192,25 @@ function possibilities(model: Model, weights: readonly Tensor[]): readonly strin
   if (has('QuantizeLinear', 'QLinearConv', 'com.microsoft.MatMulNBits'))
     words.push('already quantized in part: whet quantize leaves those nodes alone, whet optimize tries them anew')
   if (has('Conv'))
-    words.push('static int8 (needs sample data): whet quantize MODEL --scheme static-int8 --data D -o OUT')
+    words.push(
+      `static int8 (needs sample rows): whet quantize ${file} --scheme static-int8 --data YOUR_ROWS -o int8.onnx`,
+    )
   if (has('MatMul', 'Gemm'))
     words.push(
-      'dynamic int8, and weight-only int4 or int8 for size, need no data: whet quantize MODEL --scheme dynamic-int8 -o OUT',
+      `dynamic int8, and weight-only int4 or int8 for size, need no rows: whet quantize ${file} --scheme dynamic-int8 -o int8.onnx`,
     )
   if ((model.opsets.get('') ?? 1) < 13)
     words.push(
-      `operator set ${model.opsets.get('') ?? 1} is old, and simplifying upgrades it: whet simplify MODEL -o OUT`,
+      `operator set ${model.opsets.get('') ?? 1} is old, and simplifying upgrades it: whet simplify ${file} -o simplified.onnx`,
     )
   if (has('BatchNormalization', 'Dropout', 'Identity', 'Constant'))
-    words.push('lossless simplification will remove nodes: whet simplify MODEL -o OUT')
-  if (words.length === 0) return ['nothing here becomes integer; whet simplify may still remove nodes']
+    words.push(`lossless simplification will remove nodes: whet simplify ${file} -o simplified.onnx`)
+  if (words.length === 0)
+    return [`nothing here becomes integer; nodes may still go: whet simplify ${file} -o simplified.onnx`]
   if (model.graph.nodes.some(({ domain }) => domain === 'ai.onnx.ml') && !mayBecomeInteger(operators))
     return [
-      'nothing here becomes integer: trees, linear models and their like run as they are. What can still be had is fewer nodes, proven on your rows: whet optimize MODEL --data D -o DIR',
+      `nothing here becomes integer: trees, linear models and their like run as they are. What can still be had is fewer nodes, proven on your rows: ${optimize}`,
       ...words,
     ]
-  return ['all of it, measured and proven on your rows: whet optimize MODEL --data D -o DIR', ...words]
+  return [`all of it, measured and proven on your rows: ${optimize}`, ...words]
 }

@@ -26,6 +26,8 @@ export const inspection = report('inspection', {
   /** Bytes of weights, and the largest sum of live inner values of one run (null where shapes are unknown). */
   memory: optional(object({ weightBytes: integer, activationPeakBytes: nullable(integer) })),
   operators: record(integer),
+  /** What tree ensembles hold, whose work is no multiply-accumulate: trees, and places where one asks something of a row. */
+  trees: optional(object({ trees: integer, splits: integer })),
   /** What Whetstone can do with this model, in plain words. */
   possibilities: optional(list(text)),
   warnings: list(text),

@@ -20,7 +20,7 @@ test('the command that compares two versions names their files, as one word each
   const source = folderSource(`${folder}/my models`)
   await source.find('scorer', null)
   const file = (version: number) => `'${folder}/my models/scorer/${version}/model.onnx'`
-  expect(source.comparison!('scorer', '1', '2')).toBe(`whet compare ${file(1)} ${file(2)} --data D`)
+  expect(source.comparison!('scorer', '1', '2')).toBe(`whet compare ${file(1)} ${file(2)} --data YOUR_ROWS`)
 })
 
 test('a folder that holds other models as well is a folder of models', async () => {

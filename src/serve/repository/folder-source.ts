@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve, sep } from 'node:path'
-import { explainSystemError, UserError } from '../../platform/index.ts'
-import { isModelName, type ModelSource, shellWord } from './source.ts'
+import { explainSystemError, shellWord, UserError } from '../../platform/index.ts'
+import { isModelName, type ModelSource } from './source.ts'
 
 type Found = ReadonlyMap<string, ReadonlyMap<string, string>>
 
@@ -40,7 +40,7 @@ function sourceOver(path: string, lookAnew: () => Promise<Found>): ModelSource {
     },
     comparison(name, ...versions) {
       const files = versions.map((version) => resolve(last.get(name)?.get(version) ?? version))
-      return `whet compare ${files.map(shellWord).join(' ')} --data D`
+      return `whet compare ${files.map(shellWord).join(' ')} --data YOUR_ROWS`
     },
   }
 }

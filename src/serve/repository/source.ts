@@ -19,13 +19,9 @@ export interface ModelSource {
    * stays where it is while the version is loaded.
    */
   find(name: string, version: string | null): Promise<VersionFile | null>
-  /** The command by which a person compares two versions that were found, on rows D of theirs; absent where none can. */
+  /** The command by which a person compares two versions that were found, on rows of theirs; absent where none can. */
   comparison?(name: string, base: string, candidate: string): string
 }
 
 /** Names that go into addresses and metrics as they are. */
 export const isModelName = (name: string): boolean => /^[\w.-]{1,128}$/.test(name) && !/^\.+$/.test(name)
-
-/** A path as a shell takes it for one word. */
-export const shellWord = (text: string): string =>
-  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`

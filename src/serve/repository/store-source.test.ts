@@ -27,7 +27,7 @@ test('the command that compares two versions fetches those very ones from this s
   const untagged = other.digest.slice('sha256:'.length).slice(0, 12)
   for (const called of ['v1', untagged]) await source.find('digits', called)
   expect(source.comparison!('digits', 'v1', untagged)).toBe(
-    `whet pull digits@${base.digest} --store ${place} -o base && whet pull digits@${other.digest} --store ${place} -o candidate && whet compare base/model.onnx candidate/model.onnx --data D`,
+    `whet pull digits@${base.digest} --store ${place} -o base && whet pull digits@${other.digest} --store ${place} -o candidate && whet compare base/model.onnx candidate/model.onnx --data YOUR_ROWS`,
   )
 })
 

@@ -1,3 +1,4 @@
+import { shellWord } from '../../platform/index.ts'
 import {
   DEFAULT_TAG,
   type Entry,
@@ -8,7 +9,7 @@ import {
   type Version,
 } from '../../store/index.ts'
 import type { VersionFile } from '../model/served-version.ts'
-import { type ModelSource, shellWord } from './source.ts'
+import type { ModelSource } from './source.ts'
 
 /** Digits of a digest that stand for a version without a tag. */
 const SHORT = 12
@@ -77,7 +78,7 @@ export function storeSource(location: string | undefined, only: string | null): 
         const reference = digest === undefined ? `${name}:${version}` : `${name}@${digest}`
         return `whet pull ${reference} --store ${shellWord(store.location)} -o ${folders[i]}`
       })
-      return [...pulls, 'whet compare base/model.onnx candidate/model.onnx --data D'].join(' && ')
+      return [...pulls, 'whet compare base/model.onnx candidate/model.onnx --data YOUR_ROWS'].join(' && ')
     },
   }
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { UserError } from '../../platform/index.ts'
-import type { IncidentReport, RolloutReport, RolloutSettings } from '../../report/index.ts'
+import { grouped, type IncidentReport, type RolloutReport, type RolloutSettings } from '../../report/index.ts'
 import { DEFAULT_ROLLOUT, incidentOf } from '../../rollout/index.ts'
 import type { LiveVersion, State } from '../../state/index.ts'
 import type { Log } from '../log.ts'
@@ -55,7 +55,7 @@ export class RolloutController implements Router {
     this.#log = log
     this.#ledger = new Ledger(state, options.unwritten ?? null, log)
     this.#drill = options.drill ?? false
-    this.#comparison = options.comparison ?? (() => 'whet compare BASE CANDIDATE --data D')
+    this.#comparison = options.comparison ?? (() => 'whet compare BASE CANDIDATE --data YOUR_ROWS')
     this.#notify = options.notify ?? (() => {})
   }
 
@@ -148,7 +148,11 @@ export class RolloutController implements Router {
   async stop(name: string, who: string): Promise<RolloutReport> {
     const active = this.#active.get(name)
     if (!active?.running) throw new ServeError('not-found', `no rollout of '${name}' is going on`)
-    await this.#end(active, `stopped by ${who} after ${active.state.pairs} pairs`, who)
+    await this.#end(
+      active,
+      `stopped by ${who} after ${grouped(active.state.pairs)} ${active.state.pairs === 1 ? 'pair' : 'pairs'}`,
+      who,
+    )
     return active.report()
   }
 

@@ -82,7 +82,7 @@ test(
     await until(async () => (await ask(server!.http, 'GET', '/v2/models/m/versions/2')).status === 404)
     const { json: incident } = await call('GET', `/v2/incidents/${ended.incident}`)
     const [one, two] = [1, 2].map((version) => join(folder, `m/${version}/model.onnx`))
-    expect(incident.runbook).toContain(`whet compare ${one} ${two} --data D`)
+    expect(incident.runbook).toContain(`whet compare ${one} ${two} --data YOUR_ROWS`)
     reportIn(JSON.stringify(incident), 'incident')
     expect(incident).toMatchObject({ alarm: 'disagreement', drill: false, served: { 1: expect.any(Number) } })
     expect(incident.inputs[0].digest).toMatch(/^sha256:[0-9a-f]{64}$/)

@@ -134,3 +134,19 @@ test.each([
     `signal to noise at the worst output: ${words}`,
   )
 })
+
+test.each([
+  [
+    { macs: 0, trees: { trees: 100, splits: 12_345 } },
+    '100 trees with 12,345 splits; trees compare numbers, and multiply none',
+  ],
+  [{ macs: 9000, trees: { trees: 1, splits: 1 } }, '9,000 multiply-accumulates a run, beside 1 tree with 1 split'],
+  [
+    { macs: 0 },
+    'no multiply-accumulates: convolutions, matrix products, recurrent layers and attention count, and none is here',
+  ],
+  [{ macs: 9000 }, '9,000 multiply-accumulates a run'],
+])('what arithmetic a run takes, or what is counted where nothing is: %o', (counts, words) => {
+  const report = { ...reports.inspection!, ...counts }
+  expect(renderTerminal(report as unknown as Report, { color: false, width: 200 }).split('\n')).toContain(words)
+})

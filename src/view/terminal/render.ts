@@ -95,12 +95,7 @@ function inspection(report: InspectionReport, style: Style): string {
     `opset ${Object.entries(model.opsets)
       .map(([domain, version]) => (domain === '' ? version : `${domain} ${version}`))
       .join(', ')}, IR ${model.irVersion}${model.producer ? `, made by ${model.producer}` : ''}`,
-    ...wrap(
-      report.macs === null
-        ? `multiply-accumulates: unknown, shapes are open (give ${report.inputs.filter(isOpen).map(closed).join(' ')})`
-        : `${count(report.macs)} multiply-accumulates a run`,
-      style.width,
-    ),
+    ...wrap(macsOf(report), style.width),
     ...(memory
       ? [
           `${bytes(memory.weightBytes)} of weights${memory.activationPeakBytes === null ? '' : `, ${bytes(memory.activationPeakBytes)} of inner values at the most`}`,
@@ -118,6 +113,16 @@ function inspection(report: InspectionReport, style: Style): string {
     ...section('can be done', report.possibilities ?? [], style),
     ...section('warnings', report.warnings, style),
   ].join('\n')
+}
+
+/** The arithmetic of a run; where nothing of it is counted, what is, since no model runs for nothing. */
+function macsOf({ macs, inputs, trees }: InspectionReport): string {
+  if (macs === null)
+    return `multiply-accumulates: unknown, shapes are open (give ${inputs.filter(isOpen).map(closed).join(' ')})`
+  const compared = trees && `${plural(trees.trees, 'tree')} with ${plural(trees.splits, 'split')}`
+  if (macs > 0) return `${count(macs)} multiply-accumulates a run${compared ? `, beside ${compared}` : ''}`
+  if (compared) return `${compared}; trees compare numbers, and multiply none`
+  return 'no multiply-accumulates: convolutions, matrix products, recurrent layers and attention count, and none is here'
 }
 
 /** What stands where the element type of a tensor would, of values that have no shape. */
