@@ -368,6 +368,12 @@ describe('the bill of materials and the card', () => {
     expect(JSON.stringify(bom)).not.toContain('/home/me')
   })
 
+  test('the card tells a recipe without steps from none at all', async () => {
+    const recipe = { kind: 'recipe', version: 1, whetstone: '0.1.0', steps: [], evidence: {} }
+    expect((await put({ recipe })).card).toContain('Its recipe has no steps: the model is as it came.')
+    expect((await put()).card).toContain('No recipe is kept with it.')
+  })
+
   test('the card has the metrics with intervals by slice, and says what is not known', async () => {
     const { card } = await put()
     expect(card).toContain('| all rows | 400 | 0.93 | 0.928 | [-0.0141, 0.0069] | pass |')

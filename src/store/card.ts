@@ -159,9 +159,11 @@ function making({ recipe, lineage }: Facts): string {
   const steps = (recipe?.steps ?? []).map(
     (step, i) => `${i + 1}. ${inline(step.pass)} ${inline(JSON.stringify(step.options ?? {}))}`,
   )
+  const none = recipe ? 'Its recipe has no steps: the model is as it came.' : 'No recipe is kept with it.'
   return [
     `${from}${proof}`,
-    ...(steps.length > 0 ? ['', ...steps] : ['', 'No recipe is kept with it.']),
+    '',
+    ...(steps.length > 0 ? steps : [none]),
     ...(explained === 'unexplained' ? ['', ...edits.map((edit) => `- not explained: ${line(edit)}`)] : []),
   ].join('\n')
 }

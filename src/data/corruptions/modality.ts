@@ -146,7 +146,7 @@ async function pixelsOf(
       })
     if (!declared)
       notes.push(
-        `The values of "${name}" were taken to reach from ${withoutTail(ranges[0]![0])} (black) to ${withoutTail(ranges[0]![1])} (white), by the rows; say it with --range, or declare the domain in a dataset.json.`,
+        `The values of "${name}" were taken to reach from ${withoutTail(ranges[0]![0])} (black) to ${withoutTail(ranges[0]![1])} (white), by ${indices.length < data.rows ? `${indices.length} of the rows` : 'the rows'}; say it with --range, or declare the domain in a dataset.json.`,
       )
     pixels[name] = { channelsFirst, channels, ranges }
   }
