@@ -24,7 +24,7 @@ function speedText({ baseMs, candidateMs, ratio, ci, threads }: NonNullable<Gain
   const times = `${ms(baseMs)} → ${ms(candidateMs)} an answer, ${threads === 1 ? 'one thread' : `${threads} threads`}, by turns on this machine`
   if (ci[1] < 1) return `it is ${factor(1 / ratio)} times as fast (${times})`
   if (ci[0] > 1) return `it is slower: an answer takes ${factor(ratio)} times as long (${times})`
-  return `it is neither faster nor slower that could be measured (${times})`
+  return `no difference in speed could be measured (${times})`
 }
 
 const factor = (value: number) => value.toFixed(value >= 10 ? 0 : value >= 1.95 ? 1 : 2)

@@ -40,7 +40,7 @@ export function provenBest(
   if (!stopped) return found
   const near =
     stopped.proof.grade === 'close' ? '; it stays close to the original, and is kept among the candidates' : ''
-  return `${found} ${stopped.id}, which gains more, was ${wordFor(stopped.proof, apart)} on the proof rows${near}.`
+  return `${found} On the proof rows ${stopped.id}, which gains more, was ${wordFor(stopped.proof, apart)}${near}.`
 }
 
 /** Why the original is handed out where nothing that gains was proven and what is close is not asked for. */

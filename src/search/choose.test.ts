@@ -244,11 +244,11 @@ test('what ended the sequence is told, and not who was tried behind it', async (
         }) as ComparisonReport,
       { provenOnly: false, idle: 'lossless' },
     )
-  expect((await choose(false, null)).reason).toMatch(/ fast, which gains more, was not proven on the proof rows\.$/)
+  expect((await choose(false, null)).reason).toMatch(/ On the proof rows fast, which gains more, was not proven\.$/)
   // With labels what is proven stands: whoever would take what is close is told where it is.
   const { id, reason } = await choose(true, 'close')
   expect(id).toBe('lossless')
-  expect(reason).toMatch(/ on the proof rows; it stays close to the original, and is kept among the candidates\.$/)
+  expect(reason).toMatch(/; it stays close to the original, and is kept among the candidates\.$/)
 })
 
 test('why a finalist was not proven is told by the figures of the proof rows', () => {

@@ -37,7 +37,7 @@ export function costsOf(rates: readonly Rate[], options: CostOptions): Costs {
   return {
     currency: prices.currency,
     assumes:
-      'a core there is as fast as one here, the cores that this model does not use are used by something else, and it is kept as busy as it was measured',
+      'a core there is as fast as one here, something else uses the cores that this model leaves idle, and it is kept as busy as it was measured',
     machines: machines.map(({ name, perHour, cores, source, asOf }) => ({ name, perHour, cores, source, asOf })),
     perMillion: usable.flatMap((rate) =>
       machines.map((machine) => ({ path: rate.path, machine: machine.name, amount: amount(rate, machine) })),

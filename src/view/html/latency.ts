@@ -160,7 +160,7 @@ ${table(
   // Beside the words on a machine there is no room for amounts.
   true,
 )}
-<p class="soft">If ${found.assumes}.</p>
+<p class="soft">These prices hold if ${found.assumes}.</p>
 ${list(breakEvenLines(report))}`
 }
 
