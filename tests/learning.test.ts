@@ -257,7 +257,9 @@ describe('prune', () => {
       expect(shown(report)).toContain('weights')
       // Other passes see the weights again, less the channels of which nothing is read any more.
       const { report: coded } = await quantize(model, { scheme: 'dynamic-int8' })
-      const counts = coded.float.map(({ reason }) => Number(/^(\d+) weights are too few to gain$/.exec(reason)?.[1]))
+      const counts = coded.float.map(({ reason }) =>
+        Number(/^([\d,]+) weights are too few to gain$/.exec(reason)?.[1]?.replaceAll(',', '')),
+      )
       const channels = counts[1]! / 2
       expect(counts).toEqual([36 * channels, 2 * channels])
       expect(channels).toBeLessThanOrEqual(64)

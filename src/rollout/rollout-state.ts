@@ -1,4 +1,10 @@
-import type { AlarmName, RolloutEvidence, RolloutReport, RolloutSettings } from '../report/index.ts'
+import {
+  type AlarmName,
+  grouped,
+  type RolloutEvidence,
+  type RolloutReport,
+  type RolloutSettings,
+} from '../report/index.ts'
 import { bestOf, bet, START, type Wealth, wealthOf } from '../statistics/index.ts'
 import { ABOVE, type LatencyGuard, learnLatency, noLatencies } from './latency-guard.ts'
 
@@ -193,27 +199,29 @@ export function evidenceOf(state: RolloutState): RolloutEvidence {
 /** JSON has no infinity. */
 const finite = (value: number) => Math.min(value, Number.MAX_VALUE)
 
+const many = (n: number, word: string) => `${grouped(n)} ${word}${n === 1 ? '' : 's'}`
+
 /** Why a rollout stands where it stands, in a sentence. */
 export function reasonOf(state: RolloutState): string {
   const { pairs, labelled, disagreements, discordant, failures, settings, latency } = state
   const percent = (value: number) => `${Number((100 * value).toPrecision(2))} %`
   switch (state.alarm) {
     case 'loss':
-      return `of ${labelled} labelled answers the baseline alone was right in ${discordant.baseOnly}, the candidate alone in ${discordant.candidateOnly}`
+      return `of ${many(labelled, 'labelled answer')} the baseline alone was right in ${grouped(discordant.baseOnly)}, the candidate alone in ${grouped(discordant.candidateOnly)}`
     case 'disagreement':
       return `${percent(disagreements / pairs)} of the answers changed, more than the ${percent(settings.maxDisagreement)} allowed without labels`
     case 'errors':
-      return `the candidate failed ${failures.candidate} of ${pairs} requests, the baseline ${failures.base}`
+      return `the candidate failed ${grouped(failures.candidate)} of ${many(pairs, 'request')}, the baseline ${grouped(failures.base)}`
     case 'latency':
       return `the candidate took longer than ${latency.limitMs?.toFixed(1)} ms (${settings.maxSlowdown} times the baseline's 95th percentile) more often than the baseline, in over ${percent(ABOVE)} of the pairs`
     case null:
   }
-  if (state.state === 'stopped') return `stopped by hand after ${pairs} pairs`
+  if (state.state === 'stopped') return `stopped by hand after ${many(pairs, 'pair')}`
   if (state.verdict === 'pass')
-    return `not worse by more than ${settings.margin}: proven by ${reachesProof(state) ? `${labelled} labels` : `${pairs} pairs of nearly equal answers`}`
+    return `not worse by more than ${settings.margin}: proven by ${reachesProof(state) ? many(labelled, 'label') : `${many(pairs, 'pair')} of nearly equal answers`}`
   return pairs === 0
     ? 'no request was answered by both yet'
-    : `${pairs} pairs, ${labelled} of them with a label, decide nothing yet`
+    : `${many(pairs, 'pair')}, ${grouped(labelled)} of them with a label: nothing is decided yet`
 }
 
 const reachesProof = ({ wealth, settings }: RolloutState) => reaches(wealth.notWorse, 1 / settings.alpha)

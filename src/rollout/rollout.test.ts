@@ -131,12 +131,12 @@ describe('the state', () => {
     expect(path.map(({ pairs }) => pairs)).toEqual([1, 2, 5, 10, 20, 50, 100, 200, 500, first, 1000])
     expect(path.find(({ pairs }) => pairs === first)!.proof).toBeCloseTo(wealth(first), 6)
     expect(proofs.loss).toBe(1)
-    expect(reasonOf(state)).toBe('not worse by more than 0.01: proven by 1100 pairs of nearly equal answers')
+    expect(reasonOf(state)).toBe('not worse by more than 0.01: proven by 1,100 pairs of nearly equal answers')
     // Five changed answers cost each bet (1 − 0.99 λ)⁵, and labels would come.
     state = { ...state, settings: { ...WATCH, labels: true } }
     for (let i = 0; i < 5; i++) state = observe(state, { ...same, disagreement: 1 })
     expect(state).toMatchObject({ state: 'running', verdict: 'inconclusive', disagreements: 5 })
-    expect(reasonOf(state)).toBe('1105 pairs, 0 of them with a label, decide nothing yet')
+    expect(reasonOf(state)).toBe('1,105 pairs, 0 of them with a label: nothing is decided yet')
   })
 
   test('what is counted: shares of changed rows, a failure of the candidate as one, none where the baseline failed', () => {
@@ -239,7 +239,7 @@ describe('the state', () => {
     expect([ended.state, ended.verdict, reasonOf(ended)]).toEqual([
       'stopped',
       'inconclusive',
-      'stopped by hand after 1 pairs',
+      'stopped by hand after 1 pair',
     ])
     expect([stop(ended), observe(ended, same), observeLabel(ended, 1)]).toEqual([ended, ended, ended])
   })

@@ -1,4 +1,4 @@
-import type { ComparisonReport } from '../report/index.ts'
+import { type ComparisonReport, grouped } from '../report/index.ts'
 import { isSecure, whatCounts } from './assurance.ts'
 import { ALWAYS_JUDGED, type Budget, FEWEST_FINALISTS, LATE } from './budget.ts'
 import { whyNotProven } from './choice-words.ts'
@@ -45,7 +45,7 @@ export async function prove(
     ...slowestFirst(contenders(pool).map(({ id }) => pool.get(id))).slice(0, FEWEST_FINALISTS),
   ])
   const fewer = pool.proofRows < all ? { rows: pool.proofRows, of: all } : undefined
-  if (fewer) budget.leaveOut(`proving on more than ${fewer.rows} of the ${fewer.of} proof rows`)
+  if (fewer) budget.leaveOut(`proving on more than ${grouped(fewer.rows)} of the ${grouped(fewer.of)} proof rows`)
   const most = mostFinalists(pool, budget)
   await judgeOnMoreRows(pool, budget, () => everyFinalist(chosenOf(most)))
   const chosen = chosenOf(most)

@@ -9,6 +9,7 @@ import {
   trainIntegers,
   trainStudent,
 } from '../recipe/index.ts'
+import { grouped } from '../report/index.ts'
 import { type Budget, quarteredWithin } from './budget.ts'
 import type { ResolvedOptions } from './options.ts'
 import { placementSpecs } from './plan.ts'
@@ -137,7 +138,7 @@ function rowsInTime(data: Dataset, { bench }: Pool, budget: Budget, { seconds, s
   const most = (ANSWERING * seconds * 1000) / bench.seen.runMs
   const count = Math.floor(quarteredWithin(data.rows, most, FEWEST_TRAINING_ROWS))
   if (count === data.rows) return data
-  budget.leaveOut(`${data.rows - count} of ${data.rows} rows to train on`)
+  budget.leaveOut(`${grouped(data.rows - count)} of ${grouped(data.rows)} rows to train on`)
   return subset(data, sampleRows(data.rows, count, seed))
 }
 

@@ -8,7 +8,7 @@ export const count = grouped
 export function ms(value: number | null | undefined): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return '–'
   const digits = value >= 100 ? 0 : value >= 10 ? 1 : value >= 1 ? 2 : 3
-  return `${value.toFixed(digits)} ms`
+  return `${value >= 1000 ? grouped(Math.round(value)) : value.toFixed(digits)} ms`
 }
 
 /** A number with its unit, which no line may part. */

@@ -18,7 +18,7 @@ import {
 import type { Model } from '../../ir/index.ts'
 import { modelDigest, readModel } from '../../onnx/index.ts'
 import { checkChoice, UserError } from '../../platform/index.ts'
-import type { LatencyOf, LatencyReport, SweepPoint, Target } from '../../report/index.ts'
+import { grouped, type LatencyOf, type LatencyReport, type SweepPoint, type Target } from '../../report/index.ts'
 import { type RunsOn, runsOn } from '../runs-on.ts'
 import { benchDecoder } from './bench-decoder.ts'
 import { benchExtras } from './bench-extras.ts'
@@ -294,7 +294,7 @@ function shortRuns(models: readonly LatencyOf[]): readonly string[] {
   return models.flatMap(({ path, bound }) =>
     bound && bound.ms === null
       ? [
-          `${path}: ${bound.queries} queries are too few to vouch for the ${bound.percentile * 100}th percentile; ${bound.needed} is the least (a longer --duration gives more)`,
+          `${path}: ${grouped(bound.queries)} queries are too few to vouch for the ${bound.percentile * 100}th percentile; ${grouped(bound.needed)} is the least (a longer --duration gives more)`,
         ]
       : [],
   )

@@ -11,9 +11,9 @@ test('a model of less than a row a second is not told to do none, on a page as o
     models: [{ path, loadMs: 1, firstMs: 1, peakRssBytes: 1, runs: 1, ...times }],
     ...{ ratios: [], sweep: [point], best: { [path]: point } },
   } as unknown as LatencyReport
-  const best = 'slow.onnx: 0.40 rows a second: 1 row at once, 1 thread, 1 process (p99 2700 ms)'
+  const best = 'slow.onnx: 0.40 rows a second: 1 row at once, 1 thread, 1 process (p99 2,700 ms)'
   const page = renderHtml(report)
-  expect(page).toContain(best.replace('2700 ms', '2700\u00a0ms'))
+  expect(page).toContain(best.replace('2,700 ms', '2,700\u00a0ms'))
   expect(page).toContain('<h1>slow.onnx: 0.40 rows a second</h1>')
   expect(page).not.toContain('>0</td>')
   expect(renderTerminal(report, { color: false, width: 100 })).toContain(best)

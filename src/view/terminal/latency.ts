@@ -52,7 +52,7 @@ export function latency(report: LatencyReport, style: Style): string {
   return [
     paint('bold', SCENARIO_WORDS[report.scenario] ?? report.scenario, style),
     ...wrap(
-      `${report.scenario}, ${plural(report.threads, 'thread')}${report.cores ? ` on core ${report.cores.join(', ')}` : ''}, batch ${report.batch}${report.queryRows !== undefined && report.queryRows !== report.batch ? `, ${report.queryRows} rows a query` : ''}, ${report.cpu}, ${report.runtime}`,
+      `${report.scenario}, ${plural(report.threads, 'thread')}${report.cores ? ` on ${report.cores.length === 1 ? 'core' : 'cores'} ${report.cores.join(', ')}` : ''}, batch ${report.batch}${report.queryRows !== undefined && report.queryRows !== report.batch ? `, ${report.queryRows} rows a query` : ''}, ${report.cpu}, ${report.runtime}`,
       style.width,
     ),
     '',
@@ -133,7 +133,7 @@ function costTable({ costs, models }: LatencyReport, style: Style): readonly str
       ]),
       style,
     ),
-    ...wrap(`if ${costs.assumes}`, style.width).map((line) => paint('dim', line, style)),
+    ...wrap(`these prices hold if ${costs.assumes}`, style.width).map((line) => paint('dim', line, style)),
   ]
 }
 

@@ -1,4 +1,5 @@
 import { intAttribute, type Node, stringAttribute, tensorOf, tensorShape, tensorValues } from '../../../ir/index.ts'
+import { grouped } from '../../../report/index.ts'
 import type { GraphEditor, RuleContext } from '../../../rewrite/index.ts'
 import { rangeOf } from '../codes/affine.ts'
 import type { CodingOptions, DynamicCodes } from './dynamic-matmul.ts'
@@ -41,7 +42,9 @@ function readGru(node: Node, editor: GraphEditor): Gru | { refused: string } {
     return { refused: 'its weights are not constant float32' }
   const [count, rows, hidden] = recurrent.dims as [number, number, number]
   if (rows * hidden < FEWEST_RECURRENT_WEIGHTS)
-    return { refused: `${rows * hidden} weights for its states are too few to gain without an integer kernel for GRU` }
+    return {
+      refused: `${grouped(rows * hidden)} weights for its states are too few to gain without an integer kernel for GRU`,
+    }
   const size = 2 * count * rows
   const bias = node.inputs[3] ? editor.constant(node.inputs[3]) : tensorOf('float32', [size], new Float32Array(size))
   if (bias?.dtype !== 'float32') return { refused: 'its bias is not constant float32' }

@@ -11,6 +11,7 @@ import {
   tensorValues,
   transposedMatrix,
 } from '../../../ir/index.ts'
+import { grouped } from '../../../report/index.ts'
 import type { GraphEditor } from '../../../rewrite/index.ts'
 import { rangeOf } from '../codes/affine.ts'
 
@@ -38,7 +39,7 @@ export const FEWEST_WEIGHTS = 4096
 
 /** Why weights gain nothing by codes, or have none; undefined where they may be coded. */
 export function refuseWeights(values: Float32Array): string | undefined {
-  if (values.length < FEWEST_WEIGHTS) return `${values.length} weights are too few to gain`
+  if (values.length < FEWEST_WEIGHTS) return `${grouped(values.length)} weights are too few to gain`
   return rangeOf(values) ? undefined : 'its weights are not finite'
 }
 

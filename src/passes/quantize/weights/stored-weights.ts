@@ -9,6 +9,7 @@ import {
   tensorOf,
   tensorValues,
 } from '../../../ir/index.ts'
+import { grouped } from '../../../report/index.ts'
 import type { GraphEditor, RuleOutcome } from '../../../rewrite/index.ts'
 import { rangeOf } from '../codes/affine.ts'
 import { quantizeChannels } from '../codes/channel-weights.ts'
@@ -168,10 +169,10 @@ export function storable(
   const { dims } = weight
   if (weight.dtype !== 'float32') return { refused: `its weights are ${weight.dtype}` }
   const count = elementCount(dims)
-  if (dims.length < 2) return { refused: `${count} weights are too few to gain` }
+  if (dims.length < 2) return { refused: `${grouped(count)} weights are too few to gain` }
   const [first, last] = scaledAxes(node, weight)
   const view = [dims.slice(0, first), dims.slice(first, last + 1), dims.slice(last + 1)].map(elementCount)
-  if (tooFew(name, count, view[1]!, bits)) return { refused: `${count} weights are too few to gain` }
+  if (tooFew(name, count, view[1]!, bits)) return { refused: `${grouped(count)} weights are too few to gain` }
   if (!rangeOf(tensorValues(weight) as Float32Array)) return { refused: 'its weights are not finite' }
   return { weight, axes: [first, last], view }
 }
