@@ -188,7 +188,7 @@ describe('dynamic int8', () => {
       return after.report.refused.map(({ reason }) => reason)
     }
     expect(await reasons(64)).toEqual([
-      '12288 weights for its states are too few to gain without an integer kernel for GRU',
+      '12,288 weights for its states are too few to gain without an integer kernel for GRU',
     ])
     expect(await reasons(256, '', 'x, w, r, , n')).toEqual([
       'its rows may differ in length, which its integer form does not know',

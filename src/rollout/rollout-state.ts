@@ -199,7 +199,8 @@ export function evidenceOf(state: RolloutState): RolloutEvidence {
 /** JSON has no infinity. */
 const finite = (value: number) => Math.min(value, Number.MAX_VALUE)
 
-const many = (n: number, word: string) => `${grouped(n)} ${word}${n === 1 ? '' : 's'}`
+/** A number of things, as `1 pair` and `1,105 pairs`. */
+export const counted = (n: number, word: string): string => `${grouped(n)} ${word}${n === 1 ? '' : 's'}`
 
 /** Why a rollout stands where it stands, in a sentence. */
 export function reasonOf(state: RolloutState): string {
@@ -207,21 +208,21 @@ export function reasonOf(state: RolloutState): string {
   const percent = (value: number) => `${Number((100 * value).toPrecision(2))} %`
   switch (state.alarm) {
     case 'loss':
-      return `of ${many(labelled, 'labelled answer')} the baseline alone was right in ${grouped(discordant.baseOnly)}, the candidate alone in ${grouped(discordant.candidateOnly)}`
+      return `of ${counted(labelled, 'labelled answer')} the baseline alone was right in ${grouped(discordant.baseOnly)}, the candidate alone in ${grouped(discordant.candidateOnly)}`
     case 'disagreement':
       return `${percent(disagreements / pairs)} of the answers changed, more than the ${percent(settings.maxDisagreement)} allowed without labels`
     case 'errors':
-      return `the candidate failed ${grouped(failures.candidate)} of ${many(pairs, 'request')}, the baseline ${grouped(failures.base)}`
+      return `the candidate failed ${grouped(failures.candidate)} of ${counted(pairs, 'request')}, the baseline ${grouped(failures.base)}`
     case 'latency':
       return `the candidate took longer than ${latency.limitMs?.toFixed(1)} ms (${settings.maxSlowdown} times the baseline's 95th percentile) more often than the baseline, in over ${percent(ABOVE)} of the pairs`
     case null:
   }
-  if (state.state === 'stopped') return `stopped by hand after ${many(pairs, 'pair')}`
+  if (state.state === 'stopped') return `stopped by hand after ${counted(pairs, 'pair')}`
   if (state.verdict === 'pass')
-    return `not worse by more than ${settings.margin}: proven by ${reachesProof(state) ? many(labelled, 'label') : `${many(pairs, 'pair')} of nearly equal answers`}`
+    return `not worse by more than ${settings.margin}: proven by ${reachesProof(state) ? counted(labelled, 'label') : `${counted(pairs, 'pair')} of nearly equal answers`}`
   return pairs === 0
     ? 'no request was answered by both yet'
-    : `${many(pairs, 'pair')}, ${grouped(labelled)} of them with a label: nothing is decided yet`
+    : `${counted(pairs, 'pair')}, ${grouped(labelled)} of them with a label: nothing is decided yet`
 }
 
 const reachesProof = ({ wealth, settings }: RolloutState) => reaches(wealth.notWorse, 1 / settings.alpha)

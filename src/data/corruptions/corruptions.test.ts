@@ -195,7 +195,10 @@ describe('images', () => {
     const own = await range([-2, 0, 1, 3])
     expect(own.pixels.x!.ranges).toEqual([[-2, 3]])
     expect(own.notes[0]).toMatch(/were taken to reach from -2 \(black\) to 3 \(white\), by the rows;/)
-    const many = await images(Float32Array.from({ length: 300 * 4 }, (_, i) => i), [300, 1, 2, 2])
+    const many = await images(
+      Float32Array.from({ length: 300 * 4 }, (_, i) => i),
+      [300, 1, 2, 2],
+    )
     expect((await understand(many)).notes[0]).toMatch(/\(white\), by 256 of the rows;/)
     expect((await range([5, 5, 5, 5], { range: [0, 10] })).pixels.x!.ranges).toEqual([[0, 10]])
     await expect(range([-5, -5, -5, -5])).rejects.toThrow(/same value/)

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { UserError } from '../../platform/index.ts'
-import { grouped, type IncidentReport, type RolloutReport, type RolloutSettings } from '../../report/index.ts'
-import { DEFAULT_ROLLOUT, incidentOf } from '../../rollout/index.ts'
+import type { IncidentReport, RolloutReport, RolloutSettings } from '../../report/index.ts'
+import { counted, DEFAULT_ROLLOUT, incidentOf } from '../../rollout/index.ts'
 import type { LiveVersion, State } from '../../state/index.ts'
 import type { Log } from '../log.ts'
 import type { ModelSource } from '../repository/source.ts'
@@ -148,11 +148,7 @@ export class RolloutController implements Router {
   async stop(name: string, who: string): Promise<RolloutReport> {
     const active = this.#active.get(name)
     if (!active?.running) throw new ServeError('not-found', `no rollout of '${name}' is going on`)
-    await this.#end(
-      active,
-      `stopped by ${who} after ${grouped(active.state.pairs)} ${active.state.pairs === 1 ? 'pair' : 'pairs'}`,
-      who,
-    )
+    await this.#end(active, `stopped by ${who} after ${counted(active.state.pairs, 'pair')}`, who)
     return active.report()
   }
 
