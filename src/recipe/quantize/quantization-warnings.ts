@@ -10,7 +10,7 @@ import { noiseWarning } from './noise-warning.ts'
 import { nothingDone } from './nothing-done.ts'
 import type { QuantizeOptions } from './quantize-options.ts'
 import { isLearned, learnsRoundings } from './quantized-trail.ts'
-import { unseenRows } from './unseen-rows.ts'
+import { onlyRoundedBy } from './unseen-rows.ts'
 import { widenedWarning } from './widened-warning.ts'
 
 /** What a quantization came to, as far as there may be something to warn of. */
@@ -47,7 +47,7 @@ export function quantizationWarnings(outcome: Outcome, options: QuantizeOptions)
   return [
     ...outcome.kernels.warnings,
     ...noiseWarning({ ...outcome, scheme }),
-    ...(unseenRows(options, LOOKED_AT) === null ? [SEEN_ALREADY] : []),
+    ...(onlyRoundedBy(options, LOOKED_AT) ? [SEEN_ALREADY] : []),
     ...slower(timing),
     ...ownDependence(outcome.dependedBefore),
     ...widenedWarning(outcome.quantized, outcome.row, options.target),

@@ -3,23 +3,33 @@ import { CALIBRATION_ROWS } from '../../evaluate/index.ts'
 import { DEFAULT_SAMPLES } from './learned-rounding.ts'
 import type { QuantizeOptions } from './quantize-options.ts'
 
-type Rounded = Pick<QuantizeOptions, 'data' | 'indices' | 'samples' | 'rounding'>
+type Quantized = Pick<QuantizeOptions, 'scheme' | 'data' | 'indices' | 'samples' | 'rounding'>
 
-/** The rows whose answers the weights were rounded by: those rows lose less than others do. */
-function rowsRoundedBy({ data, indices, samples, rounding }: Rounded): readonly number[] {
-  if (!data) return []
-  if (rounding === 'learned') return spreadRows(data, indices, samples ?? DEFAULT_SAMPLES)
-  if (rounding !== 'gptq' && rounding !== 'awq') return []
-  return spreadRows(data, indices, samples ?? CALIBRATION_ROWS)
+/** How many rows the weights were rounded by; 0 where they were rounded by none. */
+function roundedBy({ rounding, samples }: Quantized): number {
+  if (rounding === 'learned') return samples ?? DEFAULT_SAMPLES
+  return rounding === 'gptq' || rounding === 'awq' ? (samples ?? CALIBRATION_ROWS) : 0
 }
+
+/** How many rows told the ranges of values: these reach no further than their codes, as others may. */
+const calibratedBy = ({ scheme, samples }: Quantized): number =>
+  scheme === 'static-int8' ? (samples ?? CALIBRATION_ROWS) : 0
 
 /**
- * The rows to look at for noise where the weights were rounded by some of them: the others, from `few` on. Undefined where
- * they were rounded by none; null where by so many that fewer than `few` are left, and those tell too little of others.
+ * The rows to look at for noise where weights were rounded by some of them, or ranges taken from some: the others, from
+ * `few` on, since those rows lose less than others do. Undefined where no rows were needed; null where so many were that
+ * fewer than `few` are left, and those tell too little of others.
  */
-export function unseenRows(options: Rounded, few: number): readonly number[] | undefined | null {
-  const seen = new Set(rowsRoundedBy(options))
-  if (seen.size === 0) return undefined
-  const rows = Array.from({ length: options.data!.rows }, (_, row) => row).filter((row) => !seen.has(row))
+export function unseenRows(options: Quantized, few: number): readonly number[] | undefined | null {
+  const { data, indices } = options
+  // Fewer are always among more.
+  const most = Math.max(roundedBy(options), calibratedBy(options))
+  if (!data || most === 0) return undefined
+  const seen = new Set(spreadRows(data, indices, most))
+  const rows = Array.from({ length: data.rows }, (_, row) => row).filter((row) => !seen.has(row))
   return rows.length < few ? null : rows
 }
+
+/** Whether the noise can only be told of rows that the weights were rounded by. */
+export const onlyRoundedBy = (options: Quantized, few: number): boolean =>
+  roundedBy(options) > 0 && unseenRows(options, few) === null
