@@ -612,7 +612,7 @@ test('rowsToSettle plans for equal models first, then for the difference that wa
   expect(Number.isFinite(rowsToSettle({ ...input, n: 2000, delta: -0.01 }))).toBe(true)
 })
 
-test('where the rows show that the models differ by far, the rows to settle it are planned for that difference', () => {
+test('where numbers show that the models differ by far, the rows to settle it are planned for that difference', () => {
   // Three rows of 800 are 4,000 off: a loss of 15 beside a margin of 0.01, which so few rows do not settle.
   const base = Array.from({ length: 800 }, (_, i) => (i % 7) / 7)
   const candidate = base.map((value, i) => (i % 300 === 0 ? value + 4000 : value))
@@ -622,8 +622,10 @@ test('where the rows show that the models differ by far, the rows to settle it a
   // (1.6449 + 0.8416)² · 4000² · 0.00374 / 15² = 1643; telling two equal models apart so would take four thousand million.
   expect(requiredN).toBeGreaterThan(1_500)
   expect(requiredN).toBeLessThan(4_000)
-  const input = { variance: 0.02, discordance: 0.02, margin: 0.01, alpha: 0.05, least: 268 }
+  const input = { variance: 0.02, discordance: null, margin: 0.01, alpha: 0.05, least: 268 }
   // (1.6449 + 0.8416)² · 0.02 / 0.02² = 309.1, but so small a sample may show such a loss by chance.
   expect(rowsToSettle({ ...input, n: 200, delta: -0.03 })).toBe(310)
   expect(rowsToSettle({ ...input, n: 50, delta: -0.03 })).toBe(1237)
+  // Right and wrong answers are planned by how many changed alone.
+  expect(rowsToSettle({ ...input, discordance: 0.02, n: 200, delta: -0.03 })).toBe(1237)
 })

@@ -25,12 +25,12 @@ export function verdictOf(bounds: Bounds): Verdict {
 /**
  * Rows that would settle an inconclusive comparison with 80 % power. The plan is for two equally good models with the
  * discordance (or variance) seen here. Where that many rows were already judged, the difference seen is what stands in
- * the way, and the number is for telling it from the margin: n = (z₁₋α + z₀.₈)² σ² / (δ + m)². So it is where that is
- * fewer and these rows show that the models differ, |δ| > z₁₋α σ / √n: of a loss of hundreds of margins nobody asks
- * whether it is none. A difference nearer to the margin than a tenth of it is planned as a tenth: no number of rows
- * settles a tie. Of rare changes that asks for too few, because σ² is that of the rates seen and the test's that at the
- * margin: never fewer than the test itself passes with where these rates go on, n · (z₁₋α / z)², as its score grows
- * with √n.
+ * the way, and the number is for telling it from the margin: n = (z₁₋α + z₀.₈)² σ² / (δ + m)². So it is of numbers
+ * where that is fewer and these rows show that the models differ, |δ| > z₁₋α σ / √n: of a loss of hundreds of margins
+ * nobody asks whether it is none. A difference nearer to the margin than a tenth of it is planned as a tenth: no number
+ * of rows settles a tie. Of rare changes that asks for too few, because σ² is that of the rates seen and the test's that
+ * at the margin: never fewer than the test itself passes with where these rates go on, n · (z₁₋α / z)², as its score
+ * grows with √n.
  */
 export function rowsToSettle(input: {
   readonly n: number
@@ -55,6 +55,6 @@ export function rowsToSettle(input: {
     score > 0 && delta + margin >= distance ? Math.floor(n * (normalQuantile(1 - alpha) / score) ** 2) + 1 : 0
   const foreseen = Math.max(n + 1, passing, Math.ceil((z * z * variance) / distance ** 2))
   if (enough <= n) return foreseen
-  const differs = Math.abs(delta) > normalQuantile(1 - alpha) * Math.sqrt(variance / n)
+  const differs = discordance === null && Math.abs(delta) > normalQuantile(1 - alpha) * Math.sqrt(variance / n)
   return differs ? Math.min(enough, Math.max(least, foreseen)) : enough
 }
