@@ -27,11 +27,11 @@ export function nobodyToProve(untried: string | undefined, unsafe: string | unde
   return `${unsafe} gains, but on the selection rows neither it nor ${others} stayed close enough to the original.${notJudged(unjudged)}`
 }
 
-/** Why a proven finalist is handed out. `stopped` is the one better in the goal that ended the sequence. */
+/** Why a proven finalist is handed out. `stopped` is the one that ended the sequence, behind it: better in the goal, or a tie. */
 export function provenBest(
   id: string,
   idle: boolean,
-  stopped: Proven | undefined,
+  stopped: (Proven & { readonly gainsMore: boolean }) | undefined,
   { apart = false }: ProofRows,
 ): string {
   const found = idle
@@ -40,7 +40,8 @@ export function provenBest(
   if (!stopped) return found
   const near =
     stopped.proof.grade === 'close' ? '; it stays close to the original, and is kept among the candidates' : ''
-  return `${found} On the proof rows ${stopped.id}, which gains more, was ${wordFor(stopped.proof, apart)}${near}.`
+  const gain = stopped.gainsMore ? 'more' : 'about as much'
+  return `${found} On the proof rows ${stopped.id}, which gains ${gain}, was ${wordFor(stopped.proof, apart)}${near}.`
 }
 
 /** Why the original is handed out where nothing that gains was proven and what is close is not asked for. */

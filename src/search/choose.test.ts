@@ -117,6 +117,26 @@ test('of two that share α, both pass at α together, and one alone at half of i
   expect((await choose(0.04, 0.2)).id).toBe('original')
 })
 
+test('what ended the sequence gains more only where it is better than what is handed out by more than timing can tell', async () => {
+  const odds = { pass: 0.5, passAtHalf: 0.4, close: 0.5 }
+  const reason = async (interval: readonly [number, number], figure: number) => {
+    const proven = { id: 'proven', figure: 0.52, interval: [0.5, 0.53] as const, bytes: 100, odds }
+    const sequence = [proven, { id: 'stopped', figure, interval, bytes: 100, odds }]
+    const prove = async (id: string) =>
+      staged<ComparisonReport>(
+        id === 'proven'
+          ? { verdict: 'pass', grade: 'proven', labelled: true }
+          : { verdict: 'inconclusive', grade: null },
+      )
+    const finalists = { sequence, shared: false, standby: [], reserve: [] }
+    return (await chooseByProof(finalists, prove, { provenOnly: false })).reason
+  }
+  // Slower by its median, of an interval that holds the other: a tie.
+  expect(await reason([0.46, 0.64], 0.54)).toContain('stopped, which gains about as much, was not proven')
+  expect(await reason([0.46, 0.64], 0.51)).toContain('stopped, which gains about as much, was not proven')
+  expect(await reason([0.39, 0.41], 0.4)).toContain('stopped, which gains more, was not proven')
+})
+
 test('what the proof rows showed to be worse is named where the original or a close one is handed out', async () => {
   const chosen = (verdicts: Readonly<Record<string, 'regressed' | 'inconclusive'>>, provenOnly = false) => {
     const odds = { pass: 0.5, passAtHalf: 0.4, close: 0.5 }

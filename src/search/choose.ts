@@ -10,7 +10,7 @@ import {
   provenBest,
 } from './choice-words.ts'
 import type { Contender, Finalists } from './finalists.ts'
-import { byPreference } from './preference.ts'
+import { beats, byPreference } from './preference.ts'
 
 /** What is handed out, and why; `proof` is null where nothing was held against the proof rows. */
 export interface Choice {
@@ -57,7 +57,10 @@ export async function chooseByProof(
   const close = () => (options.provenOnly ? [] : closeAmong(proofs, passed, byGoal))
   const [best] = passed
   const idle = best?.id === options.idle
-  const stopped = best && proofs.slice(proofs.indexOf(best) + 1).at(-1)
+  const last = best && proofs.slice(proofs.indexOf(best) + 1).at(-1)
+  const standing = (id: string) => sequence.find((contender) => contender.id === id)!
+  // Of finalists that tie, either may be tried behind the other.
+  const stopped = last && { ...last, gainsMore: idle || beats(standing(last.id), standing(best.id)) }
   const handOut = (found: Proven): Choice => ({
     ...found,
     ranked: [...passed, ...close()],

@@ -24,7 +24,7 @@ const WORTH_CHANGES = 0.5
 export const worthMore = (one: Standing, other: Standing): boolean => beats(one, other) || winsTie(one, other)
 
 /** Clearly better, or better by more than a tie with neither figure inside the other's interval. */
-const beats = (one: Standing, other: Standing): boolean =>
+export const beats = (one: Standing, other: Standing): boolean =>
   one.figure < CLEARLY * other.figure ||
   (one.figure < WORTH_IT * other.figure &&
     one.figure < (other.interval?.[0] ?? Number.POSITIVE_INFINITY) &&
