@@ -41,6 +41,7 @@ export { type ChannelOptions, type ChannelSession, measureChannels } from './noi
 export { CLOSE_AGREEMENT, CLOSE_DB } from './noise/close.ts'
 export * from './noise/equivalence.ts'
 export { foretell, type Odds } from './noise/foretell.ts'
+export type { LouderMixture } from './noise/foretell-boxes.ts'
 export { GramSums, openProducts } from './noise/gram.ts'
 export {
   askedWords,

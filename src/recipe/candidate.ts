@@ -20,6 +20,8 @@ export interface CandidateSpec {
   readonly samples?: number
   /** Noise over signal that the roundings may add up to; it takes measured sensitivities. */
   readonly noiseBudget?: number
+  /** Of a mixture of float and integers, the candidate that has all of it in integers, by its id. */
+  readonly mixtureOf?: string
   /** Runs that measure sensitivities, where there is no time for the usual number. */
   readonly noiseRuns?: number
   /** Whether integers are placed by measured costs of this model's kernels, not by formulas. */

@@ -1,4 +1,4 @@
-import { CLOSE_DB, noiseRows } from '../evaluate/index.ts'
+import { CLOSE_DB, noiseRows, worstOutput } from '../evaluate/index.ts'
 import type { CandidateSpec } from '../recipe/index.ts'
 import { isCertain, isLikely, isSecure, isSure, mayPass } from './assurance.ts'
 import type { Budget } from './budget.ts'
@@ -169,7 +169,9 @@ export class Mixtures {
     const pool = this.#pool
     const { pass, close } = pool.odds(trial)
     if (isSecure(pass)) return pool.bench.rows.select.indices.length < MANY_ROWS
-    return !isCertain(close) && noiseRows(trial.comparison!) < MANY_ROWS
+    // Odds of boxes know how few there are; where none changed, no row has any noise to tell.
+    const few = worstOutput(trial.comparison!)?.boxes !== undefined || noiseRows(trial.comparison!) < MANY_ROWS
+    return !isCertain(close) && few
   }
 
   /** A mixture of this candidate that is quieter than what is foretold so much noise, where it is secure. */

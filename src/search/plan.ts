@@ -175,6 +175,7 @@ export function withNoise(spec: CandidateSpec, noiseBudget: number, measuredCost
     ...spec,
     id: `${spec.id}-quiet${decibels}`,
     words: `${spec.words}, float where it costs least, until the roundings, each foretold alone, add up to ${decibels} dB`,
+    mixtureOf: spec.id,
     measuredCosts,
     // Few digits: the budget is part of the recipe, and nothing hangs on more.
     noiseBudget: Number(noiseBudget.toPrecision(4)),

@@ -15,6 +15,7 @@ import { brokenByOriginal, fitsGoal, type Original, whyHopeless } from './gain.t
 import { figureOf, type Goal, isTimed, NO_WORSE } from './goal.ts'
 import { halve } from './halve.ts'
 import { JudgingSteps } from './judging-steps.ts'
+import { louderMixtures } from './louder-mixtures.ts'
 import { byPreference, type Standing, worthMore } from './preference.ts'
 import { sideBySide } from './side-by-side.ts'
 import { openedSeconds, warmSeconds } from './time-estimates.ts'
@@ -321,6 +322,7 @@ export class Pool {
       trial.comparison,
       rows,
       roundings.flatMap(({ comparison }) => comparison ?? []),
+      louderMixtures(trial, this.trials),
     )
   }
 

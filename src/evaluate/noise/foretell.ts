@@ -1,7 +1,8 @@
 import type { ComparisonReport } from '../../report/index.ts'
-import { lnBeta, normalCdf, normalQuantile, tangoScore, upperProportion } from '../../statistics/index.ts'
-import { CLOSE_AGREEMENT, CLOSE_DB } from './close.ts'
-import { lowestSqnrDb, noiseRows, typicalSqnrDb } from './lowest-sqnr.ts'
+import { normalCdf, normalQuantile, predictive, tangoScore, upperProportion } from '../../statistics/index.ts'
+import { CLOSE_AGREEMENT, CLOSE_DB, changedAt } from './close.ts'
+import { boxesStay, foretoldChanged, type LouderMixture } from './foretell-boxes.ts'
+import { measured, typicalSqnrDb } from './lowest-sqnr.ts'
 
 /** How likely a candidate is to pass on fresh rows, and to be `close` there. */
 export interface Odds {
@@ -23,8 +24,6 @@ const FEWEST_ROWS = 20
 const SUREST = 0.98
 /** Of what was judged on no rows. */
 const UNKNOWN: Odds = { pass: 0.5, passAtHalf: 0, close: 0.5 }
-/** Outcomes less likely than this are left out of the sums. */
-const NEGLIGIBLE = 1e-9
 
 /**
  * What a comparison on the selection rows foretells of one on `rows` fresh ones. Counts are followed by their posterior
@@ -33,11 +32,13 @@ const NEGLIGIBLE = 1e-9
  *
  * @param roundings Comparisons of all candidates that differ from the same model by roundings alone, where this is one of
  * them: a few lucky rows do not make more noise the safer one, nor a rounding an improvement (see `proportionate`).
+ * @param louder Mixtures of the same candidate with a little more noise, of which a lucky one tells less than all together.
  */
 export function foretell(
   comparison: ComparisonReport | null,
   rows: number,
   roundings: readonly ComparisonReport[] = [],
+  louder: readonly LouderMixture[] = [],
 ): Odds {
   if (comparison === null) return UNKNOWN
   if (comparison.verdict === 'regressed' || rows < 1) return { pass: 0, passAtHalf: 0, close: 0 }
@@ -46,7 +47,7 @@ export function foretell(
   return {
     pass: passOdds(comparison, rows, roundings, alpha),
     passAtHalf: tested ? passOdds(comparison, rows, roundings, alpha / 2) : 0,
-    close: closeOdds(comparison, rows),
+    close: closeOdds(comparison, rows, foretoldChanged(louder)),
   }
 }
 
@@ -185,15 +186,31 @@ function valuesPass(
   return spread > 0 ? normalCdf(reserve / spread) : reserve > 0 ? 1 : 0
 }
 
-function closeOdds(comparison: ComparisonReport, rows: number): number {
+/** Every output must stay near, or the answers the same; those of one model are near or far together, so the worst counts. */
+function closeOdds(comparison: ComparisonReport, rows: number, changed: number | null): number {
   const { agreement, n } = comparison
-  const decibels = lowestSqnrDb(comparison)
-  const spread = Math.hypot(OTHER_ROWS_DB, ONE_ROW_DB / Math.sqrt(noiseRows(comparison)))
-  const quiet = decibels === null ? 1 : normalCdf((decibels - CLOSE_DB) / spread)
+  const quiet = Math.min(...measured(comparison).map((output) => staysNear(output, n, rows, changed)), 1)
   if (!agreement) return Math.min(SUREST, quiet)
-  const agreeing = atMost(agreement.changed, n, rows, (changed) => 1 - changed / rows >= CLOSE_AGREEMENT)
-  return Math.min(SUREST, Math.max(quiet, agreeing))
+  return Math.min(SUREST, Math.max(quiet, answersStay(agreement.changed, n, rows)))
 }
+
+/** Boxes and answers are counted, whatever else is heard in decibels. */
+function staysNear(
+  output: ComparisonReport['outputs'][number],
+  n: number,
+  rows: number,
+  changed: number | null,
+): number {
+  const { sqnrDb, boxes, answer } = output
+  if (sqnrDb === null) return 1
+  const noisy = Math.min(n, output.noiseRows ?? n)
+  if (boxes) return boxesStay({ ...boxes, noiseRows: noisy, rows: n }, rows, changed)
+  if (answer) return answersStay(n * changedAt(sqnrDb), n, rows)
+  return normalCdf((sqnrDb - CLOSE_DB) / Math.hypot(OTHER_ROWS_DB, ONE_ROW_DB / Math.sqrt(noisy)))
+}
+
+const answersStay = (changed: number, n: number, rows: number) =>
+  atMost(changed, n, rows, (count) => 1 - count / rows >= CLOSE_AGREEMENT)
 
 /** The probability that so few of fresh rows are counted that it is `allowed`, as fewer always are where more are. */
 function atMost(counted: number, n: number, rows: number, allowed: (count: number) => boolean): number {
@@ -205,32 +222,4 @@ function atMost(counted: number, n: number, rows: number, allowed: (count: numbe
     else to = middle
   }
   return outcomes.slice(0, from).reduce((sum, { probability }) => sum + probability, 0)
-}
-
-interface Outcome {
-  readonly count: number
-  readonly probability: number
-}
-
-/** How many of `rows` fresh rows will be counted where `counted` of `n` were: what is not negligible, fewest first. */
-function predictive(counted: number, n: number, rows: number): readonly Outcome[] {
-  const [a, b] = [counted + 0.5, Math.max(0, n - counted) + 0.5]
-  const middle = Math.floor((rows * a) / (a + b))
-  const at = Math.exp(
-    lnBeta(middle + a, rows - middle + b) - lnBeta(a, b) - lnBeta(rows - middle + 1, middle + 1) - Math.log(rows + 1),
-  )
-  const outcomes: Outcome[] = []
-  // From the middle either way, each from its neighbour.
-  for (let [count, probability] = [middle, at]; count >= 0 && probability >= NEGLIGIBLE; count--) {
-    outcomes.push({ count, probability })
-    probability *= (count * (rows - count + b)) / ((rows - count + 1) * (count - 1 + a))
-  }
-  outcomes.reverse()
-  for (let [count, probability] = [middle, at]; count < rows; ) {
-    probability *= ((rows - count) * (count + a)) / ((count + 1) * (rows - count - 1 + b))
-    count++
-    if (probability < NEGLIGIBLE) break
-    outcomes.push({ count, probability })
-  }
-  return outcomes
 }
