@@ -129,7 +129,7 @@ describe('a search with rows to train on', () => {
       const pool = new Pool(bench, { name: 'latency' }, budget, () => {}, 1)
       const { trials } = await trainStudents(pool, budget, await rowsOf(2048), { ...settings, seconds: 1e-6 })
       expect(trials).toEqual([])
-      expect(budget.leftOut.slice(0, 2)).toEqual(['1536 of 2048 rows to train on', 'training half-resolution-depth'])
+      expect(budget.leftOut.slice(0, 2)).toEqual(['1,536 of 2,048 rows to train on', 'training half-resolution-depth'])
       expect(budget.leftOut.at(-1)).toBe('training half-width')
     } finally {
       await bench.close()
