@@ -158,25 +158,30 @@ export class Pool {
       const ratio = report.ratios.find((item) => item.other === trial.built.spec.id) ?? null
       const speedup = ratio ? 1 / ratio.median : null
       const { ratio: ratioBefore } = trial.result
-      const before = purpose === 'confirm' && ratioBefore ? { ratioBefore } : {}
+      const before = purpose === 'confirm' && ratioBefore ? { ratioBefore } : null
       if (trial.noteUntil === 'timed') this.withdrawNote(trial)
       trial.result = { ...trial.result, ...before, ...timedOf(report.models[i + 1]!), ratio, speedup }
-      if (purpose === 'confirm' && ratioBefore) this.#lendAgain(trial, ratioBefore)
+      if (ratioBefore) this.#lendAgain(trial, ratioBefore, trials, before)
     }
     return report
   }
 
   /**
    * Those that shared the earlier timing of `trial`, one object in all of them, share the later: of the same kernels and
-   * the same bytes none may look faster than what is handed out because the machine was quieter before.
+   * the same bytes none may look faster than another because the machine was quieter before.
    */
-  #lendAgain(trial: Trial, ratioBefore: NonNullable<Trial['result']['ratio']>): void {
+  #lendAgain(
+    trial: Trial,
+    earlier: NonNullable<Trial['result']['ratio']>,
+    timed: readonly Trial[],
+    before: Pick<Trial['result'], 'ratioBefore'> | null,
+  ): void {
     for (const other of this.trials) {
-      if (other === trial || other.result.ratio !== ratioBefore) continue
+      if (timed.includes(other) || other.result.ratio !== earlier) continue
       const [{ note }, until] = [other.result, other.noteUntil]
       this.borrowTiming(other, trial)
       if (note !== undefined) this.note(other, note, until)
-      other.result = { ...other.result, ratioBefore }
+      other.result = { ...other.result, ...before }
     }
   }
 

@@ -9,6 +9,7 @@ import { gainsShown, whyNotWorthIt } from './lossless-worth.ts'
 import type { Pool } from './pool.ts'
 import { byPreference, worthMore } from './preference.ts'
 import { affordsProof, proofRowsWithin } from './proof-rows.ts'
+import { tellApart } from './tell-apart.ts'
 import { promising, type Trial, withNoise } from './trial.ts'
 
 /** Finalists that may touch the proof rows. */
@@ -38,6 +39,7 @@ export async function prove(
   const chosenOf = (limit: number) => finalists(contenders(pool), limit, before, provenOnly)
   await judgeSafer(pool)
   await judgeUnrounded(pool)
+  await tellApart(pool, budget, contenders(pool))
   const all = pool.proofRows
   pool.proofRows = await proofRowsWithin(pool, budget, [
     ...(first ? [lossless!] : []),
