@@ -168,6 +168,12 @@ describe('scan', () => {
     const body = '(int64 i, bool c, float[2] s) => (bool d, float[2] t) { d = Identity(c)  t = Neg(s) }'
     const endless = textModel(`g (float[2] x) => (float[2] y) { y = Loop <body: graph = b ${body}> ("", "", x) }`)
     expect(found(endless)).toEqual(['danger endless-loop y'])
+    const counted = (count: string) =>
+      textModel(
+        `g (float[2] x) => (float[2] y) { n = Constant <value = int64 {${count}}> ()  y = Loop <body: graph = b ${body}> (n, "", x) }`,
+      )
+    expect(found(counted('2000000000'))).toEqual(['danger endless-loop y'])
+    expect(found(counted('20'))).toEqual([])
     const path = join(folder, 'endless.onnx')
     await writeModel(endless, path)
     const store = openStore(newFolder())

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import {
   allConstants,
   allTensors,
+  constantValue,
   elementCount,
   type Graph,
   inferTypes,
@@ -15,6 +16,7 @@ import {
   type SparseTensor,
   type Tensor,
   tensorByteLength,
+  tensorValues,
   type ValueType,
 } from '../ir/index.ts'
 
@@ -56,22 +58,28 @@ export function scanFiles(modelPath: string, locations: readonly string[]): read
 }
 
 interface Contents {
-  readonly nodes: readonly { readonly node: Node; readonly graph: Graph | null }[]
+  /** With the constants, by name, of the graph or function that it stands in: nobody else in there has such a name. */
+  readonly nodes: readonly { readonly node: Node; readonly constants: ReadonlyMap<string, Tensor> }[]
   readonly tensors: readonly Tensor[]
   readonly sparse: readonly SparseTensor[]
 }
 
 /** Everything in the graph, its nested graphs and its functions. */
 function contentsOf(model: Model): Contents {
-  const nodes: { node: Node; graph: Graph | null }[] = []
-  const visit = (inside: readonly Node[], graph: Graph | null) => {
-    for (const node of inside) {
-      nodes.push({ node, graph })
-      for (const [, nested] of nestedGraphs(node)) visit(nested.nodes, nested)
+  const nodes: { node: Node; constants: ReadonlyMap<string, Tensor> }[] = []
+  const visit = (graph: Pick<Graph, 'nodes'>, constants: Map<string, Tensor>) => {
+    for (const node of graph.nodes) {
+      nodes.push({ node, constants })
+      const value = constantValue(node)
+      if (value) constants.set(node.outputs[0]!, value)
+      for (const [, nested] of nestedGraphs(node)) {
+        for (const [name, tensor] of nested.initializers) constants.set(name, tensor)
+        visit(nested, constants)
+      }
     }
   }
-  visit(model.graph.nodes, model.graph)
-  for (const item of model.functions) visit(item.nodes, null)
+  visit(model.graph, new Map(model.graph.initializers))
+  for (const item of model.functions) visit(item, new Map())
   const sparse = [...allConstants(model)].filter((constant) => 'values' in constant)
   return { nodes, tensors: [...allTensors(model)], sparse }
 }
@@ -114,15 +122,12 @@ function bytesOf(type: ValueType): number {
   return dims.some((dim) => dim === 0) ? 0 : tensorByteLength(type.dtype, [elementCount(dims)])
 }
 
+/** Loops that never end, or hardly: whether their count is an initializer or a Constant, here or around them. */
 function* loops({ nodes }: Contents): Generator<Finding> {
-  for (const { node, graph } of nodes) {
+  for (const { node, constants } of nodes) {
     if (operatorName(node) !== 'Loop') continue
     const [trips, going] = node.inputs
-    const count = graph?.initializers.get(trips ?? '')
-    const bytes =
-      count && count.data.form !== 'strings' && count.dtype === 'int64' ? count.data.bytes.read() : undefined
-    const most =
-      bytes?.byteLength === 8 ? new DataView(bytes.buffer, bytes.byteOffset, 8).getBigInt64(0, true) : undefined
+    const most = wholeNumber(constants.get(trips ?? ''))
     if (most !== undefined ? most > MOST_ITERATIONS : !trips && !going)
       yield {
         level: 'danger',
@@ -131,6 +136,13 @@ function* loops({ nodes }: Contents): Generator<Finding> {
         what: most === undefined ? 'is a Loop that nothing ends' : `may run ${most} times`,
       }
   }
+}
+
+/** The one int64 that a constant holds. */
+function wholeNumber(constant: Tensor | undefined): bigint | undefined {
+  if (constant?.dtype !== 'int64' || elementCount(constant.dims) !== 1) return undefined
+  const [value] = tensorValues(constant)
+  return BigInt(value!)
 }
 
 function* customOperators(model: Model, { nodes }: Contents): Generator<Finding> {
