@@ -72,7 +72,7 @@ interface OverRows extends Sums {
 
 /**
  * SQNR = 10 log₁₀(Σ base² / Σ (base − candidate)²), over all elements of all rows of an output. For classes, tokens and
- * boxes in sorted lists (see `foundBoxes`) it is what `decibelsOfChanged` makes of the share that changed. Outputs in
+ * boxes (see `foundBoxes`) it is what `decibelsOfChanged` makes of the share that changed. Outputs in
  * `sequences` (see `scoresSteps`) hold no answer.
  */
 export function differences(sequences: ReadonlySet<string> = new Set()): Differences {

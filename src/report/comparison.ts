@@ -229,7 +229,7 @@ export const comparison = report('comparison', {
        */
       equal: optional(number),
       /**
-       * Of a sorted list, as of what a detector found: boxes that either model scores with at least 0.25, and those without
+       * Of what a detector found, see docs/metrics.md: boxes that either model scores with at least 0.25, and those without
        * their like in the other's list; decibels are then of these.
        */
       boxes: optional(object({ compared: integer, changed: integer })),

@@ -54,7 +54,7 @@ const candidateResult = object({
   sqnrDb: nullable(number),
   /** Every number of its outputs was that of the original on the rows that it was heard on: there is no noise to tell. */
   identical: optional(boolean),
-  /** Where the worst output is a sorted list of boxes: what `sqnrDb` is the decibels of, as in a comparison's outputs. */
+  /** Where the worst output is boxes that were counted: what `sqnrDb` is the decibels of, as in a comparison's outputs. */
   boxes: optional(object({ compared: integer, changed: integer })),
   onFront: boolean,
   /** Why it was dropped, or what to know of it. */

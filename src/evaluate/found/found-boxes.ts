@@ -2,6 +2,7 @@ import { type Detection, overlap } from '../metric/detection/boxes.ts'
 import type { RowOutputs } from '../outputs/row-outputs.ts'
 import { type FoundLayout, foundLayouts, LEAST_SCORE, SAME_SCORE } from './found-lists.ts'
 import { joinedLayouts } from './joined-places.ts'
+import { queryLayouts } from './query-lists.ts'
 
 /** The least share of two boxes' union that both of them cover, where they are said to be the same. */
 export const SAME_PLACE = 0.75
@@ -18,8 +19,8 @@ export interface FoundCounts {
 /** What two models found, held against each other as sets. */
 export interface FoundBoxes {
   /**
-   * Outputs of the base that are boxes on every row, sorted by score or all places joined; none where next to nothing was
-   * found.
+   * Outputs of the base that are boxes on every row, sorted by score, all places joined, or answers to queries; none where
+   * next to nothing was found.
    */
   readonly outputs: readonly string[]
   /** By row. */
@@ -30,9 +31,9 @@ export interface FoundBoxes {
 /**
  * Holds lists of boxes against each other, row by row. Where one entry of a sorted list moves up, all behind it stand beside
  * others than before: element by element nothing seems to be left of lists that hold the same boxes. (Of joined places all
- * seems to be left, see `joinedLayouts`.) These are answers, and so they are counted: a box is the same where the other list
- * has one of its class, in its place (three quarters of what both cover together), and with its score (within 0.1). Those
- * below a score of 0.25 in both count for nothing.
+ * seems to be left, see `joinedLayouts`; of queries see `queryLayouts`.) These are answers, and so they are counted: a box
+ * is the same where the other list has one of its class, in its place (three quarters of what both cover together), and with
+ * its score (within 0.1). Those below a score of 0.25 in both count for nothing.
  */
 export function foundBoxes(): FoundBoxes {
   let open: Reading[] | null = null
@@ -66,7 +67,7 @@ export function foundBoxes(): FoundBoxes {
 interface Reading {
   readonly layout: FoundLayout
   readonly rows: FoundCounts[]
-  /** Sorted by score, which joined places would hardly be by chance; a sorted table may well look like joined places. */
+  /** Sorted by score, which others would hardly be by chance; a sorted table may well look like joined places. */
   readonly isSorted: boolean
   /** Whether it can be told from a single vector. */
   isList: boolean
@@ -84,6 +85,7 @@ function readingsOf(base: RowOutputs): Reading[] {
   return [
     ...foundLayouts(base).map((layout) => reading(layout, true)),
     ...joinedLayouts(base).map((layout) => reading(layout, false)),
+    ...queryLayouts(base).map((layout) => reading(layout, false)),
   ]
 }
 

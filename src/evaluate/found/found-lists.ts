@@ -7,6 +7,8 @@ import { numbersOf, type RowOutputs } from '../outputs/row-outputs.ts'
 export const LEAST_SCORE = 0.25
 /** The most that scores of the same box differ by: of a score of 0.6, three times what 25 dB leave of noise. */
 export const SAME_SCORE = 0.1
+/** Boxes of a class in an image that count, best first, as of COCO. */
+export const MOST_BOXES = 100
 
 /** How the outputs of a detector are read as a list of boxes. */
 export interface FoundLayout {
@@ -15,7 +17,7 @@ export interface FoundLayout {
   /** All of one row, the best first; null where the outputs are no such list. */
   read(outputs: RowOutputs): readonly Detection[] | null
   /**
-   * What a row of the base says for this reading, where its form alone does not tell, and against it where less than 0; null
+   * What a row of the base that could be read says for this reading, where its form alone does not tell, and against it where less than 0; null
    * where it is none.
    */
   evidence?(outputs: RowOutputs): number | null

@@ -3,10 +3,8 @@ import { suppress, USUAL_SUPPRESSION } from '../metric/detection/boxes.ts'
 import { boxesAt, type PlacedBox, type Places, placesOf } from '../metric/detection/yolo.ts'
 import { isProbability } from '../metric/probabilities.ts'
 import type { RowOutputs } from '../outputs/row-outputs.ts'
-import { type FoundLayout, LEAST_SCORE, SAME_SCORE } from './found-lists.ts'
+import { type FoundLayout, LEAST_SCORE, MOST_BOXES, SAME_SCORE } from './found-lists.ts'
 
-/** Boxes of a class in an image that count, best first, as of COCO. */
-const MOST = 100
 const [WIDTH, HEIGHT] = [2, 3]
 /** Where scores begin: with that of there being anything, or with those of classes. */
 export const SCORES = 4
@@ -36,7 +34,7 @@ export function joinedLayouts(outputs: RowOutputs): readonly FoundLayout[] {
 /** Boxes that remain of all places, the best first; null where no column is left for a class. */
 export function keptAt(places: Places, objectness: boolean): readonly PlacedBox[] | null {
   const found = boxesAt(places, { objectness }, LEAST_SCORE - SAME_SCORE)
-  return found && suppress(found, USUAL_SUPPRESSION, MOST)
+  return found && suppress(found, USUAL_SUPPRESSION, MOST_BOXES)
 }
 
 /** The places of an output that holds boxes in pixels beside probabilities; null where it is something else. */
