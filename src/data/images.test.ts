@@ -6,7 +6,8 @@ import sharp from 'sharp'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { all, values, writeIn } from './dataset-kit.ts'
 import { openDataset, readField, subset } from './index.ts'
-import { imageShape, inferPreprocessing, KEEP_AS_IS, parsePreprocessing, pixelRanges } from './preprocessing.ts'
+import { parsePreprocessing } from './parse-preprocessing.ts'
+import { imageShape, inferPreprocessing, KEEP_AS_IS, pixelRanges } from './preprocessing.ts'
 import { fromPreprocessorConfig } from './preprocessor-config.ts'
 
 let folder = ''
@@ -441,11 +442,14 @@ describe('the preprocessing of a dataset.json, field by field', () => {
     [{ dtype: 'int8' }, 'one of float32, uint8'],
     [{ letterbox: 4 }, 'an object like'],
     [{ letterbox: null }, 'an object like'],
+    [{ letterbox: [4, 4] }, 'an object like'],
+    [{ letterbox: { size: 4, padding: 0 } }, '"preprocessing.letterbox.padding" in "dataset.json" is not known'],
+    [{ letterbox: {} }, 'letterbox.size" in'],
     [{ letterbox: { size: 0 } }, 'letterbox.size" in'],
     ...[-1, 256, 1.5, '0'].map(
       (pad) => [{ letterbox: { size: 4, pad } }, 'a pixel value from 0 to 255'] as [object, string],
     ),
-    [{ letterbox: { size: 4, align: 'left' } }, 'center or top-left'],
+    [{ letterbox: { size: 4, align: 'left' } }, 'one of center, top-left'],
   ])('refused: %j', (given, problem) => {
     expect(() => of(given)).toThrow(problem)
   })

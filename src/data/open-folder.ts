@@ -13,14 +13,8 @@ import { imageInput, imageTable, isImageFile, requirePixels } from './image-tabl
 import { listNames } from './list-names.ts'
 import { conversionOf, isTableFile, type OpenDatasetOptions, openTable } from './open-table.ts'
 import { renameColumns } from './pack-columns.ts'
-import {
-  inferPreprocessing,
-  KEEP_AS_IS,
-  type Preprocessing,
-  parsePreprocessing,
-  pixelDomain,
-  pixelRanges,
-} from './preprocessing.ts'
+import { parsePreprocessing } from './parse-preprocessing.ts'
+import { inferPreprocessing, KEEP_AS_IS, type Preprocessing, pixelDomain, pixelRanges } from './preprocessing.ts'
 import { CONFIG, fromPreprocessorConfig } from './preprocessor-config.ts'
 import { findFiles, listedRow, rowsOfTable } from './row-files.ts'
 import type { Table } from './table.ts'
