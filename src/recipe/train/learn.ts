@@ -12,6 +12,7 @@ import {
   packWeights,
   readCheckpoint,
   type Trained,
+  type TrainOptions,
   train,
   unpackWeights,
   writeCheckpoint,
@@ -113,35 +114,28 @@ export async function learn(given: Model, options: LearnOptions): Promise<Learne
   let teacher: LiveTeacher | null = null
   try {
     checkAugmentations(augment, fieldsOf(data, rater.inputs))
-    const withTeacher = goal.outputs.some(({ output }) => `teacher's ${output}` in lossWeights)
-    const inner = (goal.hints?.length ?? 0) > 0
-    if ((augment.length > 0 && withTeacher) || inner) {
-      const { model } = await dynamicBatch(await float32Form(options.teacher), options.data, open)
-      teacher = await openTeacher(model, withTeacher ? goal : { ...goal, outputs: [] }, data, open)
-    }
+    teacher = await openTeacherOf(options, lossWeights, data, open)
     const withLabels = Object.hasOwn(lossWeights, 'labels')
-    const batches = { goal, answers, withLabels, withTeacher: withTeacher || inner, seed, augment, teacher }
+    const withTeacher = heardOutputs(goal, lossWeights) || hinted(goal)
+    const batches = { goal, answers, withLabels, withTeacher, seed, augment, teacher }
     const read = learningBatches(data, rater.inputs, batches)
     const run = await runDigest(given, options, lossWeights)
     // The plan of the rate counts the steps that there will be.
     requireOpenRows(rater.inputs, data)
     const batch = rowsPerRun([...rater.inputs, ...(teacher?.inputs ?? [])], data, options.batch ?? DEFAULT_BATCH)
-    const { checkpoint } = options
-    const resume = checkpoint && options.resume ? await readCheckpoint(checkpoint, run) : undefined
     const trained = await train(step, {
+      ...(await checkpoints(options, run)),
       epochs: options.epochs,
       rows: options.rows.train,
       read,
       start: { weights: packWeights(student, weights), statistics: packWeights(student, statistics) },
       open: () => open(step.model),
       run,
-      resume,
       batch,
       rate: options.rate ?? DEFAULT_RATE,
       seed,
       patience: options.patience,
       validate: (packed, moved) => rater.score(packed, moved),
-      ...(checkpoint ? { keep: (state) => writeCheckpoint(checkpoint, state) } : {}),
       onStep: ({ step: done, of, loss: now }) => options.onProgress?.(`step ${done} of ${of}, loss ${now.toFixed(4)}`),
       onEpoch: (epoch) => options.onEpoch?.(epoch, rater.name),
       onNote: (note) => notes.push(note),
@@ -157,6 +151,41 @@ export async function learn(given: Model, options: LearnOptions): Promise<Learne
   } finally {
     await teacher?.close()
     await rater.close()
+  }
+}
+
+/**
+ * The teacher itself, where its answers kept from before do not do: it answers to rows as they are changed, and it gives
+ * hints of what is inside it. Null where it is not needed.
+ */
+async function openTeacherOf(
+  { teacher, goal, augment = [], data }: LearnOptions,
+  lossWeights: Learned['lossWeights'],
+  held: Dataset,
+  open: (model: Model) => Promise<Session>,
+): Promise<LiveTeacher | null> {
+  const answers = heardOutputs(goal, lossWeights)
+  if (!(answers && augment.length > 0) && !hinted(goal)) return null
+  const { model } = await dynamicBatch(await float32Form(teacher), data, open)
+  return openTeacher(model, answers ? goal : { ...goal, outputs: [] }, held, open)
+}
+
+/** Whether the loss hears what the teacher answers. */
+const heardOutputs = (goal: LearningGoal, lossWeights: Learned['lossWeights']): boolean =>
+  goal.outputs.some(({ output }) => `teacher's ${output}` in lossWeights)
+
+/** Whether the student is to resemble the teacher inside. */
+const hinted = ({ hints = [] }: LearningGoal): boolean => hints.length > 0
+
+/** Where the run of this digest is saved, and what it goes on from: nothing without a checkpoint. */
+async function checkpoints(
+  { checkpoint, resume }: LearnOptions,
+  run: string,
+): Promise<Pick<TrainOptions, 'keep' | 'resume'>> {
+  if (!checkpoint) return {}
+  return {
+    keep: (state) => writeCheckpoint(checkpoint, state),
+    resume: resume ? await readCheckpoint(checkpoint, run) : undefined,
   }
 }
 
