@@ -5,43 +5,63 @@ import { elementCount } from './tensor.ts'
 
 type Types = ReadonlyMap<string, ValueType>
 
+/** The first node whose work cannot be counted, and why: its sizes, how often its body runs, or what it does. */
+export interface Uncounted {
+  readonly node: Node
+  readonly unknown: 'sizes' | 'runs' | 'operator'
+}
+
 /**
  * Multiply-accumulates of one run of the model: convolutions, matrix products, recurrent layers and attention, as is
  * usual; what works element by element counts nothing. Null where a size that matters is not a number, where a
  * loop's length is unknown, or where an operator is not known to us. `types` come from `inferTypes`.
  */
 export function countMacs(model: Model, types: Types): number | null {
-  const functions = new Set(model.functions.map((fn) => `${fn.domain}\n${fn.name}`))
-  return graphMacs(model.graph, types, functions)
+  const macs = modelMacs(model, types)
+  return typeof macs === 'number' ? macs : null
 }
 
-function graphMacs(graph: Graph, types: Types, functions: ReadonlySet<string>): number | null {
+/** What keeps `countMacs` from an answer; null where it has one. */
+export function uncountedMacs(model: Model, types: Types): Uncounted | null {
+  const macs = modelMacs(model, types)
+  return typeof macs === 'number' ? null : macs
+}
+
+function modelMacs(model: Model, types: Types): number | Uncounted {
+  return graphMacs(model.graph, types, new Set(model.functions.map((fn) => `${fn.domain}\n${fn.name}`)))
+}
+
+function graphMacs(graph: Graph, types: Types, functions: ReadonlySet<string>): number | Uncounted {
   let sum = 0
   for (const node of graph.nodes) {
     // The types of values inside a function are not among the given ones; inline functions first.
-    if (functions.has(`${node.domain}\n${node.opType}`)) return null
+    if (functions.has(`${node.domain}\n${node.opType}`)) return { node, unknown: 'operator' }
     const macs = nestedMacs(node, types, functions) ?? nodeMacs(node, types)
-    if (macs === null || Number.isNaN(macs)) return null
+    if (macs === null) return { node, unknown: macRules.has(operatorName(node)) ? 'sizes' : 'operator' }
+    if (typeof macs !== 'number') return macs
     sum += macs
   }
   return sum
 }
 
-/** For a node with graphs inside: the dearer branch, or the body as often as it runs; NaN where that is unknown. */
-function nestedMacs(node: Node, types: Types, functions: ReadonlySet<string>): number | undefined {
-  const inside = [...nestedGraphs(node)].map(([, graph]) => graphMacs(graph, types, functions) ?? Number.NaN)
+/** For a node with graphs inside: the dearer branch, or the body as often as it runs. */
+function nestedMacs(node: Node, types: Types, functions: ReadonlySet<string>): number | Uncounted | undefined {
+  const inside = [...nestedGraphs(node)].map(([, graph]) => graphMacs(graph, types, functions))
   if (inside.length === 0) return undefined
-  if (node.opType === 'If') return Math.max(...inside)
-  const [body = Number.NaN] = inside
+  const counted = inside.filter((macs) => typeof macs === 'number')
+  if (counted.length < inside.length) return inside.find((macs) => typeof macs !== 'number')
+  if (node.opType === 'If') return Math.max(...counted)
+  const [body = 0] = counted
   if (body === 0) return 0
-  return body * (node.opType === 'Scan' ? scanLength(node, types) : Number.NaN)
+  const runs = node.opType === 'Scan' ? scanLength(node, types) : undefined
+  return runs === undefined ? { node, unknown: 'runs' } : body * runs
 }
 
 /** Scan reads its last inputs slice by slice. */
-function scanLength(node: Node, types: Types): number {
+function scanLength(node: Node, types: Types): number | undefined {
   const [axis = 0] = intsAttribute(node, 'scan_input_axes', [])
   const first = node.inputs[node.inputs.length - intAttribute(node, 'num_scan_inputs', 1)]
-  return sizesOf(types, first)?.at(axis) ?? Number.NaN
+  return sizesOf(types, first)?.at(axis)
 }
 
 /** The sizes of a tensor; undefined where the value is omitted, no tensor, or a size is not a number. */

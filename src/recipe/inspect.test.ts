@@ -125,3 +125,39 @@ test('what functions compute counts like what stands outside', () => {
   expect(possibilities!.join()).toMatch(/dynamic int8/)
   expect(possibilities![0]).toMatch(/whet optimize MODEL/)
 })
+
+test.each([
+  [
+    'float[N,3] x, float[M,3,sequence] z',
+    'y = MatMul (x, w)',
+    'shapes are open (give --shape x=1,3 --shape z=1,3,128)',
+  ],
+  ['float[2,3] x, float[] z', 'y = MatMul (z, w)', 'shapes are open (give --shape z=N,N,…)'],
+  ['float[2,3] x', 'y = my.Op (x)', 'what my.Op computes is not known here'],
+  ['float[2,3] x', 'y = com.microsoft.GemmFloat8 (x, w)', 'what com.microsoft.GemmFloat8 computes is not known here'],
+  [
+    'float[2,3] x, int64 n, bool b',
+    'y = Loop (n, b) <body = l (int64 i, bool c) => (bool d, float[2,4] p) { d = Identity (c)  p = MatMul (x, w) }>',
+    'how often Loop runs what is in it is known only when it does',
+  ],
+  [
+    'float[2,3] x, bool b',
+    'y = If (b) <then_branch = t () => (p) { p = Relu (x) }, else_branch = e () => (q) { q = my.Op (x) }>',
+    'what my.Op computes is not known here',
+  ],
+  [
+    'float[4] x',
+    'n = NonZero (x)  f = Cast <to = 1> (n)  y = MatMul (v, f)',
+    'the sizes of what MatMul reads are known only when the model runs',
+  ],
+])('why multiply-accumulates cannot be told: of %s, %s', (inputs, nodes, reason) => {
+  const model = parseModel(`<ir_version: 10, opset_import: ["" : 20, "com.microsoft" : 1, "my" : 1]>
+    g (${inputs}, float[3,4] w, float[1,1] v) => () { ${nodes} }`)
+  expect(inspect(model)).toMatchObject({ macs: null, macsReason: reason })
+})
+
+test('where they can be told no reason is given', () => {
+  const model = parseModel('g (float[2,3] x, float[3,4] w) => () { y = MatMul (x, w) }')
+  expect(inspect(model)).toMatchObject({ macs: 24 })
+  expect(inspect(model)).not.toHaveProperty('macsReason')
+})

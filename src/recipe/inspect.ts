@@ -18,12 +18,14 @@ import {
   type SparseTensor,
   type Tensor,
   tensorByteLength,
+  uncountedMacs,
   type ValueInfo,
 } from '../ir/index.ts'
 import { modelBytes, modelDigest } from '../onnx/index.ts'
 import { shellWord } from '../platform/index.ts'
 import type { InspectionReport } from '../report/index.ts'
 import { countTrees } from './count-trees.ts'
+import { whyUncounted } from './why-uncounted.ts'
 
 export interface InspectOptions {
   readonly path?: string
@@ -59,6 +61,8 @@ export function inspect(model: Model, options: InspectOptions = {}): Inspection 
   const stored = [...weights, ...sparse.map(({ indices }) => indices)]
   const learned = inAttributes(graph.nodes)
   const trees = countTrees(allNodes(inlined.graph))
+  const uncounted = uncountedMacs(inlined, types)
+  const inputs = graph.inputs.filter(({ name }) => !overridden.has(name)).map((value) => summary(value, options.shapes))
   const problems = checkModel(model).map(({ where, what }) => `${where}: ${what}`)
   return {
     kind: 'inspection',
@@ -71,10 +75,11 @@ export function inspect(model: Model, options: InspectOptions = {}): Inspection 
       opsets: Object.fromEntries(model.opsets),
       producer: [model.producerName, model.producerVersion].filter(Boolean).join(' '),
     },
-    inputs: graph.inputs.filter((value) => !overridden.has(value.name)).map((value) => summary(value, options.shapes)),
+    inputs,
     outputs: graph.outputs.map((value) => summary({ ...value, type: types.get(value.name) ?? value.type })),
     parameters: weights.reduce((sum, tensor) => sum + elementCount(tensor.dims), 0) + learned.count,
     macs: countMacs(inlined, types),
+    ...(uncounted ? { macsReason: whyUncounted(uncounted, inputs) } : {}),
     memory: {
       weightBytes: stored.reduce((sum, tensor) => sum + tensorByteLength(tensor.dtype, tensor.dims), 0) + learned.bytes,
       activationPeakBytes: activationPeakBytes(inlined, types),

@@ -21,8 +21,10 @@ export const inspection = report('inspection', {
   inputs: list(valueSummary),
   outputs: list(valueSummary),
   parameters: integer,
-  /** Multiply-accumulates of one run; null where shapes are unknown. */
+  /** Multiply-accumulates of one run; null where it cannot be told. */
   macs: nullable(integer),
+  /** Why `macs` is null, and what to give where that helps. */
+  macsReason: optional(text),
   /** Bytes of weights, and the largest sum of live inner values of one run (null where shapes are unknown). */
   memory: optional(object({ weightBytes: integer, activationPeakBytes: nullable(integer) })),
   operators: record(integer),

@@ -146,6 +146,8 @@ test.each([
     'no multiply-accumulates: convolutions, matrix products, recurrent layers and attention count, and none is here',
   ],
   [{ macs: 9000 }, '9,000 multiply-accumulates a run'],
+  [{ macs: null, macsReason: 'shapes are open' }, 'multiply-accumulates: unknown, since shapes are open'],
+  [{ macs: null }, 'multiply-accumulates: unknown'],
 ])('what arithmetic a run takes, or what is counted where nothing is: %o', (counts, words) => {
   const report = { ...reports.inspection!, ...counts }
   expect(renderTerminal(report as unknown as Report, { color: false, width: 200 }).split('\n')).toContain(words)

@@ -116,9 +116,8 @@ function inspection(report: InspectionReport, style: Style): string {
 }
 
 /** The arithmetic of a run; where nothing of it is counted, what is, since no model runs for nothing. */
-function macsOf({ macs, inputs, trees }: InspectionReport): string {
-  if (macs === null)
-    return `multiply-accumulates: unknown, shapes are open (give ${inputs.filter(isOpen).map(closed).join(' ')})`
+function macsOf({ macs, macsReason, trees }: InspectionReport): string {
+  if (macs === null) return `multiply-accumulates: unknown${macsReason ? `, since ${macsReason}` : ''}`
   const compared = trees && `${plural(trees.trees, 'tree')} with ${plural(trees.splits, 'split')}`
   if (macs > 0) return `${count(macs)} multiply-accumulates a run${compared ? `, beside ${compared}` : ''}`
   if (compared) return `${compared}; trees compare numbers, and multiply none`
@@ -127,22 +126,6 @@ function macsOf({ macs, inputs, trees }: InspectionReport): string {
 
 /** What stands where the element type of a tensor would, of values that have no shape. */
 const NO_TENSORS = ['sequence', 'map', 'optional', 'unknown']
-
-type Port = InspectionReport['inputs'][number]
-
-const isOpen = ({ shape }: Port) => shape?.some((size) => typeof size !== 'number') ?? false
-
-/** A text of a usual length, since the arithmetic of a single token says little of a model. */
-const USUAL_TOKENS = 128
-
-/** A shape that could be given: one row, a text of a usual length, and 1 for whatever else is open. */
-const closed = ({ name, shape }: Port) =>
-  `--shape ${name}=${shape!
-    .map((size, axis) => {
-      if (typeof size === 'number') return size
-      return axis > 0 && typeof size === 'string' && /^seq(uence)?(_?len(gth)?)?$/i.test(size) ? USUAL_TOKENS : 1
-    })
-    .join()}`
 
 function answersKept({ equivalence, passes, replayed }: RewriteReport): string {
   if (replayed && passes.length === 0) return 'the recipe has no steps: the model is as it came'
