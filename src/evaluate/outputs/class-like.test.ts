@@ -57,6 +57,35 @@ test('one number for each step of an input is a sequence, one for each class is 
   expect(sequences([null, null, 1], [null, null, 8])).toBe(false)
 })
 
+test('one number for each moment of a sound is a wave, where it cannot be an alphabet', () => {
+  const port = (name: string, shape: readonly Dim[]) => ({ name, dtype: 'float32' as const, shape })
+  const wave = (output: readonly Dim[], input: readonly Dim[]) =>
+    scoresSteps([port('y', output)], [port('x', input)]).has('y')
+  expect(wave(['N', 1, 8192], ['N', 1, 8192])).toBe(true)
+  expect(wave(['N', 1, 'T'], ['N', 2, 'T'])).toBe(true)
+  // The next byte after one byte.
+  expect(wave(['N', 1, 256], ['N', 1, 256])).toBe(false)
+  // Classes of a sound, and scores beside features.
+  expect(wave(['N', 1, 1000], ['N', 1, 8192])).toBe(false)
+  expect(wave(['N', 1, null], ['N', 1, null])).toBe(false)
+  expect(wave(['N', 1000], ['N', 1000])).toBe(false)
+  expect(wave(['N', 2, 8192], ['N', 1, 8192])).toBe(false)
+})
+
+test('where a model leaves the length of a sound open, a row tells that its wave is as long', () => {
+  const wave = (length: number) =>
+    sequencesIn(
+      {
+        inputs: [{ name: 'x', dtype: 'float32', shape: ['N', 1, 'T'] }],
+        outputs: [{ name: 'y', dtype: 'float32', shape: ['N', 1, 'Addy_dim_2'] }],
+      },
+      { fields: [{ name: 'x', role: 'input', dtype: 'float32', rowShape: [1, 8192] }] },
+      outputs({ y: [1, length] }),
+    ).has('y')
+  expect(wave(8192)).toBe(true)
+  expect(wave(8191)).toBe(false)
+})
+
 test('where a model does not say its sizes, a row tells whether there is a number for each step', () => {
   const port = (name: string, shape: readonly Dim[] | null) => ({ name, dtype: 'float32' as const, shape })
   const sequence = (

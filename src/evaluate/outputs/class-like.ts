@@ -60,7 +60,7 @@ export function sequencesIn(
 ): ReadonlySet<string> {
   const given = inputs.map((port) => sized(port, fields.find(({ name }) => name === port.name)?.rowShape))
   // As many numbers for every row are none for each step of rows that may be longer.
-  const open = outputs.filter(({ shape }) => typeof shape?.[1] !== 'number')
+  const open = outputs.filter(({ shape }) => typeof shape?.[1] !== 'number' || typeof shape[2] !== 'number')
   const answered = open.map((port) => sized(port, row[port.name]?.dims))
   return new Set([...scoresSteps(outputs, inputs), ...scoresSteps(answered, given)])
 }
@@ -73,8 +73,8 @@ function sized(port: PortValue, row: readonly (number | null)[] | undefined): Po
 }
 
 /**
- * Outputs that give one number to each step of an input, `[batch, T, 1]` of `[batch, T, …]`: a sequence, and no scores
- * of T classes.
+ * Outputs that give one number to each step of an input, `[batch, T, 1]` of `[batch, T, …]` or, as convolutions over
+ * sound have it, `[batch, 1, T]` of `[batch, …, T]`: a sequence, and no scores of T classes.
  */
 export function scoresSteps(
   outputs: readonly PortValue[],
@@ -85,5 +85,14 @@ export function scoresSteps(
   )
   const isSequence = ({ shape }: PortValue) =>
     shape?.length === 3 && shape[2] === 1 && shape[1] !== null && shape[1] !== 1 && steps.has(shape[1]!)
-  return new Set(outputs.filter(isSequence).map(({ name }) => name))
+  const moments = new Set<Dim>(inputs.flatMap(({ shape }) => (shape?.length === 3 ? [shape[2]!] : [])))
+  const isWave = ({ shape }: PortValue) =>
+    shape?.length === 3 && shape[1] === 1 && outlastsAlphabets(shape[2]!) && moments.has(shape[2]!)
+  return new Set(outputs.filter((port) => isSequence(port) || isWave(port)).map(({ name }) => name))
 }
+
+/** A symbol that stands as `[batch, 1, symbols]` is answered by scores of the next one, in as many numbers. */
+const LARGEST_ALPHABET = 300
+
+/** How many classes there are is never open. */
+const outlastsAlphabets = (size: Dim) => (typeof size === 'number' ? size > LARGEST_ALPHABET : size !== null)
