@@ -65,21 +65,17 @@ export async function compare(
   data: Dataset,
   options: CompareOptions = {},
 ): Promise<ComparisonReport> {
-  const { margin = 0.01, alpha = 0.05, seed = 0 } = options
-  const { sliceMargins = {}, cluster } = options
+  const { margin = 0.01, alpha = 0.05, sliceMargins = {}, cluster } = options
   requireRange('margin', margin, Number.MAX_VALUE)
   requireRange('alpha', alpha, 0.5)
   for (const [name, value] of Object.entries(sliceMargins)) requireRange(`margin of ${name}`, value, Number.MAX_VALUE)
-  const declared = new Set(options.slices)
-  const spoken = new Set([...declared].map((name) => sliceField(data, name)))
+  const { spoken, undeclared } = sliceFieldsOf(data, options)
   const labelField = labelFieldOf(data, options)
-  const undeclared = data.fields
-    .filter(({ role, name }) => role === 'slice' && !spoken.has(name))
-    .map(({ name }) => name)
   const total = options.indices?.length ?? data.rows
+  const { classNames } = data
   const all = await scoreRows(base, candidate, data, {
     metric: options.metric,
-    metricOptions: { ...(data.classNames ? { classNames: data.classNames } : {}), ...options.metricOptions },
+    metricOptions: { ...(classNames ? { classNames } : {}), ...options.metricOptions },
     labelField,
     sliceFields: [...spoken, ...undeclared],
     clusterField: cluster === undefined ? undefined : fieldNamed(data, cluster, 'cluster'),
@@ -91,32 +87,7 @@ export async function compare(
   if (all.rows.length === 0) throw noRows(data)
   const naming = undeclared.filter((field) => namesRows(field, all.slices.get(field)!))
   const scored = { ...all, slices: new Map([...all.slices].filter(([field]) => !naming.includes(field))) }
-  const { classNames } = data
-  const rule: SliceRule = {
-    alpha,
-    seed,
-    declared,
-    marginOf: ({ name, field }) => sliceMargins[name] ?? sliceMargins[field] ?? margin,
-  }
-  const judged = scored.metric
-    ? verdictOnLabels(
-        scored,
-        scored.metric,
-        labelField !== null,
-        { margin, alpha, seed, clusterField: cluster ?? null, deep: options.deep ?? false },
-        rule,
-      )
-    : verdictOnAgreement(
-        scored,
-        {
-          margin,
-          alpha,
-          clusterField: cluster ?? null,
-          fields: [...scored.slices.keys()].filter((name) => !spoken.has(name)),
-        },
-        rule,
-      )
-  const report = scored.spread ? { ...judged, labelSpread: scored.spread } : judged
+  const report = verdictOf(scored, { labelled: labelField !== null, spoken }, options)
   const tokens = scored.differences.tokens()
   const skipped = [...(report.skipped ?? []), ...data.skipped]
   const settled = {
@@ -135,6 +106,37 @@ export async function compare(
     margin,
   }
   return { ...settled, story: storyOf(settled, margin, scored.metric?.unit) }
+}
+
+/** Fields that make groups: those of the declared slices, and those that the data has for it but nobody spoke of. */
+function sliceFieldsOf(data: Dataset, { slices = [] }: CompareOptions) {
+  const spoken: ReadonlySet<string> = new Set(slices.map((name) => sliceField(data, name)))
+  const undeclared = data.fields
+    .filter(({ role, name }) => role === 'slice' && !spoken.has(name))
+    .map(({ name }) => name)
+  return { spoken, undeclared }
+}
+
+/** What scored rows say over all and slice by slice: by the metric where there is one, else by how answers changed. */
+function verdictOf(
+  scored: ScoredRows,
+  { labelled, spoken }: { labelled: boolean; spoken: ReadonlySet<string> },
+  options: CompareOptions,
+): ComparisonReport {
+  const { margin = 0.01, alpha = 0.05, seed = 0, sliceMargins = {}, deep = false } = options
+  const clusterField = options.cluster ?? null
+  const rule: SliceRule = {
+    alpha,
+    seed,
+    declared: new Set(options.slices),
+    marginOf: ({ name, field }) => sliceMargins[name] ?? sliceMargins[field] ?? margin,
+  }
+  const { metric, spread } = scored
+  const fields = [...scored.slices.keys()].filter((name) => !spoken.has(name))
+  const report = metric
+    ? verdictOnLabels(scored, metric, labelled, { margin, alpha, seed, clusterField, deep }, rule)
+    : verdictOnAgreement(scored, { margin, alpha, clusterField, fields }, rule)
+  return spread ? { ...report, labelSpread: spread } : report
 }
 
 function noRows({ path, skipped: [first] }: Dataset): UserError {
