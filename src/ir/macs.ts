@@ -53,8 +53,9 @@ function nestedMacs(node: Node, types: Types, functions: ReadonlySet<string>): n
   if (node.opType === 'If') return Math.max(...counted)
   const [body = 0] = counted
   if (body === 0) return 0
-  const runs = node.opType === 'Scan' ? scanLength(node, types) : undefined
-  return runs === undefined ? { node, unknown: 'runs' } : body * runs
+  if (node.opType !== 'Scan') return { node, unknown: 'runs' }
+  const length = scanLength(node, types)
+  return length === undefined ? { node, unknown: 'sizes' } : body * length
 }
 
 /** Scan reads its last inputs slice by slice. */

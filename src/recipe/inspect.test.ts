@@ -141,6 +141,11 @@ test.each([
     'how often Loop runs what is in it is known only when it does',
   ],
   [
+    'float[T,2,3] x',
+    'y = Scan <num_scan_inputs = 1, body = s (float[2,3] r) => (float[2,4] p) { p = MatMul (r, w) }> (x)',
+    'shapes are open (give --shape x=1,2,3)',
+  ],
+  [
     'float[2,3] x, bool b',
     'y = If (b) <then_branch = t () => (p) { p = Relu (x) }, else_branch = e () => (q) { q = my.Op (x) }>',
     'what my.Op computes is not known here',

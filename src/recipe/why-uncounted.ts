@@ -1,4 +1,5 @@
 import { operatorName, type Shape, type Uncounted } from '../ir/index.ts'
+import { NO_TENSORS } from '../report/index.ts'
 
 interface Port {
   readonly name: string
@@ -6,9 +7,6 @@ interface Port {
   readonly dtype: string
   readonly shape: Shape | null
 }
-
-/** Kinds of values that have no shape to give. */
-const NO_TENSORS = ['sequence', 'map', 'optional', 'unknown']
 
 const isOpen = ({ dtype, shape }: Port) =>
   shape ? shape.some((size) => typeof size !== 'number') : !NO_TENSORS.includes(dtype)

@@ -8,6 +8,9 @@ export const valueSummary = object({
   shape: nullable(list(json)),
 })
 
+/** What stands where the element type of a tensor would, of values that have no shape. */
+export const NO_TENSORS: readonly string[] = ['sequence', 'map', 'optional', 'unknown']
+
 /** What is in a file, and what can be done with it; nothing is run. */
 export const inspection = report('inspection', {
   model: object({

@@ -5,6 +5,7 @@ import {
   type FailureReport,
   type InspectionReport,
   type MomentsReport,
+  NO_TENSORS,
   type PassRun,
   type ProcessorReport,
   type ProfileReport,
@@ -123,9 +124,6 @@ function macsOf({ macs, macsReason, trees }: InspectionReport): string {
   if (compared) return `${compared}; trees compare numbers, and multiply none`
   return 'no multiply-accumulates: convolutions, matrix products, recurrent layers and attention count, and none is here'
 }
-
-/** What stands where the element type of a tensor would, of values that have no shape. */
-const NO_TENSORS = ['sequence', 'map', 'optional', 'unknown']
 
 function answersKept({ equivalence, passes, replayed }: RewriteReport): string {
   if (replayed && passes.length === 0) return 'the recipe has no steps: the model is as it came'
