@@ -29,3 +29,16 @@ test('few marks have their names beside them; of many those that were handed out
   expect(namesOf(4)).toEqual(['int8-0', 'int8-1', 'int8-2', 'int8-3', 'original'])
   expect(namesOf(12)).toEqual(['int8-0', 'original'])
 })
+
+test('the words below speak of a line only where one is drawn', () => {
+  const drawn = (onFront: readonly boolean[]) => {
+    const candidates = onFront.map((front, i) => ({
+      ...{ id: `int8-${i}`, grade: null, verdict: null, p50Ms: 1 + i, bytes: 300 - i, onFront: front },
+    }))
+    const report = { baseline: { p50Ms: 9, bytes: 1500 }, chosen: { id: 'int8-0' }, candidates }
+    const { html } = paretoChart(report as unknown as OptimizationReport)
+    return [html.includes('<polyline'), html.includes('dashed line')]
+  }
+  expect(drawn([true, true])).toEqual([true, true])
+  expect(drawn([true, false])).toEqual([false, false])
+})

@@ -56,7 +56,7 @@ ${front.length > 1 && html`<polyline fill="none" stroke="var(--accent)" stroke-w
 ${drawn.map((dot) => mark(dot, dot.px, dot.py))}
 ${labels.map((label: Place) => html`<text x="${label.x}" y="${label.y}" text-anchor="${label.anchor}" class="over">${label.text}</text>`)}
 </svg>
-<figcaption>Every candidate that was built and timed, at the original's time by its ratio to that. Circles (green) passed, squares (blue) are close but not provable with these rows, triangles (amber) are undecided, crosses (red) regressed, rings (grey) were not judged; the diamond is the original. The large mark is what is handed out; the dashed line joins those that nothing beats in both directions.</figcaption>
+<figcaption>Every candidate that was built and timed, at the original's time by its ratio to that. Circles (green) passed, squares (blue) are close but not provable with these rows, triangles (amber) are undecided, crosses (red) regressed, rings (grey) were not judged; the diamond is the original. The large mark is what is handed out${front.length > 1 && '; the dashed line joins those that nothing beats in both directions'}.</figcaption>
 </figure>`
 }
 
