@@ -34,6 +34,21 @@ test('a network over lines goes over pictures of one row, and is a line again at
   await expectEqualModels(model, after)
 })
 
+test('transposed convolutions go over pictures, with what they say of their size', async () => {
+  const model = modelWith(
+    `g (float[2,6,12] x) => (float y) {
+       a = ConvTranspose<strides = [4], pads = [2, 2]>(x, w, b) r = Relu(a)
+       c = ConvTranspose<strides = [3], output_padding = [2], dilations = [2], group = 2>(r, v)
+       d = ConvTranspose<strides = [2], output_shape = [300]>(c, u) e = ConvTranspose<auto_pad = "SAME_UPPER", strides = [2]>(d, t)
+       y = Sigmoid(e) }`,
+    { w: [6, 4, 8], b: [4], v: [4, 3, 3], u: [6, 2, 4], t: [2, 1, 5] },
+  )
+  const { after, report, ops } = await lifted(model)
+  expect(report.applied).toBe(4)
+  expect(ops.filter((op) => op === 'Unsqueeze' || op === 'Squeeze')).toHaveLength(2)
+  await expectEqualModels(model, after)
+})
+
 test('a value that no convolution makes is a picture where it joins one', async () => {
   const model = modelWith(
     'g (float[1,4,12] x) => (float y) { n = Neg(x) c = Conv<pads = [1, 1]>(x, w) y = Add(c, n) }',

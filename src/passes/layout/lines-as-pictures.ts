@@ -4,6 +4,8 @@
  * The blocked float kernels are for pictures alone: 128 channels over 100 places took 0.055 ms a layer as lines, 0.040
  * as pictures of one row; 64 channels of 15 taps each over 1,000 places 0.113 and 0.017. Activations, sums, pools,
  * joints and slices behind a convolution go over pictures, too, so that values stay in blocks between two of them.
+ * Transposed convolutions go over pictures, too: what their windows make overlaps and is added number by number, by a loop
+ * that is fast over pictures alone (64 to 32 channels, 8 taps of stride 4, 512 to 2,048 places: 0.66 ms, then 0.25).
  * Illegal: weights that are not constant. Left alone: everything that no convolution reaches, and one that makes only a
  * few places, where the two nodes around it cost as much as they save.
  * Source: a row of height one is the line. Which kernels are blocked: `nchwc_transformer.cc` of ONNX Runtime.
@@ -57,6 +59,7 @@ const words = (text: string): ReadonlySet<string> => new Set(text.split(/\s+/))
 /** By channels, over all places; a Dropout leaves each number as it is. */
 const WHOLE = words('BatchNormalization Dropout GlobalAveragePool GlobalMaxPool InstanceNormalization')
 const POOLS = words('AveragePool MaxPool')
+const CONVOLUTIONS = words('Conv ConvTranspose')
 
 function lift(model: Model): PassResult {
   const unchanged = { model, report: { id: linesAsPictures.id, applied: 0, refused: [] } }
@@ -79,7 +82,7 @@ function lift(model: Model): PassResult {
 
 /** Also in a branch or a body: a detector of speech with a branch for each sample rate has all of its layers there. */
 function hasConvolution(graph: Graph): boolean {
-  for (const node of allNodes(graph)) if (operatorName(node) === 'Conv') return true
+  for (const node of allNodes(graph)) if (CONVOLUTIONS.has(operatorName(node))) return true
   return false
 }
 
@@ -135,7 +138,7 @@ class Lift {
     const operator = operatorName(node)
     const [first] = node.inputs as [string]
     const follows = this.#pictures.has(first)
-    if (operator === 'Conv') return this.#convolution(node)
+    if (CONVOLUTIONS.has(operator)) return this.#convolution(node)
     if (operator === 'Concat') return this.#joint(node)
     if (BROADCASTING.has(operator) || operator === 'PRelu') return this.#broadcast(node)
     if (!follows) return undefined
@@ -221,12 +224,22 @@ interface Made {
   readonly attributes?: ReadonlyMap<string, Attribute>
 }
 
+/** What a window over lines says of the row of height one, by attribute. */
+const ROW_OF: readonly (readonly [string, number])[] = [
+  ['kernel_shape', 1],
+  ['strides', 1],
+  ['dilations', 1],
+  ['output_shape', 1],
+  ['output_padding', 0],
+]
+
 /** The attributes of a window over lines for rows of height one. */
 function overRows(node: Node): ReadonlyMap<string, Attribute> {
   const attributes = new Map(node.attributes)
-  for (const name of ['kernel_shape', 'strides', 'dilations']) {
+  for (const [name, row] of ROW_OF) {
     const given = intsAttribute(node, name, null)
-    if (given) attributes.set(name, ints([1, ...given]))
+    // In front of the last: an old `output_shape` names rows and channels as well.
+    if (given) attributes.set(name, ints([...given.slice(0, -1), row, ...given.slice(-1)]))
   }
   const pads = intsAttribute(node, 'pads', null)
   if (pads) attributes.set('pads', ints([0, pads[0]!, 0, pads[1]!]))
